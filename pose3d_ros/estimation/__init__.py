@@ -1,0 +1,1 @@
+"""From an image to people in metres. Pure Python, no ROS."""

@@ -1,0 +1,129 @@
+"""The people in one image: frozen arrays with N people and K keypoints.
+
+Nobody is N = 0. A keypoint that is missing is NaN with score 0; its row stays. The keypoints are those of
+``skeleton.PANOPTIC19``, in its order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose3d_ros.skeleton import PANOPTIC19
+
+K = len(PANOPTIC19)
+
+
+class Source(IntEnum):
+    """Where a keypoint's 3D position came from; the values of ``Keypoint3D.source``."""
+
+    NONE = 0
+    OBSERVED = 1
+    INFERRED = 2
+    DEPTH = 3
+
+
+class TrackState(IntEnum):
+    """How sure tracking is of a person; the values of ``Pose3D.state``."""
+
+    TENTATIVE = 0
+    CONFIRMED = 1
+
+
+@dataclass(frozen=True)
+class People2D:
+    """People as pixels.
+
+    Parameters
+    ----------
+    xy_px
+        ``(N, K, 2)`` px of the source image; 0 is the centre of the first pixel. NaN: not seen.
+    scores
+        ``(N, K)`` in [0, 1], how sure the network is of each keypoint. 0: not seen.
+    score
+        ``(N,)`` in [0, 1], how sure it is of each person.
+    """
+
+    xy_px: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n = len(self.xy_px)
+        _check('xy_px', self.xy_px, (n, K, 2))
+        _check('scores', self.scores, (n, K))
+        _check('score', self.score, (n,))
+
+    def __len__(self) -> int:
+        return len(self.xy_px)
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """``(N, K)``, which keypoints are seen in the image."""
+        return self.scores > 0
+
+
+@dataclass(frozen=True)
+class People3D:
+    """People in metres.
+
+    Parameters
+    ----------
+    people_2d
+        The same people as pixels.
+    xyz_m
+        ``(N, K, 3)`` m in the camera optical frame (x right, y down, z forward). NaN: unknown.
+    source
+        ``(N, K)`` uint8, a ``Source`` each.
+    """
+
+    people_2d: People2D
+    xyz_m: NDArray[np.float64]
+    source: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        n = len(self.people_2d)
+        _check('xyz_m', self.xyz_m, (n, K, 3))
+        _check('source', self.source, (n, K))
+
+    def __len__(self) -> int:
+        return len(self.people_2d)
+
+
+@dataclass(frozen=True)
+class TrackedPeople:
+    """People with an identity that holds from image to image.
+
+    Parameters
+    ----------
+    people
+        The people of this image, smoothed over time.
+    track_id
+        ``(N,)`` int, >= 0, never given to a second person.
+    state
+        ``(N,)`` uint8, a ``TrackState`` each.
+    age_s
+        ``(N,)`` s since the first image of each person.
+    """
+
+    people: People3D
+    track_id: NDArray[np.int64]
+    state: NDArray[np.uint8]
+    age_s: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n = len(self.people)
+        _check('track_id', self.track_id, (n,))
+        _check('state', self.state, (n,))
+        _check('age_s', self.age_s, (n,))
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+
+def _check(name: str, array: NDArray[np.generic], shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f'{name} must have shape {shape}, found {array.shape}')

@@ -1,0 +1,1 @@
+"""Nodes and messages: the only folder that imports ROS."""

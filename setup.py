@@ -1,0 +1,84 @@
+"""`pip install .` for machines without ROS: CMake builds the messages against the ROS wheels of PyPI.
+
+`colcon build` never reads this file: package.xml says ament_cmake.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
+
+HERE = Path(__file__).resolve().parent
+XML = ET.parse(HERE / 'package.xml')
+NAME = XML.findtext('name')
+
+
+class BuildMessages(build_ext):
+    def run(self):
+        import ament_package  # from build-system.requires
+
+        # The prefix that pip put share/ and lib/ of the build requirements in.
+        ros = Path(ament_package.__file__).parents[4]
+        # Its CMake cache names pip's last build environment.
+        shutil.rmtree(self.build_temp, ignore_errors=True)
+        build, stage = (Path(self.build_temp).resolve() / name for name in ('cmake', 'stage'))
+        env = {**os.environ, 'AMENT_PREFIX_PATH': str(ros), 'CMAKE_PREFIX_PATH': str(ros)}
+        configure = ['cmake', '-G', 'Ninja', '-S', HERE, '-B', build]
+        configure += ['-DCMAKE_BUILD_TYPE=Release', '-DBUILD_TESTING=OFF']
+        configure += [f'-DCMAKE_INSTALL_PREFIX={stage}', '-DPYTHON_INSTALL_DIR=python']
+        configure += [f'-DPython3_EXECUTABLE={sys.executable}']
+        for command in (configure, ['cmake', '--build', build, '--target', 'install']):
+            subprocess.run(command, env=env, check=True)
+        python = stage / 'python' / NAME
+        package = HERE / NAME if self.inplace else Path(self.build_lib) / NAME
+        (package / 'msg').mkdir(parents=True, exist_ok=True)
+        for file in (*python.glob('*.so'), *python.glob('msg/*.py')):
+            shutil.copy(file, package / file.relative_to(python))
+        # lib/*.so, lib/pose3d_ros/, share/: beside those of the ROS wheels, where their loader looks.
+        files = [f for tree in ('lib', 'share') for f in sorted((stage / tree).rglob('*'))]
+        self.distribution.data_files = [
+            (str(file.parent.relative_to(stage)), [str(file)]) for file in files if file.is_file()
+        ]
+        if self.inplace:  # pip install -e leaves data_files out
+            self.run_command('install_data')
+
+
+setup(
+    name=NAME,
+    version=XML.findtext('version'),
+    description=XML.findtext('description'),
+    license=XML.findtext('license'),
+    packages=find_packages(include=[NAME, f'{NAME}.*'], exclude=[f'{NAME}.msg']),
+    # So that build_ext runs and the wheel is marked as the platform's.
+    ext_modules=[Extension(f'{NAME}.msg', [])],
+    cmdclass={'build_ext': BuildMessages},
+    python_requires='>=3.10',
+    # The rosdep key of each is in package.xml.
+    install_requires=[
+        'numpy>=1.23',
+        'opencv-python-headless>=4.8',
+        'openvino>=2024.4',
+        'scipy>=1.10',
+        # Stands in for cv_bridge, which PyPI does not have.
+        'rosbags-image>=0.10,<0.11',
+        'ros-rclpy[fastrtps]~=9.1.2',
+        'ros-geometry-msgs~=5.5.1',
+        'ros-sensor-msgs~=5.5.1',
+        'ros-std-msgs~=5.5.1',
+        'ros-visualization-msgs~=5.5.1',
+    ],
+    extras_require={
+        'test': ['pytest>=7'],
+        'dev': ['pytest>=7', 'ruff==0.17.*', 'mypy==2.*', 'colcon-common-extensions'],
+    },
+    entry_points={
+        'console_scripts': [
+            f'pose3d={NAME}.cli:main',
+        ]
+    },
+)
