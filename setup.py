@@ -1,4 +1,4 @@
-"""`pip install .` for machines without ROS: CMake builds the messages against the ROS wheels of PyPI.
+"""`pip install .` for machines without ROS: CMake builds the messages against PyPI's ROS wheels.
 
 `colcon build` never reads this file: package.xml says ament_cmake.
 """
@@ -39,7 +39,8 @@ class BuildMessages(build_ext):
         (package / 'msg').mkdir(parents=True, exist_ok=True)
         for file in (*python.glob('*.so'), *python.glob('msg/*.py')):
             shutil.copy(file, package / file.relative_to(python))
-        # lib/*.so, lib/pose3d_ros/, share/: beside those of the ROS wheels, where their loader looks.
+        # lib/*.so, lib/pose3d_ros/, share/: beside those of the ROS wheels, where their loader
+        # looks.
         files = [f for tree in ('lib', 'share') for f in sorted((stage / tree).rglob('*'))]
         self.distribution.data_files = [
             (str(file.parent.relative_to(stage)), [str(file)]) for file in files if file.is_file()

@@ -31,15 +31,16 @@ class Intrinsics:
     distortion
         Coefficients of the model, empty for none.
     model
-        ``'plumb_bob'`` or ``'rational_polynomial'`` (OpenCV's k1 k2 p1 p2 k3 ..., 4, 5, 8, 12 or 14 of them), or
-        ``'equidistant'`` (OpenCV's fisheye, 4).
+        ``'plumb_bob'`` or ``'rational_polynomial'`` (OpenCV's k1 k2 p1 p2 k3 ..., 4, 5, 8, 12 or
+        14 of them), or ``'equidistant'`` (OpenCV's fisheye, 4).
     source
         Where the numbers came from.
 
     Raises
     ------
     ValueError
-        If a focal length is not positive, a number is not finite, or the distortion is none of the above.
+        If a focal length is not positive, a number is not finite, or the distortion is none of the
+        above.
     """
 
     fx: float
@@ -69,36 +70,37 @@ class Intrinsics:
 
     @classmethod
     def guess(cls, width: int, height: int) -> Intrinsics:
-        """Intrinsics of a camera of which nothing is known: 0.8 image widths, about 64 degrees across."""
+        """Take a camera of which nothing is known to be 0.8 widths long, 64 degrees across."""
         return cls.centred(0.8 * width, width, height, IntrinsicsSource.GUESSED)
 
     @classmethod
     def centred(
         cls, focal_length_px: float, width: int, height: int, source: IntrinsicsSource
     ) -> Intrinsics:
-        """Intrinsics from a focal length, with the optical centre in the middle of the image."""
+        """Take the optical centre to be in the middle of the image."""
         f = float(focal_length_px)
         return cls(f, f, (width - 1) / 2, (height - 1) / 2, source=source)
 
     def rays(self, xy_px: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Directions in which pixels look: ``(..., 2)`` px to ``(..., 2)`` x/z, y/z. NaN stays NaN."""
-        xy_px = np.asarray(xy_px, np.float64)
+        """Give the direction of each pixel: ``(..., 2)`` px to x/z, y/z. NaN stays NaN."""
+        xy: NDArray[np.float64] = np.asarray(xy_px, np.float64)
         if not any(self.distortion):
-            return (xy_px - (self.cx, self.cy)) / (self.fx, self.fy)
-        matrix = np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]])
+            return (xy - (self.cx, self.cy)) / (self.fx, self.fy)
+        matrix = np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
         coefficients = np.array(self.distortion)
-        points = xy_px.reshape(-1, 1, 2)
+        points = xy.reshape(-1, 1, 2)
         if not len(points):
-            return xy_px
+            return xy
         undistort = (
             cv2.fisheye.undistortPoints if self.model == 'equidistant' else cv2.undistortPoints
         )
-        return np.asarray(undistort(points, matrix, coefficients), np.float64).reshape(xy_px.shape)
+        return np.asarray(undistort(points, matrix, coefficients), np.float64).reshape(xy.shape)
 
     def project(self, xyz_m: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Pixels of points in the camera optical frame, ``(..., 3)`` to ``(..., 2)``, without distortion."""
+        """Give the pixel of each point, ``(..., 3)`` m to ``(..., 2)`` px, without distortion."""
         xyz_m = np.asarray(xyz_m, np.float64)
-        return xyz_m[..., :2] / xyz_m[..., 2:] * (self.fx, self.fy) + (self.cx, self.cy)
+        xy: NDArray[np.float64] = xyz_m[..., :2] / xyz_m[..., 2:]
+        return xy * (self.fx, self.fy) + (self.cx, self.cy)
 
 
 @dataclass(frozen=True)

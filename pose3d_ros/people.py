@@ -1,7 +1,7 @@
 """The people in one image: frozen arrays with N people and K keypoints.
 
-Nobody is N = 0. A keypoint that is missing is NaN with score 0; its row stays. The keypoints are those of
-``skeleton.PANOPTIC19``, in its order.
+Nobody is N = 0. A keypoint that is missing is NaN with score 0; its row stays. The keypoints are
+those of ``skeleton.PANOPTIC19``, in its order.
 """
 
 from __future__ import annotations

@@ -59,7 +59,8 @@ PANOPTIC19 = Skeleton(
     limbs=(
         ('pelvis', 'neck'), ('neck', 'nose'),
         ('neck', 'left_shoulder'), ('left_shoulder', 'left_elbow'), ('left_elbow', 'left_wrist'),
-        ('neck', 'right_shoulder'), ('right_shoulder', 'right_elbow'), ('right_elbow', 'right_wrist'),
+        ('neck', 'right_shoulder'), ('right_shoulder', 'right_elbow'),
+        ('right_elbow', 'right_wrist'),
         ('pelvis', 'left_hip'), ('left_hip', 'left_knee'), ('left_knee', 'left_ankle'),
         ('pelvis', 'right_hip'), ('right_hip', 'right_knee'), ('right_knee', 'right_ankle'),
         ('nose', 'left_eye'), ('left_eye', 'left_ear'),
@@ -76,8 +77,8 @@ HEATMAP_CHANNELS = (
     'right_eye', 'left_eye', 'right_ear', 'left_ear',
 )  # fmt: skip
 
-# Keypoint of each triple of channels (x, y, z) of the network's output `features`. The face differs from the
-# heatmaps: CMU Panoptic's order, which copies by index get wrong.
+# Keypoint of each triple of channels (x, y, z) of the network's output `features`. The face
+# differs from the heatmaps: CMU Panoptic's order, which copies by index get wrong.
 LOCATION_MAP_CHANNELS = (
     'neck', 'nose', 'pelvis',
     'left_shoulder', 'left_elbow', 'left_wrist', 'left_hip', 'left_knee', 'left_ankle',
@@ -85,8 +86,8 @@ LOCATION_MAP_CHANNELS = (
     'left_eye', 'left_ear', 'right_eye', 'right_ear',
 )  # fmt: skip
 
-# Limb of each pair of channels (x, y) of the network's output `pafs`. The field points from the first keypoint
-# to the second.
+# Limb of each pair of channels (x, y) of the network's output `pafs`. The field points from the
+# first keypoint to the second.
 PAF_CHANNELS = (
     ('neck', 'right_hip'), ('right_hip', 'right_knee'), ('right_knee', 'right_ankle'),
     ('neck', 'left_hip'), ('left_hip', 'left_knee'), ('left_knee', 'left_ankle'),

@@ -1,0 +1,1 @@
+"""Commands that print the figures of the documents. Not installed with the package."""

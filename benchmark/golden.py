@@ -1,0 +1,192 @@
+"""Our people against exact truth and the published implementation's, on recorded outputs.
+
+    python -m benchmark.golden FOLDER [--out predictions.npz]
+
+FOLDER holds static_*.npz and sequence_*.npz with the arrays `heatmaps`, `pafs`, `features`, the
+camera, the truth (`gt_*`) and what the published implementation made of them (`ref_*`). Printed
+per category: people found of those with four visible keypoints, people that are nobody, keypoints
+within a cell of the truth, and the 3D error of seen body keypoints in the camera frame. --out
+writes our people in the arrays `key`, `poses_3d` (cm), `poses_2d`, `score`.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pose3d_ros.camera import Intrinsics
+from pose3d_ros.estimation.grouping import Thresholds, group
+from pose3d_ros.estimation.letterbox import Letterbox
+from pose3d_ros.estimation.lifting import lift
+from pose3d_ros.people import People3D
+from pose3d_ros.skeleton import LOCATION_MAP_CHANNELS, PANOPTIC19
+
+ASSUMED_PERSON_HEIGHT_M = 1.8
+# Truth and reference are in the order of the location maps, but for the reference's 2D faces,
+# which are in ours.
+TO_OURS = [LOCATION_MAP_CHANNELS.index(name) for name in PANOPTIC19.keypoints]
+TO_THEIRS = np.argsort(TO_OURS)
+BODY = slice(0, 15)
+# Truth and prediction are the same person if their keypoints are this close on average, network
+# px.
+MATCH_PX = 16
+# A keypoint is found if it is this close to the truth, network px: one cell.
+KEYPOINT_PX = 8
+MIN_VISIBLE = 4
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One recorded output and what is known about it."""
+
+    key: int
+    category: str
+    arrays: dict[str, Any]
+
+    def letterbox(self) -> Letterbox:
+        """How the frame lay in the network's input: top left, scaled."""
+        return Letterbox(float(self.arrays['input_scale']), stride=8)
+
+    def intrinsics(self) -> Intrinsics:
+        """Give the true camera in frame px; the recorded optical centre is in edge coordinates."""
+        a = self.arrays
+        centre = np.array([a['cx'], a['cy']]) / a['input_scale'] - 0.5
+        return Intrinsics(float(a['fx']), float(a['fx']), *centre)
+
+    def estimate(self) -> People3D:
+        """Our people."""
+        maps = {k: self.arrays[k].astype(np.float32) for k in ('heatmaps', 'pafs', 'features')}
+        people = group(maps['heatmaps'], maps['pafs'], self.letterbox(), Thresholds())
+        return lift(
+            people, maps['features'], self.letterbox(), self.intrinsics(), ASSUMED_PERSON_HEIGHT_M
+        )
+
+
+def frames(folder: Path) -> Iterator[Frame]:
+    """All frames of all files of a folder."""
+    files = sorted(folder.glob('static_*.npz')) + sorted(folder.glob('sequence_*.npz'))
+    if not files:
+        raise SystemExit(f'{folder} holds neither static_*.npz nor sequence_*.npz')
+    for file in files:
+        with np.load(file) as archive:
+            arrays = dict(archive)
+        rows = {p: arrays[f'{p}_key'] for p in ('ref', 'gt')}
+        for i, key in enumerate(arrays['key']):
+            one = {
+                name: array[rows[prefix] == key]
+                if (prefix := name.split('_')[0]) in rows
+                else array[i]
+                for name, array in arrays.items()
+                if not name.startswith('raw') and array.ndim
+            }
+            category = str(one['category']) if 'category' in one else 'sequence'
+            yield Frame(int(key), category, one)
+
+
+@dataclass
+class Tally:
+    """Counts and errors of one method in one category."""
+
+    people: int = 0
+    found: int = 0
+    nobody: int = 0
+    keypoints: int = 0
+    right: int = 0
+    errors_cm: list[np.ndarray] = field(default_factory=list)
+
+    def row(self) -> str:
+        """Cells of a table."""
+        share = f'{self.right / self.keypoints:.3f}' if self.keypoints else '-'
+        errors = np.concatenate(self.errors_cm) if self.errors_cm else np.zeros(0)
+        figures = ['-'] * 3
+        if len(errors):
+            figures = [f'{v:.2f}' for v in (errors.mean(), *np.percentile(errors, [50, 95]))]
+        cells = [f'{self.found}/{self.people}', str(self.nobody), share, *figures]
+        return ' | '.join(cells)
+
+
+def matches(truth: np.ndarray, found: np.ndarray, gate: float) -> list[tuple[int, int]]:
+    """One-to-one pairs of (N, 15, 2) and (M, 15, 2) people, NaN: missing; nearest first."""
+    distance = np.linalg.norm(truth[:, None] - found[None], axis=-1)
+    common = np.isfinite(distance).sum(-1)
+    either = np.isfinite(truth[:, None, :, 0]) | np.isfinite(found[None, :, :, 0])
+    total = np.nansum(distance, axis=-1)
+    mean = np.where(common > 0, total / np.maximum(common, 1), np.inf)
+    cost = mean + gate * (1 - common / np.maximum(either.sum(-1), 1))
+    pairs: list[tuple[int, int]] = []
+    for flat in np.argsort(cost, axis=None, kind='stable'):
+        i, j = np.unravel_index(flat, cost.shape)
+        free = all(i != a and j != b for a, b in pairs)
+        if free and mean[i, j] <= gate:
+            pairs.append((int(i), int(j)))
+    return pairs
+
+
+def tally(t: Tally, frame: Frame, xy: np.ndarray, xyz_cm: np.ndarray) -> None:
+    """Score people, (N, 19, 2) edge px with NaN and (N, 19, 3), against a frame's truth."""
+    a = frame.arrays
+    scale = float(a['input_scale'])
+    truth = np.where(a['gt_vis'][..., None], a['gt_2d'], np.nan)[:, BODY]
+    pairs = matches(truth, xy[:, BODY], MATCH_PX / scale)
+    wanted = np.isfinite(truth[..., 0]).sum(1) >= MIN_VISIBLE
+    t.people += int(wanted.sum())
+    t.keypoints += int(np.isfinite(truth[..., 0]).sum())
+    t.nobody += len(xy) - len(pairs)
+    for i, j in pairs:
+        t.found += int(wanted[i])
+        distance = np.linalg.norm(truth[i] - xy[j, BODY], axis=-1) * scale
+        t.right += int((distance < KEYPOINT_PX).sum())
+        error = np.linalg.norm(xyz_cm[j, BODY] - a['gt_3d'][i, BODY], axis=-1)
+        t.errors_cm.append(error[np.isfinite(distance)])
+
+
+def reference(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+    """Give what the published code found: (N, 19, 2) edge px with NaN, (N, 19, 3) cm."""
+    a = frame.arrays
+    xy = np.where(a['ref_poses_2d'][..., 2:] > 0, a['ref_poses_2d'][..., :2], np.nan)
+    return xy, a.get('ref_poses_3d_unfiltered', a['ref_poses_3d'])[..., :3]
+
+
+def prediction(people: People3D) -> dict[str, np.ndarray]:
+    """People in the recording's own units and conventions: cm, edge px, -1 for missing."""
+    seen = people.people_2d.seen[..., None]
+    xy = np.where(seen, people.people_2d.xy_px + 0.5, -1)
+    confidence = np.where(seen, people.people_2d.scores[..., None], -1)
+    return {
+        'poses_3d': np.nan_to_num(100 * people.xyz_m[:, TO_THEIRS], nan=-1),
+        'poses_2d': np.concatenate([xy, confidence], axis=-1)[:, TO_THEIRS],
+        'score': people.people_2d.score,
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('folder', type=Path)
+    parser.add_argument('--out', type=Path, help='write our people to this .npz')
+    arguments = parser.parse_args(argv)
+    ours: dict[str, Tally] = {}
+    theirs: dict[str, Tally] = {}
+    rows: list[dict[str, np.ndarray]] = []
+    for frame in frames(arguments.folder):
+        people = frame.estimate()
+        rows.append({'key': np.full(len(people), frame.key), **prediction(people)})
+        xy = people.people_2d.xy_px + 0.5
+        for name in (frame.category, 'all'):
+            tally(ours.setdefault(name, Tally()), frame, xy, 100 * people.xyz_m)
+            tally(theirs.setdefault(name, Tally()), frame, *reference(frame))
+    print('| category | by | found | nobody | keypoints | mean cm | median cm | p95 cm |')
+    print('|---|---|---|---|---|---|---|---|')
+    for name in sorted(ours, key=lambda n: (n != 'all', n)):
+        print(f'| {name} | published | {theirs[name].row()} |')
+        print(f'| {name} | ours | {ours[name].row()} |')
+    if arguments.out:
+        arrays = {k: np.concatenate([row[k] for row in rows]) for k in rows[0]}
+        np.savez(arguments.out, **arrays)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,85 @@
+"""The straight line: image -> network -> people as pixels -> people in metres."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose3d_ros.camera import Intrinsics, check_bgr
+from pose3d_ros.estimation.grouping import Thresholds, group
+from pose3d_ros.estimation.letterbox import Letterbox
+from pose3d_ros.estimation.lifting import lift
+from pose3d_ros.estimation.network import Network, Outputs
+from pose3d_ros.people import People3D
+
+
+class PoseEstimator:
+    """People in images, with one compiled network.
+
+    Parameters
+    ----------
+    model, device, input_hw, precision, input_mean, input_scale, cache_dir
+        See ``network.Network``.
+    assumed_person_height_m
+        Everybody's height, m.
+    thresholds
+        When evidence is enough.
+
+    Raises
+    ------
+    NetworkError
+        If model or device cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        device: str = 'AUTO',
+        *,
+        input_hw: tuple[int, int] | None = None,
+        precision: str = 'auto',
+        input_mean: float = 0.0,
+        input_scale: float = 1.0,
+        cache_dir: str | os.PathLike[str] | None = None,
+        assumed_person_height_m: float = 1.8,
+        thresholds: Thresholds | None = None,
+    ) -> None:
+        self.network = Network(
+            model, device, input_hw, precision, input_mean, input_scale, cache_dir
+        )
+        self.assumed_person_height_m = assumed_person_height_m
+        self.thresholds = thresholds or Thresholds()
+
+    def estimate(self, bgr: NDArray[np.uint8], intrinsics: Intrinsics) -> People3D:
+        """Find the people in an image.
+
+        Parameters
+        ----------
+        bgr
+            ``(H, W, 3)`` uint8.
+        intrinsics
+            Of the camera, for this size of image; ``Intrinsics.guess(W, H)`` where they are not
+            known.
+
+        Returns
+        -------
+        People3D
+            In metres in the camera optical frame.
+
+        Raises
+        ------
+        ValueError
+            If the image is not of that shape and type.
+        """
+        check_bgr(bgr)
+        network = self.network
+        letterbox = Letterbox.fit((bgr.shape[0], bgr.shape[1]), network.input_hw, network.stride)
+        outputs = network.infer(letterbox.apply(bgr, network.input_hw))
+        return self.parse(outputs, letterbox, intrinsics)
+
+    def parse(self, outputs: Outputs, letterbox: Letterbox, intrinsics: Intrinsics) -> People3D:
+        """Turn the network's outputs into people; everything of `estimate` but the network."""
+        people = group(outputs.heatmaps, outputs.pafs, letterbox, self.thresholds)
+        return lift(people, outputs.features, letterbox, intrinsics, self.assumed_person_height_m)

@@ -1,0 +1,180 @@
+"""Grouping and lifting on scenes whose truth is known by construction (test/scene.py)."""
+
+import numpy as np
+import pytest
+from scene import outputs, people_m
+
+from pose3d_ros.camera import Intrinsics
+from pose3d_ros.estimation.grouping import MAX_PEAKS, Thresholds, find_peaks, group
+from pose3d_ros.estimation.letterbox import Letterbox
+from pose3d_ros.estimation.lifting import lift, place
+from pose3d_ros.people import Source
+from pose3d_ros.skeleton import HEATMAP_CHANNELS, PANOPTIC19
+
+CAMERA = Intrinsics(360, 360, 223.5, 127.5)
+index = PANOPTIC19.index
+
+
+def estimate(out, camera=CAMERA, letterbox=None, height_m=1.8):
+    letterbox = letterbox or Letterbox(1.0)
+    people = group(out.heatmaps, out.pafs, letterbox, Thresholds())
+    return lift(people, out.features, letterbox, camera, height_m)
+
+
+def by_x(people):
+    """Order of people from left to right, for comparison with truth in that order."""
+    return np.argsort(np.nanmean(people.people_2d.xy_px[..., 0], axis=1))
+
+
+def test_one_person_is_where_it_stands():
+    truth = people_m((0.4, 0.1, 3.0), turn_rad=0.5)
+    found = estimate(outputs(truth, CAMERA))
+    assert len(found) == 1
+    seen = found.source[0] == Source.OBSERVED
+    assert list(np.flatnonzero(~seen)) == [index('pelvis')]
+    assert found.source[0, index('pelvis')] == Source.INFERRED
+    np.testing.assert_allclose(
+        found.people_2d.xy_px[0, seen], CAMERA.project(truth)[0, seen], atol=0.05
+    )
+    np.testing.assert_allclose(found.xyz_m, truth, atol=0.01)
+
+
+def test_left_and_right_of_the_face_are_not_exchanged():
+    truth = people_m((0, 0, 3.0))
+    found = estimate(outputs(truth, CAMERA))
+    for part in ('eye', 'ear'):
+        left, right = index(f'left_{part}'), index(f'right_{part}')
+        # Facing the camera, the person's left is on the right.
+        assert found.xyz_m[0, left, 0] > 0.02 > -0.02 > found.xyz_m[0, right, 0]
+        assert found.people_2d.xy_px[0, left, 0] > found.people_2d.xy_px[0, right, 0]
+    np.testing.assert_allclose(found.xyz_m, truth, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    'camera',
+    [
+        Intrinsics(360, 360, 300, 60),
+        Intrinsics(300, 400, 223.5, 127.5),
+        Intrinsics(420, 360, 150, 160),
+    ],
+)
+def test_optical_centre_and_both_focal_lengths_count(camera):
+    truth = people_m((0, 0.1, 3.2))
+    found = estimate(outputs(truth, camera), camera)
+    np.testing.assert_allclose(found.xyz_m, truth, atol=0.02)
+
+
+def test_scaled_image_with_a_margin():
+    letterbox = Letterbox.fit((720, 960), (256, 448), 8)
+    camera = Intrinsics(800, 800, 479.5, 359.5)
+    truth = people_m((-0.3, 0, 3.5), (1.0, 0.2, 4.0))
+    found = estimate(outputs(truth, camera, letterbox), camera, letterbox)
+    order = by_x(found)
+    np.testing.assert_allclose(found.xyz_m[order], truth, atol=0.02)
+    np.testing.assert_allclose(
+        found.people_2d.xy_px[order][:, 0], camera.project(truth)[:, 0], atol=0.1
+    )
+
+
+def test_size_follows_the_assumed_height():
+    truth = people_m((0.4, 0.1, 3.0))
+    found = estimate(outputs(truth, CAMERA), height_m=0.9)
+    np.testing.assert_allclose(found.xyz_m, truth / 2, atol=0.01)
+
+
+def test_nobody_is_an_empty_array():
+    found = estimate(outputs(people_m(), CAMERA))
+    assert found.xyz_m.shape == (0, 19, 3)
+    assert found.people_2d.xy_px.shape == (0, 19, 2)
+    assert found.source.shape == (0, 19)
+
+
+def test_a_single_keypoint_is_nobody():
+    truth = people_m((0, 0, 3.0))
+    hidden = [(0, name) for name in HEATMAP_CHANNELS if name != 'left_wrist']
+    assert len(estimate(outputs(truth, CAMERA, hidden=hidden))) == 0
+
+
+def test_hidden_keypoints_are_inferred_and_never_seen():
+    truth = people_m((0, 0, 2.5))
+    legs = [f'{side}_{part}' for side in ('left', 'right') for part in ('knee', 'ankle')]
+    found = estimate(outputs(truth, CAMERA, hidden=[(0, leg) for leg in legs]))
+    for leg in legs:
+        k = index(leg)
+        assert found.source[0, k] == Source.INFERRED
+        assert found.people_2d.scores[0, k] == 0
+        assert np.isnan(found.people_2d.xy_px[0, k]).all()
+    np.testing.assert_allclose(found.xyz_m, truth, atol=0.02)
+
+
+def test_a_person_without_a_neck_is_kept():
+    truth = people_m((0, 0, 2.6))
+    found = estimate(outputs(truth, CAMERA, hidden=[(0, 'neck')]))
+    assert len(found) == 1
+    assert found.source[0, index('neck')] == Source.NONE
+    for name in ('nose', 'left_ear', 'right_wrist'):
+        assert found.source[0, index(name)] == Source.OBSERVED
+        np.testing.assert_allclose(found.xyz_m[0, index(name)], truth[0, index(name)], atol=0.02)
+
+
+def test_a_leg_alone_is_nobody():
+    truth = people_m((0, 0, 2.6))
+    leg = ('left_hip', 'left_knee', 'left_ankle')
+    hidden = [(0, name) for name in HEATMAP_CHANNELS if name not in leg]
+    assert len(estimate(outputs(truth, CAMERA, hidden=hidden))) == 0
+
+
+def test_two_people_keep_their_own_limbs():
+    truth = people_m((-0.35, 0, 3.0), (0.35, 0, 3.2))
+    found = estimate(outputs(truth, CAMERA))
+    assert len(found) == 2
+    np.testing.assert_allclose(found.xyz_m[by_x(found)], truth, atol=0.03)
+
+
+def test_twenty_people():
+    positions = [(x, y, 9.0) for y in (-1.7, 1.2) for x in np.linspace(-5, 5, 10)]
+    truth = people_m(*positions)
+    found = estimate(outputs(truth, CAMERA, sigma=0.6))
+    assert len(found) == 20
+
+
+def test_one_wrong_keypoint_does_not_move_the_person():
+    truth = people_m((0.4, 0.1, 3.0))[0]
+    relative = (truth - truth[index('pelvis')])[np.newaxis]
+    rays = (truth[:, :2] / truth[:, 2:])[np.newaxis]
+    wrong = rays.copy()
+    wrong[0, index('left_wrist')] += 0.4
+    right = place(relative, rays, np.ones((1, 19)))
+    np.testing.assert_allclose(right[0], truth[index('pelvis')], atol=1e-6)
+    np.testing.assert_allclose(place(relative, wrong, np.ones((1, 19))), right, atol=0.01)
+
+
+def test_who_cannot_be_placed_has_no_position():
+    relative = np.zeros((2, 19, 3))
+    rays = np.full((2, 19, 2), np.nan)
+    rays[0, 0] = 0.1  # one keypoint only
+    assert np.isnan(place(relative, rays, np.ones((2, 19)))).all()
+
+
+def test_ties_give_one_peak():
+    heatmaps = np.zeros((18, 8, 8), np.float32)
+    heatmaps[0, 3, 3:5] = 0.8  # two equal cells side by side
+    heatmaps[1, 3:5, 3:5] = 0.8  # four
+    peaks = find_peaks(heatmaps, 0.1)
+    assert list(peaks.channel) == [0, 1]
+    np.testing.assert_allclose(peaks.xy, [[4.0, 3.5], [4.0, 4.0]], atol=1e-6)
+
+
+def test_noise_is_bounded():
+    noise = np.random.default_rng(0).random((18, 32, 56), np.float32)
+    peaks = find_peaks(noise, 0.1)
+    assert np.bincount(peaks.channel).max() == MAX_PEAKS
+    # The strongest of each channel are kept.
+    assert peaks.score[peaks.channel == 3].min() > 0.8
+
+
+def test_same_input_same_output():
+    out = outputs(people_m((-0.5, 0, 3), (0.5, 0, 3)), CAMERA)
+    first, second = estimate(out), estimate(out)
+    np.testing.assert_array_equal(first.xyz_m, second.xyz_m)
+    np.testing.assert_array_equal(first.people_2d.scores, second.people_2d.scores)
