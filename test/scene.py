@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pose3d_ros.camera import Intrinsics
 from pose3d_ros.estimation.letterbox import Letterbox
 from pose3d_ros.estimation.network import Outputs
 from pose3d_ros.skeleton import (
@@ -12,6 +13,8 @@ from pose3d_ros.skeleton import (
 )
 
 GRID_HW = (32, 56)
+# Of images of the network's own size, 448 x 256.
+CAMERA = Intrinsics(360, 360, 223.5, 127.5)
 BODY_HEIGHT_M = 1.8
 
 # Upright, facing the camera: x right (the person's left), y down, z away, m from the pelvis.

@@ -94,8 +94,9 @@ class Network:
     ) -> None:
         if precision not in PRECISIONS:
             raise NetworkError(f'precision must be one of {list(PRECISIONS)}, found {precision!r}')
+        self.path = Path(model)
         core = ov.Core()
-        graph = _read(core, Path(model))
+        graph = _read(core, self.path)
         _reshape(graph, model, input_hw)
         self.input_hw: tuple[int, int] = tuple(graph.input().shape)[2:]
         self.stride = _check_outputs(graph, model)

@@ -11,13 +11,9 @@ from typing import Any
 
 import numpy as np
 import rclpy
-import yaml  # type: ignore[import-untyped]
+import yaml
 from numpy.typing import NDArray
-from rcl_interfaces.msg import (  # type: ignore[import-untyped]
-    FloatingPointRange,
-    IntegerRange,
-    ParameterDescriptor,
-)
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -154,8 +150,9 @@ class CameraNode(Node):
         self.last_s = time.monotonic()
         self.first_s = self.first_s if self.published else self.last_s
         self.published += 1
-        self.image_publisher.publish(image_msg(bgr, header))
+        # First, so that who gets both has it when the image comes.
         self.info_publisher.publish(camera_info_msg(intrinsics, width, height, header))
+        self.image_publisher.publish(image_msg(bgr, header))
 
     def _intrinsics(self, width: int, height: int) -> Intrinsics | None:
         """Of an image as it is published, mirrored or not."""

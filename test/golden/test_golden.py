@@ -11,6 +11,9 @@ from benchmark.golden import BODY, MATCH_PX, Tally, frames, matches, reference, 
 # three are put together from two people (docs/decisions/0002-grouping.md).
 NOT_PEOPLE = {28: 1, 98: 1, 106: 1, 101014: 1, 101015: 1}
 
+CATEGORIES = ['clean', 'crowd', 'overlap', 'edge', 'missing', 'noise', 'lowconf', 'ties']
+CATEGORIES += ['spurious', 'empty', 'sequence']
+
 
 def score(folder):
     ours, theirs, missed = {}, {}, {}
@@ -55,22 +58,7 @@ def test_everybody_of_the_published_implementation_is_found(everything):
     assert everything[2] == NOT_PEOPLE
 
 
-@pytest.mark.parametrize(
-    'category',
-    [
-        'clean',
-        'crowd',
-        'overlap',
-        'edge',
-        'missing',
-        'noise',
-        'lowconf',
-        'ties',
-        'spurious',
-        'empty',
-        'sequence',
-    ],
-)
+@pytest.mark.parametrize('category', CATEGORIES)
 def test_nearer_to_the_truth_in_every_category(everything, category):
     ours, theirs, _ = everything
     check(ours, theirs, category)

@@ -1,4 +1,4 @@
-"""The camera node in this process, heard by a subscriber; an image's grey value says which it is."""
+"""The camera node in this process and a subscriber; an image's grey value says which it is."""
 
 import os
 import threading

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scene import outputs, people_m
+from scene import CAMERA, outputs, people_m
 
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.estimation.grouping import MAX_PEAKS, Thresholds, find_peaks, group
@@ -11,7 +11,6 @@ from pose3d_ros.estimation.lifting import lift, place
 from pose3d_ros.people import Source
 from pose3d_ros.skeleton import HEATMAP_CHANNELS, PANOPTIC19
 
-CAMERA = Intrinsics(360, 360, 223.5, 127.5)
 index = PANOPTIC19.index
 
 

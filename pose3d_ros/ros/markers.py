@@ -1,0 +1,91 @@
+"""TrackedPeople -> MarkerArray: skeletons for RViz."""
+
+from __future__ import annotations
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from geometry_msgs.msg import Point, Vector3
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from pose3d_ros.drawing import LIMBS, keypoint_rgb
+from pose3d_ros.people import Source, TrackedPeople
+from pose3d_ros.skeleton import PANOPTIC19
+
+LIMB_WIDTH_M = 0.025
+KEYPOINT_DIAMETER_M = 0.05
+TEXT_HEIGHT_M = 0.15
+TEXT_ABOVE_M = 0.25
+# Markers of a node that has died do not stay.
+LIFETIME = Duration(sec=1)
+# What was not seen is drawn paler.
+ALPHA = {Source.OBSERVED: 1.0, Source.DEPTH: 1.0, Source.INFERRED: 0.35}
+
+_NOSE, _NECK = PANOPTIC19.index('nose'), PANOPTIC19.index('neck')
+
+
+def marker_array(tracked: TrackedPeople, header: Header) -> MarkerArray:
+    """Everybody's limbs, keypoints and ids; the markers of the last image are taken away.
+
+    One NaN would have RViz drop a whole marker: unknown keypoints are left out.
+    """
+    # RViz counts a namespace and id that appear twice as an error: even this one needs a name.
+    clear = Marker(header=header, ns='clear', action=Marker.DELETEALL)
+    markers = [clear]
+    known = np.asarray(np.isfinite(tracked.people.xyz_m).all(axis=2))
+    if known.any():
+        markers += [_limbs(tracked, known, header), _keypoints(tracked, known, header)]
+        markers += _ids(tracked, known, header)
+    return MarkerArray(markers=markers)
+
+
+def _limbs(tracked: TrackedPeople, known: np.ndarray, header: Header) -> Marker:
+    marker = _marker('limbs', 0, Marker.LINE_LIST, header)
+    marker.scale.x = LIMB_WIDTH_M
+    xyz, source = tracked.people.xyz_m, tracked.people.source
+    for i, limb in np.argwhere(known[:, LIMBS].all(axis=2)).tolist():
+        alpha = min(ALPHA[Source(source[i, k])] for k in LIMBS[limb])
+        for k in LIMBS[limb].tolist():
+            marker.points.append(_point(xyz[i, k]))
+            marker.colors.append(_colour(LIMBS[limb, 1], alpha))
+    return marker
+
+
+def _keypoints(tracked: TrackedPeople, known: np.ndarray, header: Header) -> Marker:
+    marker = _marker('keypoints', 0, Marker.SPHERE_LIST, header)
+    marker.scale = Vector3(x=KEYPOINT_DIAMETER_M, y=KEYPOINT_DIAMETER_M, z=KEYPOINT_DIAMETER_M)
+    for i, k in np.argwhere(known).tolist():
+        marker.points.append(_point(tracked.people.xyz_m[i, k]))
+        marker.colors.append(_colour(k, ALPHA[Source(tracked.people.source[i, k])]))
+    return marker
+
+
+def _ids(tracked: TrackedPeople, known: np.ndarray, header: Header) -> list[Marker]:
+    markers = []
+    for i in np.flatnonzero(known.any(axis=1)).tolist():
+        xyz = tracked.people.xyz_m[i]
+        head = next((xyz[k] for k in (_NOSE, _NECK) if known[i, k]), np.nanmean(xyz, axis=0))
+        marker = _marker('ids', int(tracked.track_id[i]), Marker.TEXT_VIEW_FACING, header)
+        marker.pose.position = _point(head - (0, TEXT_ABOVE_M, 0))  # y points down
+        marker.scale.z = TEXT_HEIGHT_M
+        marker.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
+        marker.text = str(tracked.track_id[i])
+        markers.append(marker)
+    return markers
+
+
+def _marker(namespace: str, number: int, kind: int, header: Header) -> Marker:
+    marker = Marker(header=header, ns=namespace, id=number, type=kind, action=Marker.ADD)
+    marker.pose.orientation.w = 1.0
+    marker.lifetime = LIFETIME
+    return marker
+
+
+def _point(xyz: np.ndarray) -> Point:
+    x, y, z = xyz.tolist()
+    return Point(x=x, y=y, z=z)
+
+
+def _colour(keypoint: int, alpha: float) -> ColorRGBA:
+    r, g, b = keypoint_rgb(keypoint)
+    return ColorRGBA(r=r, g=g, b=b, a=alpha)
