@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import signal
+import threading
 import time
 from copy import copy
 from dataclasses import replace
@@ -16,11 +18,12 @@ from numpy.typing import NDArray
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
@@ -32,6 +35,7 @@ from pose3d_ros.video import Pacer, VideoError, frames, open_video
 ODD_IN_X = (3, 8, 9, 13)
 # Discovery: a subscriber that this node knows of may know of this node a little later.
 SETTLE_S = 0.3
+STOP_WITHIN_S = 0.1  # a wait of ROS does not end for a signal
 
 
 class CalibrationError(Exception):
@@ -103,27 +107,27 @@ class CameraNode(Node):
         self.spinner = SingleThreadedExecutor(context=self.context)
         self.spinner.add_node(self)
 
-    def run(self) -> None:
-        """Publish every image when it is due; return at the end of the source.
+    def run(self, stop: threading.Event) -> None:
+        """Publish every image when it is due, until the end of the source or until `stop` is set.
 
         Raises
         ------
         VideoError, CalibrationError
             If the source gives no image, or one that the calibration does not fit.
-        ExternalShutdownException
-            If ROS is shut down meanwhile.
         """
         rate_hz = self._value('rate')
         self.get_logger().info(
             f'{self.video.name}: {self.video.count or "?"} images at '
             f'{rate_hz or self.video.rate_hz:.4g} Hz on {self.image_publisher.topic_name}'
         )
-        self._wait_for_subscribers()
+        self._wait_for_subscribers(stop)
         pacer = Pacer(self.video, rate_hz)
         options = {name: self._value(name) for name in ('skip', 'loop', 'mirror')}
         for time_s, bgr in frames(self.video, **options):
             wait_s = pacer.wait_s(time_s, time.monotonic())
-            self._spin(wait_s or 0.0)
+            self._spin(wait_s or 0.0, stop)
+            if stop.is_set():
+                break
             if wait_s is not None:
                 self._publish(bgr)
         # What a reliable subscriber did not get yet would go with the node.
@@ -169,7 +173,7 @@ class CameraNode(Node):
             )
         return mirrored(intrinsics, width) if self._value('mirror') else intrinsics
 
-    def _wait_for_subscribers(self) -> None:
+    def _wait_for_subscribers(self, stop: threading.Event) -> None:
         wanted = self._value('wait_for_subscribers')
         if not wanted:
             return
@@ -181,16 +185,18 @@ class CameraNode(Node):
                     f'begins with {found} of {wanted} subscribers: wait_timeout is over'
                 )
                 return
-            self._spin(0.02)
-        self._spin(SETTLE_S)
+            self._spin(0.02, stop)
+            if stop.is_set():
+                return
+        self._spin(SETTLE_S, stop)
 
-    def _spin(self, duration_s: float) -> None:
+    def _spin(self, duration_s: float, stop: threading.Event) -> None:
         """Answer other nodes for so long, at least once."""
         end_s = time.monotonic() + duration_s
-        while True:
-            self.spinner.spin_once(timeout_sec=max(end_s - time.monotonic(), 0.0))
-            if time.monotonic() >= end_s:
-                return
+        left_s = duration_s
+        while left_s >= 0 and not stop.is_set():
+            self.spinner.spin_once(timeout_sec=min(left_s, STOP_WITHIN_S))
+            left_s = end_s - time.monotonic()
 
     def _unreadable(self, text: str) -> None:
         self.unreadable += 1
@@ -212,6 +218,8 @@ def read_calibration(path: str) -> tuple[Intrinsics, tuple[int, int]]:
     """
     try:
         content = yaml.safe_load(Path(path.removeprefix('file://')).expanduser().read_text())
+        if not isinstance(content, dict):
+            raise ValueError('found no names with values')
         k = [float(value) for value in content['camera_matrix']['data']]
         if len(k) != 9:
             raise ValueError(f'camera_matrix must have 9 numbers, found {len(k)}')
@@ -221,8 +229,12 @@ def read_calibration(path: str) -> tuple[Intrinsics, tuple[int, int]]:
         return intrinsics, (int(content['image_width']), int(content['image_height']))
     except KeyError as error:
         raise CalibrationError(f'calibration_file {path} has no {error}') from error
-    except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise CalibrationError(f'calibration_file {path} cannot be used: {error}') from error
+    except OSError as error:
+        raise CalibrationError(f'calibration_file cannot be read: {error}') from error
+    except (TypeError, ValueError, yaml.YAMLError) as error:
+        raise CalibrationError(
+            f'calibration_file {path} is not as camera_calibration writes it: {error}'
+        ) from error
 
 
 def mirrored(intrinsics: Intrinsics, width: int) -> Intrinsics:
@@ -248,20 +260,34 @@ def keep_memory() -> None:
 def main(args: list[str] | None = None) -> int:
     """Run the node until its source ends or a signal comes: 0; 1 if the source does not work."""
     keep_memory()
-    node = None
+    node, problem = None, None
+    stop = threading.Event()
+
+    def on_signal(*_: object) -> None:
+        # One Ctrl-C may come as several signals, from the terminal and from ros2 launch.
+        first = not stop.is_set()
+        stop.set()
+        if first and not (node and node.published):  # opening and skipping do not look at `stop`
+            raise KeyboardInterrupt
+
+    handlers = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        rclpy.init(args=args)
+        # rclpy's own handlers shut ROS down under a node that is publishing, which then fails.
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = CameraNode()
-        node.run()
-        node.get_logger().info(f'end of {node.video.name}: {node.summary()}')
-    except (KeyboardInterrupt, ExternalShutdownException):
-        if node:
-            node.get_logger().info(f'stopped: {node.summary()}')
+        node.run(stop)
+    except KeyboardInterrupt:
+        pass
     except (VideoError, CalibrationError, ParameterException) as error:
-        get_logger('camera_node').fatal(str(error))
-        return 1
-    finally:
-        if node:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+        problem = error
+    logger = node.get_logger() if node else get_logger('camera_node')
+    if problem:
+        logger.fatal(str(problem))
+    if node:
+        end = 'stopped' if stop.is_set() else 'ended' if problem else 'end of the source'
+        logger.info(f'{end}: {node.summary()}')
+        node.destroy_node()
+    rclpy.try_shutdown()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    return 1 if problem else 0

@@ -1,7 +1,12 @@
-"""The camera node in this process and a subscriber; an image's grey value says which it is."""
+"""The camera node in this process, heard by a subscriber; an image's grey says which it is."""
 
 import os
+import signal
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -64,9 +69,10 @@ def overrides(parameters):
     return [Parameter(name, value=value) for name, value in parameters.items()]
 
 
-def camera(context, **parameters):
+def camera(context, namespace='', **parameters):
     return CameraNode(
         context=context,
+        namespace=namespace,
         parameter_overrides=overrides({'wait_for_subscribers': 1, 'rate': 100.0, **parameters}),
     )
 
@@ -79,11 +85,11 @@ def play(context, *, images=None, **parameters):
     listener.create_subscription(CameraInfo, 'camera_info', heard.infos.append, qos)
     listener.create_subscription(Image, 'image_raw', heard.images.append, qos)
     node = camera(context, **RELIABLE, **parameters)
-    errors = []
+    errors, stop = [], threading.Event()
 
     def run():
         try:
-            node.run()
+            node.run(stop)
         except Exception as error:
             errors.append(error)
 
@@ -98,10 +104,10 @@ def play(context, *, images=None, **parameters):
         if errors or (complete and (images or not player.is_alive())):
             break
     if images:
-        context.try_shutdown()
+        stop.set()
     player.join(timeout=10)
     heard.player_ended, heard.node = not player.is_alive(), node
-    if errors and not images:
+    if errors:
         raise errors[0]
     return heard
 
@@ -211,8 +217,8 @@ def test_a_calibration_file_that_cannot_be_used_is_named(tmp_path):
         (CALIBRATION.replace('0.004, 0]', '0.004, 0, 7]'), 'distortion must be one of'),
         (CALIBRATION.replace('40.0', '0.0'), 'focal lengths must be positive'),
         (CALIBRATION.replace('0.0, 1.0]', '1.0]'), '9 numbers, found 8'),
-        ('no yaml: [', 'cannot be used'),
-        ('', 'cannot be used'),
+        ('no yaml: [', 'is not as camera_calibration'),
+        ('', 'found no names'),
     ):
         path.write_text(text)
         with pytest.raises(CalibrationError, match=f'camera.yaml.*{problem}'):
@@ -223,20 +229,27 @@ def test_a_calibration_file_that_cannot_be_used_is_named(tmp_path):
 
 def test_it_offers_what_camera_drivers_offer(context, folder):
     """Best effort, also beside a camera that was made reliable."""
-    for parameters, expected in (
-        (RELIABLE, ReliabilityPolicy.RELIABLE),
-        ({}, ReliabilityPolicy.BEST_EFFORT),
+    reliable = {name.replace('./', './strict/'): value for name, value in RELIABLE.items()}
+    nodes = [
+        camera(context, 'strict', source=str(folder), **reliable),
+        camera(context, 'usual', source=str(folder)),
+    ]
+    for namespace, expected in (
+        ('strict', ReliabilityPolicy.RELIABLE),
+        ('usual', ReliabilityPolicy.BEST_EFFORT),
     ):
-        node = camera(context, source=str(folder), **parameters)
-        for topic in ('/image_raw', '/camera_info'):
-            [offered] = node.get_publishers_info_by_topic(topic)
-            assert offered.qos_profile.reliability == expected
-        node.destroy_node()
+        for topic in ('image_raw', 'camera_info'):
+            for _ in range(100):
+                offered = nodes[0].get_publishers_info_by_topic(f'/{namespace}/{topic}')
+                if offered:
+                    break
+                time.sleep(0.05)
+            assert [o.qos_profile.reliability for o in offered] == [expected]
 
 
 def test_it_begins_without_subscribers_when_the_time_is_over(context, folder):
     node = camera(context, source=str(folder), wait_timeout=0.0)
-    node.run()
+    node.run(threading.Event())
     assert node.published == 9
 
 
@@ -269,6 +282,31 @@ def test_the_exit_code_says_whether_the_source_worked(arguments, code, said, fol
     assert said in written
     assert 'Traceback' not in written
     assert not rclpy.ok()
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_node_cleanly(number, folder):
+    """Sent twice while it publishes as fast as it can: one Ctrl-C may come as several signals."""
+    run = 'import sys; from pose3d_ros.ros.camera_node import main; sys.exit(main())'
+    parameters = [f'source:={folder}', 'rate:=1000.0', 'loop:=true']
+    arguments = ['--ros-args', *(a for text in parameters for a in ('-p', text))]
+    paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get('PYTHONPATH')])]
+    process = subprocess.Popen(
+        [sys.executable, '-c', run, *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(paths)},
+    )
+    try:
+        assert 'images at' in process.stderr.readline()
+        process.send_signal(number)
+        process.send_signal(number)
+        _, written = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0, written
+    assert 'stopped' in written
+    assert 'Traceback' not in written
 
 
 def test_messages_hold_the_pixels_and_the_intrinsics():
