@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pose3d_ros import test_card
+
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 DEFAULT_RATE_HZ = 30.0  # of a source that has no rate of its own
 # A longer time between two images of a video is taken for damage: a node must not seem to hang.
@@ -65,7 +67,7 @@ def open_video(source: str, *, warn: Callable[[str], object] = warnings.warn) ->
     ----------
     source
         A video file, an animated GIF, an image, a folder of images (in natural order: 2 before
-        10), the URL of a video or stream, or a webcam (``0`` or ``/dev/video0``).
+        10), the URL of a video or stream, a webcam (``0`` or ``/dev/video0``), or ``test_card``.
     warn
         Is told, in a sentence, of each image that cannot be read; the others follow.
 
@@ -78,6 +80,8 @@ def open_video(source: str, *, warn: Callable[[str], object] = warnings.warn) ->
         raise VideoError(
             'no source was given: name a video file, a GIF, a folder of images, a URL or a webcam'
         )
+    if source == test_card.NAME:
+        return _test_card()
     if '://' in source:
         return _url(source)
     path = Path(source).expanduser()
@@ -178,6 +182,16 @@ class Pacer:
             wait_s = 0.0
         self._index += 1
         return max(wait_s, 0.0)
+
+
+def _test_card() -> Video:
+    def one_pass() -> Generator[Frame, None, None]:
+        for time_s, bgr in test_card.clip():
+            yield Frame(time_s, bgr)
+
+    rate_hz = test_card.RATE_HZ
+    count = round(test_card.DURATION_S * rate_hz)
+    return Video(test_card.NAME, rate_hz, count, False, one_pass)
 
 
 def _is_image(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pose3d_ros import test_card
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.estimation.letterbox import Letterbox
 from pose3d_ros.estimation.network import Outputs
@@ -17,26 +18,11 @@ GRID_HW = (32, 56)
 CAMERA = Intrinsics(360, 360, 223.5, 127.5)
 BODY_HEIGHT_M = 1.8
 
-# Upright, facing the camera: x right (the person's left), y down, z away, m from the pelvis.
-FIGURE_M = {
-    'neck': (0, -0.52, 0), 'nose': (0, -0.70, -0.10), 'pelvis': (0, 0, 0),
-    'left_shoulder': (0.18, -0.50, 0), 'left_elbow': (0.30, -0.25, 0.03),
-    'left_wrist': (0.36, 0.0, -0.10),
-    'left_hip': (0.10, 0.0, 0), 'left_knee': (0.13, 0.42, -0.05),
-    'left_ankle': (0.15, 0.84, 0.05), 'right_shoulder': (-0.18, -0.50, 0),
-    'right_elbow': (-0.32, -0.28, 0.05), 'right_wrist': (-0.45, -0.10, -0.12),
-    'right_hip': (-0.10, 0.0, 0), 'right_knee': (-0.12, 0.42, -0.08),
-    'right_ankle': (-0.14, 0.85, 0.02), 'right_eye': (-0.035, -0.74, -0.08),
-    'left_eye': (0.035, -0.74, -0.08), 'right_ear': (-0.08, -0.72, 0.01),
-    'left_ear': (0.08, -0.72, 0.01),
-}  # fmt: skip
-
 
 def figure_m(turn_rad=0.0):
     """(19, 3) m from the pelvis, turned about the vertical."""
-    xyz = np.array([FIGURE_M[name] for name in PANOPTIC19.keypoints], float)
     c, s = np.cos(turn_rad), np.sin(turn_rad)
-    return xyz @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
+    return test_card.figure_m() @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
 
 
 def people_m(*positions_m, turn_rad=0.0):

@@ -11,7 +11,7 @@ from pose3d_ros.camera import Intrinsics, check_bgr
 from pose3d_ros.estimation.grouping import Thresholds, group
 from pose3d_ros.estimation.letterbox import Letterbox
 from pose3d_ros.estimation.lifting import lift
-from pose3d_ros.estimation.network import Network, Outputs
+from pose3d_ros.estimation.network import ModelSource, Network, Outputs
 from pose3d_ros.people import People3D
 
 
@@ -35,7 +35,7 @@ class PoseEstimator:
 
     def __init__(
         self,
-        model: str | os.PathLike[str],
+        model: ModelSource,
         device: str = 'AUTO',
         *,
         input_hw: tuple[int, int] | None = None,

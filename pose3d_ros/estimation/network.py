@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import openvino as ov
@@ -22,6 +23,8 @@ OUTPUT_CHANNELS = {
 # OpenVINO's names of the types that it may compute in; '' lets it choose (bf16 where the CPU is
 # fast at it).
 PRECISIONS = {'auto': '', 'f32': 'f32', 'f16': 'f16', 'bf16': 'bf16'}
+
+ModelSource: TypeAlias = str | os.PathLike[str] | ov.Model
 
 
 class NetworkError(ValueError):
@@ -62,8 +65,8 @@ class Network:
     Parameters
     ----------
     model
-        Path of an OpenVINO IR (.xml) or ONNX file. It takes BGR; 0..255, unless `input_mean` and
-        `input_scale` say otherwise.
+        Path of an OpenVINO IR (.xml) or ONNX file, or a model in memory. It takes BGR; 0..255,
+        unless `input_mean` and `input_scale` say otherwise.
     device
         Any OpenVINO device: CPU, GPU, NPU, AUTO, AUTO:GPU,CPU, ...
     input_hw
@@ -84,7 +87,7 @@ class Network:
 
     def __init__(
         self,
-        model: str | os.PathLike[str],
+        model: ModelSource,
         device: str = 'AUTO',
         input_hw: tuple[int, int] | None = None,
         precision: str = 'auto',
@@ -94,12 +97,14 @@ class Network:
     ) -> None:
         if precision not in PRECISIONS:
             raise NetworkError(f'precision must be one of {list(PRECISIONS)}, found {precision!r}')
-        self.path = Path(model)
         core = ov.Core()
-        graph = _read(core, self.path)
-        _reshape(graph, model, input_hw)
+        if isinstance(model, ov.Model):
+            self.name, graph = model.get_friendly_name(), model.clone()
+        else:
+            self.name, graph = str(model), _read(core, Path(model))
+        _reshape(graph, self.name, input_hw)
         self.input_hw: tuple[int, int] = tuple(graph.input().shape)[2:]
-        self.stride = _check_outputs(graph, model)
+        self.stride = _check_outputs(graph, self.name)
         _take_uint8_images(graph, input_mean, input_scale)
         options = {'PERFORMANCE_HINT': 'LATENCY'}
         if PRECISIONS[precision]:
@@ -110,7 +115,7 @@ class Network:
             compiled = core.compile_model(graph, device, options)
         except RuntimeError as error:
             raise NetworkError(
-                f'device {device!r} cannot run {model}; OpenVINO finds '
+                f'device {device!r} cannot run {self.name}; OpenVINO finds '
                 f'{core.available_devices} here (AUTO chooses by itself): {_last_line(error)}'
             ) from error
         self.device = ','.join(compiled.get_property('EXECUTION_DEVICES'))
@@ -153,9 +158,7 @@ def _read(core: ov.Core, path: Path) -> ov.Model:
     return graph
 
 
-def _reshape(
-    graph: ov.Model, model: str | os.PathLike[str], input_hw: tuple[int, int] | None
-) -> None:
+def _reshape(graph: ov.Model, model: str, input_hw: tuple[int, int] | None) -> None:
     """Fix the input's size. NetworkError where it cannot be done."""
     found = graph.input().partial_shape
     if input_hw is None and found.is_dynamic:
@@ -172,7 +175,7 @@ def _reshape(
         ) from error
 
 
-def _check_outputs(graph: ov.Model, model: str | os.PathLike[str]) -> int:
+def _check_outputs(graph: ov.Model, model: str) -> int:
     """Check names and shapes of the outputs. Returns the stride."""
     shapes = {name: list(o.shape) for o in graph.outputs for name in o.get_names()}
     height, width = tuple(graph.input().shape)[2:]

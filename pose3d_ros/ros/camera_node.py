@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import signal
-import threading
 import time
 from copy import copy
 from dataclasses import replace
@@ -12,30 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rclpy
 import yaml
 from numpy.typing import NDArray
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.duration import Duration
-from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
 from pose3d_ros.ros.conversions import camera_info_msg, image_msg
+from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
 from pose3d_ros.video import Pacer, VideoError, frames, open_video
 
 # Coefficients of OpenCV's k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tx ty that change sign in a mirror.
 ODD_IN_X = (3, 8, 9, 13)
 # Discovery: a subscriber that this node knows of may know of this node a little later.
 SETTLE_S = 0.3
-STOP_WITHIN_S = 0.1  # a wait of ROS does not end for a signal
 
 
 class CalibrationError(Exception):
@@ -58,7 +51,7 @@ def declare_parameters(node: Node) -> None:
     declare(
         'source', '',
         'Video file, animated GIF, image, folder of images, URL of a video or stream, '
-        'or webcam (0, /dev/video0)',
+        'webcam (0, /dev/video0), or test_card',
         dynamic_typing=True,  # source:=0 is a number to ROS
     )  # fmt: skip
     declare('frame_id', 'camera_optical_frame', 'Camera optical frame of the images (REP 103)')
@@ -107,7 +100,7 @@ class CameraNode(Node):
         self.spinner = SingleThreadedExecutor(context=self.context)
         self.spinner.add_node(self)
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: Stop) -> None:
         """Publish every image when it is due, until the end of the source or until `stop` is set.
 
         Raises
@@ -128,6 +121,7 @@ class CameraNode(Node):
             self._spin(wait_s or 0.0, stop)
             if stop.is_set():
                 break
+            stop.heeded = True
             if wait_s is not None:
                 self._publish(bgr)
         # What a reliable subscriber did not get yet would go with the node.
@@ -173,7 +167,7 @@ class CameraNode(Node):
             )
         return mirrored(intrinsics, width) if self._value('mirror') else intrinsics
 
-    def _wait_for_subscribers(self, stop: threading.Event) -> None:
+    def _wait_for_subscribers(self, stop: Stop) -> None:
         wanted = self._value('wait_for_subscribers')
         if not wanted:
             return
@@ -190,7 +184,7 @@ class CameraNode(Node):
                 return
         self._spin(SETTLE_S, stop)
 
-    def _spin(self, duration_s: float, stop: threading.Event) -> None:
+    def _spin(self, duration_s: float, stop: Stop) -> None:
         """Answer other nodes for so long, at least once."""
         end_s = time.monotonic() + duration_s
         left_s = duration_s
@@ -244,50 +238,16 @@ def mirrored(intrinsics: Intrinsics, width: int) -> Intrinsics:
     return replace(intrinsics, cx=width - 1 - intrinsics.cx, distortion=distortion)
 
 
-def keep_memory() -> None:
-    """Have glibc reuse the memory of the last image instead of asking the kernel for new.
-
-    An image is copied several times on its way out, and fresh pages for it can cost more than the
-    rest: decoding a 1920x1080 image and making its message took 16 ms of CPU, and with this 5 ms
-    (on a virtual machine, where pages are dear).
-    """
-    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
-    if mallopt:  # neither musl nor macOS has it
-        mallopt(-1, 256 << 20)  # M_TRIM_THRESHOLD
-        mallopt(-3, 32 << 20)  # M_MMAP_THRESHOLD, the most that is allowed
-
-
 def main(args: list[str] | None = None) -> int:
     """Run the node until its source ends or a signal comes: 0; 1 if the source does not work."""
-    keep_memory()
-    node, problem = None, None
-    stop = threading.Event()
 
-    def on_signal(*_: object) -> None:
-        # One Ctrl-C may come as several signals, from the terminal and from ros2 launch.
-        first = not stop.is_set()
-        stop.set()
-        if first and not (node and node.published):  # opening and skipping do not look at `stop`
-            raise KeyboardInterrupt
-
-    handlers = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        # rclpy's own handlers shut ROS down under a node that is publishing, which then fails.
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    def work(stop: Stop) -> None:
         node = CameraNode()
-        node.run(stop)
-    except KeyboardInterrupt:
-        pass
-    except (VideoError, CalibrationError, ParameterException) as error:
-        problem = error
-    logger = node.get_logger() if node else get_logger('camera_node')
-    if problem:
-        logger.fatal(str(problem))
-    if node:
-        end = 'stopped' if stop.is_set() else 'ended' if problem else 'end of the source'
-        logger.info(f'{end}: {node.summary()}')
-        node.destroy_node()
-    rclpy.try_shutdown()
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-    return 1 if problem else 0
+        try:
+            node.run(stop)
+        finally:
+            end = 'stopped' if stop.is_set() else 'end of the source'
+            node.get_logger().info(f'{end}: {node.summary()}')
+            node.destroy_node()
+
+    return run('camera_node', work, args, (VideoError, CalibrationError))

@@ -7,10 +7,7 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-import rclpy
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
-from rclpy.logging import get_logger
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -22,7 +19,7 @@ from pose3d_ros.drawing import draw_people, draw_text
 from pose3d_ros.estimation.bottom_up import PoseEstimator
 from pose3d_ros.estimation.grouping import Thresholds
 from pose3d_ros.estimation.network import NetworkError
-from pose3d_ros.models import ModelError
+from pose3d_ros.models import ModelError, test_card
 from pose3d_ros.models.store import cache_folder, resolve
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import TrackedPeople
@@ -35,6 +32,8 @@ from pose3d_ros.ros.conversions import (
 )
 from pose3d_ros.ros.markers import marker_array
 from pose3d_ros.ros.parameters import PoseParameters, declare
+from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
+from pose3d_ros.test_card import NAME as TEST_CARD
 from pose3d_ros.tracking.tracker import Tracker
 
 WARN_EVERY_S = 5.0
@@ -76,7 +75,7 @@ class PoseNode(Node):
         network = self.estimator.network
         height, width = network.input_hw
         self.get_logger().info(
-            f'{images.topic_name} -> {self.poses.topic_name} with {network.path} '
+            f'{images.topic_name} -> {self.poses.topic_name} with {network.name} '
             f'({width}x{height}) on {network.device}'
         )
 
@@ -151,7 +150,7 @@ def estimator(p: PoseParameters) -> PoseEstimator:
             f'found {height} and {width}'
         )
     made = PoseEstimator(
-        resolve(p.model),
+        test_card.network() if p.model == TEST_CARD else resolve(p.model),
         p.device,
         input_hw=(height, width) if height else None,
         precision=p.precision,
@@ -165,7 +164,7 @@ def estimator(p: PoseParameters) -> PoseEstimator:
     )
     if p.stride and p.stride != made.network.stride:
         raise NetworkError(
-            f'parameter stride is {p.stride}, but {made.network.path} has a stride of '
+            f'parameter stride is {p.stride}, but {made.network.name} has a stride of '
             f'{made.network.stride}; 0 takes what the model has'
         )
     return made
@@ -173,19 +172,16 @@ def estimator(p: PoseParameters) -> PoseEstimator:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until a signal comes: 0; 1 where model, device or a parameter is wrong."""
-    node = None
-    try:
-        rclpy.init(args=args)
+
+    def work(stop: Stop) -> None:
         node = PoseNode()
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except (ModelError, NetworkError, ParameterException) as error:
-        get_logger('pose_node').fatal(str(error))
-        return 1
-    finally:
-        if node:
-            node.get_logger().info(f'stopped: {node.images} images, {node.bad_images} of them bad')
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        stop.heeded = True
+        while not stop.is_set():
+            executor.spin_once(timeout_sec=STOP_WITHIN_S)
+        node.get_logger().info(f'stopped: {node.images} images, {node.bad_images} of them bad')
+        executor.shutdown()
+        node.destroy_node()
+
+    return run('pose_node', work, args, (ModelError, NetworkError))

@@ -24,10 +24,8 @@ from pose3d_ros.camera import Intrinsics
 from pose3d_ros.ros import camera_node
 from pose3d_ros.ros.camera_node import CalibrationError, CameraNode, mirrored, read_calibration
 from pose3d_ros.ros.conversions import camera_info_msg, image_msg
+from pose3d_ros.ros.process import Stop
 from pose3d_ros.video import VideoError
-
-os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-os.environ.setdefault('ROS_DOMAIN_ID', '61')
 
 VALUES = [*range(10, 91, 10)]
 RELIABLE = {
@@ -85,7 +83,7 @@ def play(context, *, images=None, **parameters):
     listener.create_subscription(CameraInfo, 'camera_info', heard.infos.append, qos)
     listener.create_subscription(Image, 'image_raw', heard.images.append, qos)
     node = camera(context, **RELIABLE, **parameters)
-    errors, stop = [], threading.Event()
+    errors, stop = [], Stop()
 
     def run():
         try:
@@ -249,7 +247,7 @@ def test_it_offers_what_camera_drivers_offer(context, folder):
 
 def test_it_begins_without_subscribers_when_the_time_is_over(context, folder):
     node = camera(context, source=str(folder), wait_timeout=0.0)
-    node.run(threading.Event())
+    node.run(Stop())
     assert node.published == 9
 
 

@@ -52,7 +52,7 @@ def test_left_and_right_of_the_face_are_not_exchanged():
 @pytest.mark.parametrize(
     'camera',
     [
-        Intrinsics(360, 360, 300, 60),
+        Intrinsics(360, 360, 300, 100),
         Intrinsics(300, 400, 223.5, 127.5),
         Intrinsics(420, 360, 150, 160),
     ],
