@@ -1,0 +1,169 @@
+"""Where the people of before are expected now: constant velocity that fades, with the keypoints.
+
+A person's place is followed by a Kalman filter whose velocity is an Ornstein-Uhlenbeck process
+(people go on as they went for about a second): across the view in the image, where one camera is
+precise, with a scale in pixels per metre; along it by the distance. What is measured is by how
+much the keypoints that are seen on both sides have moved, so hidden limbs move nobody.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose3d_ros.people import People3D
+from pose3d_ros.skeleton import PANOPTIC19
+
+Array = NDArray[np.float64]
+Motion = NDArray[np.void]
+
+K = len(PANOPTIC19)
+
+SPEED_M_S = 1.25  # standard deviation of people's velocity, each axis
+SPEED_LASTS_S = 1.0  # after this time a velocity has faded to 1/e
+# Standard deviations of measurements: the place by very many seen keypoints, what one alone adds
+# to that, by the 3D position where no keypoint is seen on both sides; the distance as a share of
+# itself.
+PLACE_M = 0.03
+PLACE_OF_ONE_M = 0.1
+PLACE_3D_M = 0.3
+DISTANCE_SHARE = 0.15
+POSE_GAIN = 0.8  # how far the remembered pose goes towards the one just seen
+ANY_PX_PER_M = 100.0  # where nothing tells: somebody 10 m from a camera of 1000 px focal length
+
+# What is remembered of where a person is. xy_px, place_m: the keypoints in the image and the
+# middle of the person in the camera optical frame as expected now, NaN where never known.
+# variance: lateral and depth; for each that of position (m2), of position and velocity (m2/s), of
+# velocity (m2/s2).
+MOTION = np.dtype(
+    [
+        ('xy_px', 'f8', (K, 2)),
+        ('place_m', 'f8', 3),
+        ('px_per_m', 'f8'),
+        ('velocity_m_s', 'f8', 3),
+        ('variance', 'f8', (2, 3)),
+    ]
+)
+AXES = (0, 0, 1)  # which variance x, y and z have
+
+
+def observe(people: People3D) -> Motion:
+    """``(N,)`` of ``MOTION``, of people of whom nothing but this image is known."""
+    motion = np.zeros(len(people), MOTION)
+    motion['xy_px'] = people.people_2d.xy_px
+    motion['place_m'] = median(people.xyz_m)[0]
+    motion['px_per_m'] = _px_per_m(people)
+    motion['variance'][..., 2] = SPEED_M_S**2
+    motion['variance'][:, 0, 0] = PLACE_M**2
+    motion['variance'][:, 1, 0] = _distance_variance(motion)
+    return motion
+
+
+def predict(motion: Motion, dt_s: float) -> Motion:
+    """Where the same people are expected a time later."""
+    kept = np.exp(-dt_s / SPEED_LASTS_S)
+    travel_s = SPEED_LASTS_S * (1 - kept)
+    after: Motion = motion.copy()
+    step_m = motion['velocity_m_s'] * travel_s
+    after['xy_px'] += (step_m[:, :2] * motion['px_per_m'][:, None])[:, None]
+    after['place_m'] += step_m
+    after['velocity_m_s'] *= kept
+    noise = SPEED_M_S**2 * (1 - kept**2)  # keeps the spread of velocities what it is
+    both = motion['variance'][..., 1] + travel_s * motion['variance'][..., 2]
+    after['variance'][..., 0] += (
+        travel_s * (motion['variance'][..., 1] + both) + travel_s**2 * noise / 3
+    )
+    after['variance'][..., 1] = kept * both + travel_s * noise / 2
+    after['variance'][..., 2] = kept**2 * motion['variance'][..., 2] + noise
+    return after
+
+
+def moved(expected: Motion, seen: Motion) -> tuple[Array, Array]:
+    """How far people are from where they are expected, and how surely.
+
+    Parameters
+    ----------
+    expected, seen
+        Of ``MOTION``; their shapes are broadcast.
+
+    Returns
+    -------
+    moved_m
+        ``(..., 3)`` m. Lateral: the median of the keypoints that are seen on both sides, else by
+        the places in 3D. NaN where neither is known.
+    variance
+        ``(..., 2)`` m2 of that measurement, lateral and depth.
+    """
+    moved_px, number = median(seen['xy_px'] - expected['xy_px'])
+    moved_m = seen['place_m'] - expected['place_m']
+    common = number > 0
+    lateral_m = moved_px / expected['px_per_m'][..., None]
+    moved_m[..., :2] = np.where(common[..., None], lateral_m, moved_m[..., :2])
+    variance = np.empty((*common.shape, 2))
+    variance[..., 0] = np.where(
+        common, PLACE_M**2 + PLACE_OF_ONE_M**2 / np.maximum(number, 1), PLACE_3D_M**2
+    )
+    variance[..., 1] = _distance_variance(expected)
+    return moved_m, variance
+
+
+def correct(expected: Motion, seen: Motion, moved_m: Array, measured: Array) -> Motion:
+    """Tell what is known after N people were seen, with what ``moved`` said of each."""
+    after: Motion = expected.copy()
+    known = np.isfinite(moved_m[:, ::2])
+    moved_m = np.where(np.isfinite(moved_m), moved_m, 0.0)
+    variance = expected['variance']
+    total = (variance[..., 0] + measured)[..., None]
+    gain = np.where(known[..., None], variance[..., :2] / total, 0.0)  # of position, of velocity
+    after['variance'][..., :2] = (1 - gain[..., :1]) * variance[..., :2]
+    after['variance'][..., 2] -= gain[..., 1] * variance[..., 1]
+    after['velocity_m_s'] += gain[:, AXES, 1] * moved_m
+    step_m = gain[:, AXES, 0] * moved_m
+    place_m = expected['place_m'] + step_m
+    after['place_m'] = np.where(np.isfinite(place_m), place_m, seen['place_m'])
+
+    # The person is held to be where the filter says, the keypoints around that as they are seen.
+    scale = expected['px_per_m'][:, None]
+    carried = expected['xy_px'] + (step_m[:, :2] * scale)[:, None]
+    now = seen['xy_px'] - ((moved_m - step_m)[:, :2] * scale)[:, None]
+    mixed = carried + POSE_GAIN * (now - carried)
+    mixed = np.where(np.isnan(carried), now, mixed)
+    after['xy_px'] = np.where(np.isnan(now), carried, mixed)
+    scale_before, scale_now = expected['px_per_m'], seen['px_per_m']
+    scale = np.where(scale_before == ANY_PX_PER_M, scale_now, np.sqrt(scale_before * scale_now))
+    after['px_per_m'] = np.where(scale_now == ANY_PX_PER_M, scale_before, scale)
+    return after
+
+
+def median(values: Array) -> tuple[Array, NDArray[np.intp]]:
+    """Median of ``(..., K, D)`` over those of the K that are not NaN, and the number of these."""
+    *shape, k, d = values.shape
+    ordered = np.sort(values.swapaxes(-1, -2).reshape(-1, d, k), axis=-1)  # NaN goes last
+    number = k - np.isnan(ordered[:, 0]).sum(axis=-1)
+    row = np.arange(len(ordered))
+    middle = (ordered[row, :, (number - 1) // 2] + ordered[row, :, number // 2]) / 2
+    return middle.reshape(*shape, d), number.reshape(shape)
+
+
+def _distance_variance(motion: Motion) -> Array:
+    """How surely the distance of people is measured, m2; any distance where it is unknown."""
+    distance_m = motion['place_m'][..., 2]
+    known_m = np.where(np.isfinite(distance_m), distance_m, 5.0)
+    return np.asarray((DISTANCE_SHARE * known_m) ** 2 + 1e-4)
+
+
+def _px_per_m(people: People3D) -> Array:
+    """How large a metre at the distance of each person is in the image, ``(N,)`` px/m.
+
+    The spread of keypoints in the image against theirs in space, those known in both: hidden limbs
+    do not matter.
+    """
+    places = np.concatenate([people.people_2d.xy_px, people.xyz_m[..., :2]], axis=-1)
+    known = np.isfinite(places).all(axis=-1, keepdims=True)
+    number = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    places = np.where(known, places, 0.0)
+    places = np.where(known, places - places.sum(axis=1, keepdims=True) / number, 0.0)
+    square = (places**2).sum(axis=1)
+    square_px, square_m = square[:, :2].sum(axis=-1), square[:, 2:].sum(axis=-1)
+    usable = (square_px > 1) & (square_m > 0.05**2)
+    return np.where(usable, np.sqrt(square_px / np.where(usable, square_m, 1.0)), ANY_PX_PER_M)
