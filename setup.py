@@ -64,7 +64,7 @@ setup(
         'numpy>=1.23',
         'opencv-python-headless>=4.8',
         'openvino>=2024.4',
-        'scipy>=1.10',
+        'pyyaml>=6',
         # Stands in for cv_bridge, which PyPI does not have.
         'rosbags-image>=0.10,<0.11',
         'ros-rclpy[fastrtps]~=9.1.2',

@@ -50,8 +50,8 @@ def draw_people(bgr: NDArray[np.uint8], tracked: TrackedPeople) -> None:
             radius = (width + 1) << _SHIFT
             cv2.circle(bgr, points[k], radius, _BGR[k], cv2.FILLED, cv2.LINE_AA, _SHIFT)
         top = xy[i, seen[i]].min(axis=0) - (0, 3 * width)
-        distance_m = np.nanmedian(people.xyz_m[i, :, 2]) if seen[i].any() else np.nan
-        distance = f'  {distance_m:.1f} m' if distance_m > 0 else ''
+        depth_m = people.xyz_m[i, np.isfinite(people.xyz_m[i, :, 2]), 2]
+        distance = f'  {np.median(depth_m):.1f} m' if depth_m.size else ''
         draw_text(bgr, f'{tracked.track_id[i]}{distance}', (int(top[0]), int(top[1])))
 
 

@@ -29,9 +29,8 @@ def marker_array(tracked: TrackedPeople, header: Header) -> MarkerArray:
 
     One NaN would have RViz drop a whole marker: unknown keypoints are left out.
     """
-    # RViz counts a namespace and id that appear twice as an error: even this one needs a name.
-    clear = Marker(header=header, ns='clear', action=Marker.DELETEALL)
-    markers = [clear]
+    # Without a namespace: of all namespaces.
+    markers = [Marker(header=header, action=Marker.DELETEALL)]
     known = np.asarray(np.isfinite(tracked.people.xyz_m).all(axis=2))
     if known.any():
         markers += [_limbs(tracked, known, header), _keypoints(tracked, known, header)]

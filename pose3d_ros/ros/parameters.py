@@ -74,14 +74,14 @@ class PoseParameters:
     smoothing_min_cutoff: float = _parameter(
         1.0,
         'Cut-off, Hz, of somebody who stands still: lower is smoother, and later.',
-        0.01,
-        100.0,
+        0.1,
+        10.0,
     )
     smoothing_beta: float = _parameter(
-        1.0, 'Growth of the cut-off with speed, Hz per m/s: higher is sooner.', 0.0, 100.0
+        6.0, 'Growth of the cut-off with speed, Hz per m/s: higher is sooner.', 0.0, 50.0
     )
     track_memory: float = _parameter(
-        1.0, 'How long, s, somebody who is not seen keeps the id.', 0.0, 60.0
+        1.0, 'How long, s, somebody who is not seen keeps the id.', 0.1, 10.0
     )
 
 

@@ -90,7 +90,10 @@ class PoseNode(Node):
             camera, trouble = camera_image(image, self.info, self.focal_length_px)
         except ImageError as error:
             self.bad_images += 1
-            self.warn(f'image dropped ({self.bad_images} of {self.images}): {error}')
+            self.get_logger().warning(
+                f'image dropped ({self.bad_images} of {self.images}): {error}',
+                throttle_duration_sec=WARN_EVERY_S,
+            )
             return
         self.warn_of_intrinsics(camera, trouble)
         start_s = time.perf_counter()
@@ -114,18 +117,15 @@ class PoseNode(Node):
         return bgr
 
     def warn_of_intrinsics(self, camera: CameraImage, trouble: str) -> None:
-        """Say, now and then, that distances are not to be trusted."""
+        """Say that distances are not to be trusted."""
         if trouble:
-            self.warn(trouble)
+            self.get_logger().warning(trouble, throttle_duration_sec=WARN_EVERY_S)
         if camera.intrinsics.source == IntrinsicsSource.GUESSED:
-            self.warn(
+            self.get_logger().warning(
                 f'focal length guessed as {camera.intrinsics.fx:.0f} px: no calibrated '
-                'camera_info came and the parameter focal_length is 0; distances are rough'
+                'camera_info came and the parameter focal_length is 0; distances are rough',
+                once=True,
             )
-
-    def warn(self, text: str) -> None:
-        """Log a warning, each kind at most every few seconds."""
-        self.get_logger().warning(text, throttle_duration_sec=WARN_EVERY_S)
 
 
 def newest() -> QoSProfile:
@@ -138,7 +138,7 @@ def newest() -> QoSProfile:
 
 def results() -> QoSProfile:
     """Offer results: reliable, so that everybody hears them."""
-    return QoSProfile(depth=5)
+    return QoSProfile(depth=10)
 
 
 def estimator(p: PoseParameters) -> PoseEstimator:

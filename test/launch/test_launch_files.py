@@ -1,0 +1,282 @@
+"""The launch files, with programs in place of the nodes that write down how they were started."""
+
+import itertools
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+launch = pytest.importorskip('launch', reason='needs launch of ROS 2')
+pytest.importorskip('launch_ros', reason='needs launch_ros of ROS 2')
+from launch import LaunchDescription, LaunchService  # noqa: E402
+from launch.actions import IncludeLaunchDescription  # noqa: E402
+from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+FILES = ('pose3d', 'camera', 'usb_camera')
+PROGRAMS = {
+    'pose3d_ros': ('pose_node', 'camera_node'),
+    'rviz2': ('rviz2',),
+    'tf2_ros': ('static_transform_publisher',),
+    'usb_cam': ('usb_cam_node_exe',),
+    'v4l2_camera': ('v4l2_camera_node',),
+}
+# -S and -I: no .pth file and no environment of ours.
+RECORDER = """#!{python} -IS
+import json, os, sys
+paths = [b for a, b in zip(sys.argv, sys.argv[1:]) if a == '--params-file']
+params = [open(path).read() for path in paths]
+record = {{'argv': sys.argv, 'env': dict(os.environ), 'params': params}}
+with open('{folder}/' + str(os.getpid()), 'w') as file:
+    json.dump(record, file)
+"""
+FASTDDS = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+
+
+class ParametersLoader(yaml.SafeLoader):
+    """Of the files that launch_ros writes; in them a list is tagged as Python's tuple."""
+
+
+ParametersLoader.add_constructor(
+    'tag:yaml.org,2002:python/tuple', lambda loader, node: loader.construct_sequence(node)
+)
+
+
+class Started:
+    """How one program was started."""
+
+    def __init__(self, record):
+        argv = record['argv']
+        pairs = list(itertools.pairwise(argv))
+        rules = dict(b.split(':=') for a, b in pairs if a == '-r')
+        self.program = Path(argv[0]).name
+        self.argv, self.env = argv, record['env']
+        self.name = f'{rules.pop("__ns", "").rstrip("/")}/{rules.pop("__node")}'
+        self.remappings = rules
+        self.params_files = [b for a, b in pairs if a == '--params-file']
+        self.files = [yaml.load(text, ParametersLoader) for text in record['params']]
+
+    @property
+    def given(self):
+        """Parameters that do not come from params_file, but from the launch arguments."""
+        merged = {}
+        for path, content in zip(self.params_files, self.files, strict=True):
+            if not path.endswith('.yaml'):
+                merged.update(content[self.name]['ros__parameters'])
+        return merged
+
+    def option(self, name):
+        return self.argv[self.argv.index(name) + 1]
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Run launch files, each with arguments; gives what they started, by node name."""
+    records = tmp_path / 'records'
+    records.mkdir()
+    prefix = tmp_path / 'prefix'
+    index = prefix / 'share/ament_index/resource_index/packages'
+    index.mkdir(parents=True)
+    for package, programs in PROGRAMS.items():
+        (index / package).touch()
+        for program in programs:
+            path = prefix / 'lib' / package / program
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(RECORDER.format(python=sys.executable, folder=records))
+            path.chmod(0o755)
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(prefix))
+    monkeypatch.setenv('ROS_LOG_DIR', str(tmp_path / 'log'))
+    for variable in (*FASTDDS, 'ROS_DISTRO'):
+        monkeypatch.delenv(variable, raising=False)
+
+    def run(*includes):
+        service = LaunchService(noninteractive=True)
+        actions = [include(file, **arguments) for file, arguments in includes]
+        service.include_launch_description(LaunchDescription(actions))
+        assert service.run() == 0
+        nodes = [Started(json.loads(path.read_text())) for path in records.iterdir()]
+        assert len({node.name for node in nodes}) == len(nodes)
+        return {node.name: node for node in nodes}
+
+    return run
+
+
+def source(file):
+    return PythonLaunchDescriptionSource(str(ROOT / 'launch' / f'{file}.launch.py'))
+
+
+def include(file, **arguments):
+    return IncludeLaunchDescription(source(file), launch_arguments=arguments.items())
+
+
+@pytest.mark.parametrize('file', FILES)
+def test_every_argument_is_described_and_has_a_default(file):
+    description = source(file).get_launch_description(launch.LaunchContext())
+    arguments = description.get_launch_arguments()
+    assert {'namespace', 'params_file', 'model', 'rviz'} <= {a.name for a in arguments}
+    for argument in arguments:
+        assert argument.default_value is not None, argument.name
+        assert argument.description not in ('', 'no description given'), argument.name
+
+
+@pytest.mark.parametrize(
+    ('file', 'names'),
+    [
+        ('pose3d', {'/pose_node'}),
+        ('camera', {'/pose_node', '/camera_node'}),
+        ('usb_camera', {'/pose_node', '/camera'}),
+    ],
+)
+def test_starts_without_arguments_and_without_rviz(start, file, names):
+    nodes = start((file, {}))
+    assert set(nodes) == names
+    node = nodes['/pose_node']
+    assert node.params_files == [str(ROOT / 'config/pose3d.yaml')]
+    assert node.remappings == {'image_raw': 'image_raw', 'camera_info': 'camera_info'}
+    assert node.option('--log-level') == 'info'
+
+
+def test_arguments_override_the_parameter_file(start):
+    given = {
+        'model': '/a b/net.xml', 'device': 'CPU', 'precision': 'f32', 'focal_length': '600',
+        'assumed_person_height': '1.7', 'keypoint_threshold': '0.2', 'smoothing': 'false',
+    }  # fmt: skip
+    node = start(('pose3d', given))['/pose_node']
+    assert node.given == {
+        'model': '/a b/net.xml', 'device': 'CPU', 'precision': 'f32', 'focal_length': 600.0,
+        'assumed_person_height': 1.7, 'keypoint_threshold': 0.2, 'smoothing': False,
+    }  # fmt: skip
+    assert isinstance(node.given['focal_length'], float)
+    assert node.params_files[0] == str(ROOT / 'config/pose3d.yaml')
+    assert set(node.given) <= set(node.files[0]['/**']['ros__parameters'])
+
+
+def test_another_parameter_file(start, tmp_path):
+    path = tmp_path / 'mine.yaml'
+    path.write_text('{/**: {ros__parameters: {model: mine}}}')
+    assert start(('pose3d', {'params_file': str(path)}))['/pose_node'].params_files == [str(path)]
+
+
+def test_two_cameras_are_two_includes(start):
+    nodes = start(
+        ('camera', {'namespace': 'left', 'source': 'a.mp4'}),
+        ('camera', {'namespace': 'right', 'source': 'b.mp4'}),
+    )
+    assert set(nodes) == {
+        '/left/pose_node', '/left/camera_node', '/right/pose_node', '/right/camera_node'
+    }  # fmt: skip
+    assert nodes['/left/camera_node'].given['source'] == 'a.mp4'
+    assert nodes['/right/camera_node'].given['source'] == 'b.mp4'
+
+
+def test_camera_and_pose_node_meet_on_the_topics_given(start):
+    topics = {'image_topic': '/front/image', 'camera_info_topic': 'info'}
+    nodes = start(('camera', {'namespace': 'here', **topics}))
+    for node in nodes.values():
+        assert node.remappings == {'image_raw': '/front/image', 'camera_info': 'info'}
+
+
+def test_camera_node_parameters(start):
+    node = start(('camera', {'source': '0', 'rate': '15', 'focal_length': '500'}))['/camera_node']
+    assert node.given == {
+        'source': '0', 'rate': 15.0, 'loop': False, 'mirror': False, 'skip': 0,
+        'wait_for_subscribers': 1, 'frame_id': 'camera_optical_frame', 'focal_length': 500.0,
+    }  # fmt: skip
+
+
+def test_camera_node_has_the_parameters_that_it_is_given(start):
+    camera_node = pytest.importorskip('pose3d_ros.ros.camera_node', exc_type=ImportError)
+    declared = {}
+
+    class Node:
+        def declare_parameter(self, name, default, *_):
+            declared[name] = default
+
+    camera_node.declare_parameters(Node())
+    everything = {'focal_length': '1', 'calibration_file': 'a.yaml'}
+    for name, value in start(('camera', everything))['/camera_node'].given.items():
+        assert type(value) is type(declared[name]), name
+
+
+@pytest.mark.parametrize(
+    ('driver', 'parameters'),
+    [
+        (
+            'usb_cam',
+            {'image_width': 1280, 'image_height': 720, 'framerate': 15.0, 'frame_id': 'eye'},
+        ),
+        (
+            'v4l2_camera',
+            {'image_size': [1280, 720], 'time_per_frame': [1, 15], 'camera_frame_id': 'eye'},
+        ),
+    ],
+)
+def test_usb_drivers_get_their_own_names_for_the_same_arguments(start, driver, parameters):
+    arguments = {
+        'driver': driver, 'video_device': '/dev/video2', 'pixel_format': 'x', 'framerate': '15',
+        'image_width': '1280', 'image_height': '720', 'frame_id': 'eye', 'namespace': 'usb',
+    }  # fmt: skip
+    node = start(('usb_camera', arguments))['/usb/camera']
+    assert node.program in PROGRAMS[driver]
+    assert node.given == {'video_device': '/dev/video2', 'pixel_format': 'x', **parameters}
+
+
+@pytest.mark.parametrize('file', FILES)
+@pytest.mark.parametrize(('distro', 'variable'), [('kilted', 0), ('', 0), ('jazzy', 1)])
+def test_every_node_gets_the_fastdds_profile(start, monkeypatch, file, distro, variable):
+    monkeypatch.setenv('ROS_DISTRO', distro)
+    for node in start((file, {})).values():
+        set_ones = {name: node.env[name] for name in FASTDDS if name in node.env}
+        assert set_ones == {FASTDDS[variable]: str(ROOT / 'config/fastdds_shm.xml')}
+
+
+@pytest.mark.parametrize('file', FILES)
+@pytest.mark.parametrize('variable', FASTDDS)
+def test_a_fastdds_profile_of_the_environment_wins(start, monkeypatch, file, variable):
+    monkeypatch.setenv(variable, '/mine.xml')
+    for node in start((file, {})).values():
+        assert {node.env[name] for name in FASTDDS if name in node.env} == {'/mine.xml'}
+
+
+@pytest.mark.parametrize('file', FILES)
+def test_an_empty_fastdds_profile_sets_none(start, file):
+    for node in start((file, {'fastdds_profile': ''})).values():
+        assert not set(FASTDDS) & set(node.env)
+
+
+def test_the_launch_leaves_its_own_environment_alone(start):
+    start(('camera', {}))
+    assert not set(FASTDDS) & set(os.environ)
+
+
+def test_rviz_shows_the_namespace_it_is_started_in(start):
+    arguments = {'rviz': 'true', 'namespace': 'left', 'image_topic': '/a/image', 'frame_id': 'eye'}
+    node = start(('pose3d', arguments))['/left/rviz2']
+    assert node.option('-d') == str(ROOT / 'config/pose3d.rviz')
+    assert node.option('-f') == 'eye'
+    config = yaml.safe_load(Path(node.option('-d')).read_text())
+    displays = config['Visualization Manager']['Displays']
+    assert set(node.remappings) == {d['Topic']['Value'] for d in displays if 'Topic' in d}
+    assert node.remappings == {
+        '/image_raw': '/a/image', '/markers': 'markers', '/overlay': 'overlay'
+    }  # fmt: skip
+
+
+def test_transform_turns_the_optical_frame_upright(start):
+    arguments = {'publish_tf': 'true', 'link_frame': 'head', 'frame_id': 'eye'}
+    node = start(('camera', arguments))['/camera_tf']
+    assert (node.option('--frame-id'), node.option('--child-frame-id')) == ('head', 'eye')
+    x, y, z, w = (float(node.option(f'--q{axis}')) for axis in 'xyzw')
+    rotation = np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ])  # fmt: skip
+    forward, left, up = np.eye(3)
+    np.testing.assert_allclose(rotation @ (0, 0, 1), forward, atol=1e-12)
+    np.testing.assert_allclose(rotation @ (1, 0, 0), -left, atol=1e-12)
+    np.testing.assert_allclose(rotation @ (0, 1, 0), -up, atol=1e-12)
