@@ -1,0 +1,182 @@
+"""Install a network: fetch, check, convert, write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib import import_module
+from pathlib import Path
+
+import openvino as ov
+
+from pose3d_ros.models import ModelError
+from pose3d_ros.models.catalogue import Entry, PublishedFile
+from pose3d_ros.models.checkpoint import LARGEST_BYTES, read_checkpoint
+from pose3d_ros.models.contract import mark_inside
+from pose3d_ros.models.download import Progress, download
+from pose3d_ros.models.store import PRECISIONS, Record, put
+
+Quantise = Callable[[ov.Model], 'tuple[ov.Model, str]']
+"""Takes the f32 network; returns the int8 one and a note for the record, or raises ModelError."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a network's file is taken from and what it is held to; as the catalogue says.
+
+    Parameters
+    ----------
+    file
+        A local file instead of a download.
+    address
+        Another address to download from.
+    sha384
+        Checksum instead of the catalogue's.
+    unverified
+        Accept a file that no checksum vouches for.
+    """
+
+    file: Path | None = None
+    address: str | None = None
+    sha384: str | None = None
+    unverified: bool = False
+
+    def __post_init__(self) -> None:
+        if self.file and self.address:
+            raise ModelError('expected a file or an address, found both')
+        if self.sha384 is not None and (
+            len(self.sha384) != 96 or set(self.sha384.lower()) - set('0123456789abcdef')
+        ):
+            raise ModelError(
+                f'a SHA-384 has 96 hexadecimal digits, found {self.sha384!r} with '
+                f'{len(self.sha384)}'
+            )
+        if self.sha384 and self.unverified:
+            raise ModelError(
+                'a checksum is stated, so that the file cannot be unverified: state one of the two'
+            )
+
+
+def install(
+    entry: Entry, origin: Origin, folder: Path, *, precision: str = 'f32',
+    quantise: Quantise | None = None, progress: Progress = lambda have, total: None,
+) -> Path:  # fmt: skip
+    """Install a network, all of it or nothing.
+
+    Parameters
+    ----------
+    entry
+        The network.
+    origin
+        Where its file comes from.
+    folder
+        Of installed networks.
+    precision
+        One of store.PRECISIONS: f32, f16 (weights stored in half the space), int8.
+    quantise
+        Makes int8 of f32; needed for int8.
+    progress
+        Of the download.
+
+    Returns
+    -------
+    Path of the installed .xml.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be had, is not the one expected, or is no checkpoint of this network.
+    """
+    if not entry.converter:
+        raise ModelError(f'{entry.name} cannot be installed: {entry.missing}')
+    if precision not in PRECISIONS or (precision == 'int8' and quantise is None):
+        raise ModelError(
+            f'precision must be one of {PRECISIONS}, int8 with a way to it; found {precision!r}'
+        )
+    (published,) = entry.files
+    # A part is gone on with where a checksum tells that both are of the same file.
+    part = folder / '.downloads' / f'{origin.sha384 or published.sha384}.part'
+    if origin.unverified:
+        part = part.with_name('unverified.part')
+        part.unlink(missing_ok=True)
+    data, source = _fetch(published, origin, part, progress)
+    checked_against, sha384 = _check(data, published, origin, source, part)
+    model = import_module(f'pose3d_ros.models.{entry.converter}').build(read_checkpoint(data))
+    mark_inside(model)
+    note = ''
+    if precision == 'int8' and quantise is not None:
+        model, note = quantise(model)
+        mark_inside(model)
+    record = Record(
+        name=entry.name,
+        version=entry.version if checked_against == 'catalogue' else 'unknown',
+        licence=entry.licence if checked_against == 'catalogue' else 'unknown',
+        precision=precision,
+        source=source,
+        sha384=sha384,
+        checked_against=checked_against,
+        converter=f'pose3d_ros, OpenVINO {ov.get_version()}',
+        installed=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        note=note,
+    )
+    path = put(
+        folder, record, lambda xml: ov.save_model(model, xml, compress_to_fp16=precision == 'f16')
+    )
+    part.unlink(missing_ok=True)
+    return path
+
+
+def _fetch(
+    published: PublishedFile, origin: Origin, part: Path, progress: Progress
+) -> tuple[bytes, str]:
+    """Bytes of the file, and where they came from."""
+    if origin.file:
+        return _read(origin.file), str(origin.file)
+    # Another checksum or none is another file, of another size.
+    size = None if origin.sha384 or origin.unverified else published.size
+    failures = []
+    for address in (origin.address,) if origin.address else published.addresses:
+        try:
+            download(address, part, size, LARGEST_BYTES, progress)
+            return _read(part), address
+        except ModelError as error:
+            failures.append(str(error))
+    raise ModelError(
+        '; '.join(failures)
+        + '. What has arrived is kept: run the command again to go on, or fetch the '
+        'file on another machine and give it with --from-file'
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_BYTES:
+            raise ModelError(f'{path} has {size} bytes, more than a checkpoint can have')
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f'{path} cannot be read: {error.strerror}') from error
+
+
+def _check(
+    data: bytes, published: PublishedFile, origin: Origin, source: str, part: Path
+) -> tuple[str, str]:
+    """Return what the bytes were checked against, and their checksum."""
+    sha384 = hashlib.sha384(data).hexdigest()
+    if origin.sha384 is None and sha384 == published.sha384 and len(data) == published.size:
+        return 'catalogue', sha384
+    if origin.sha384 is not None and sha384 == origin.sha384.lower():
+        return 'stated', sha384
+    if origin.unverified:
+        return 'nothing', sha384
+    part.unlink(missing_ok=True)  # going on from wrong bytes never ends well
+    expected = origin.sha384 or published.sha384
+    size = '' if origin.sha384 else f' and {published.size} bytes'
+    raise ModelError(
+        f'{source} is not the file expected: expected SHA-384 {expected}{size}, found {sha384} '
+        f'and {len(data)} bytes. '
+        'A file of another source can be held to its own checksum with --sha384, or installed '
+        'with --unverified'
+    )

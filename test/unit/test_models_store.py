@@ -1,0 +1,134 @@
+"""Where installed networks are, and how one is found."""
+
+import dataclasses
+
+import pytest
+
+from pose3d_ros.models import ModelError, store
+from pose3d_ros.models.catalogue import CATALOGUE, OFFICIAL, find
+from pose3d_ros.models.store import Record, default_folder, installed, put, remove, resolve
+
+RECORD = Record(
+    name=OFFICIAL, version='1', licence='Apache-2.0', precision='f32', source='here', sha384='ab',
+    checked_against='nothing', converter='test', installed='2026-01-01T00:00:00+00:00',
+)  # fmt: skip
+
+
+def write(xml):
+    xml.write_text('<net/>')
+    xml.with_suffix('.bin').write_bytes(b'')
+
+
+def precision(name):
+    return dataclasses.replace(RECORD, precision=name)
+
+
+def test_the_cache_folder(monkeypatch, tmp_path):
+    monkeypatch.delenv('POSE3D_MODELS', raising=False)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    for cache in ('', 'relative'):
+        monkeypatch.setenv('XDG_CACHE_HOME', cache)
+        assert default_folder() == tmp_path / '.cache' / 'pose3d_ros' / 'models'
+    monkeypatch.setenv('XDG_CACHE_HOME', '/var/cache')
+    assert str(default_folder()) == '/var/cache/pose3d_ros/models'
+    monkeypatch.setenv('POSE3D_MODELS', '~/nets')
+    assert default_folder() == tmp_path / 'nets'
+
+
+def test_what_is_put_is_found_with_its_record_and_removed(tmp_path):
+    folder = tmp_path / 'not' / 'there' / 'yet'
+    path = put(folder, RECORD, write)
+    assert installed(folder) == {OFFICIAL: path}
+    assert store.record_of(path) == RECORD
+    assert resolve(OFFICIAL, folder) == resolve('auto', folder) == resolve(str(path)) == path
+    remove(folder, OFFICIAL)
+    assert not list(folder.iterdir())
+
+
+def test_auto_prefers_the_most_precise(tmp_path):
+    for name in ('int8', 'f16', 'f32'):
+        put(tmp_path, precision(name), write)
+        assert resolve('auto', tmp_path).stem == store.installed_name(OFFICIAL, name)
+    assert resolve(f'{OFFICIAL}-int8', tmp_path).stem == f'{OFFICIAL}-int8'
+
+
+def test_auto_never_takes_another_network(tmp_path):
+    put(tmp_path, dataclasses.replace(RECORD, name='another'), write)
+    with pytest.raises(ModelError, match=r'pose3d model install$'):
+        resolve('auto', tmp_path)
+    assert resolve('another', tmp_path).stem == 'another'
+
+
+def test_a_failing_write_leaves_what_was_there(tmp_path):
+    path = put(tmp_path, RECORD, write)
+
+    def broken(xml):
+        xml.write_text('half')
+        raise OSError('disk full')
+
+    with pytest.raises(OSError, match='disk full'):
+        put(tmp_path, dataclasses.replace(RECORD, version='2'), broken)
+    assert path.read_text() == '<net/>'
+    assert store.record_of(path) == RECORD
+    assert [p.name for p in tmp_path.iterdir()] == [OFFICIAL]
+
+
+def test_putting_again_replaces(tmp_path):
+    put(tmp_path, RECORD, write)
+    newer = dataclasses.replace(RECORD, version='2')
+    path = put(tmp_path, newer, write)
+    assert store.record_of(path) == newer
+    assert [p.name for p in tmp_path.iterdir()] == [OFFICIAL]
+
+
+def test_half_of_a_network_is_not_installed(tmp_path):
+    put(tmp_path, RECORD, lambda xml: xml.write_text('<net/>'))
+    assert installed(tmp_path) == {}
+    assert installed(tmp_path / 'no') == {}
+
+
+@pytest.mark.parametrize('name', ['..', '/', '.', '', 'nothing', '../x'])
+def test_only_what_is_installed_is_removed(tmp_path, name):
+    put(tmp_path / 'models', RECORD, write)
+    (tmp_path / 'x').mkdir()
+    with pytest.raises(ModelError, match=f'installed: {OFFICIAL}'):
+        remove(tmp_path / 'models', name)
+    assert (tmp_path / 'x').is_dir()
+
+
+@pytest.mark.parametrize(
+    ('model', 'message'),
+    [
+        ('auto', 'pose3d model install'),
+        (OFFICIAL, 'pose3d model install'),
+        ('', 'model must be auto'),
+        ('other-network', 'model must be auto'),
+        ('net.bin', 'model must be auto'),
+        ('none.xml', 'no file'),
+        ('lonely.xml', r'lonely\.bin beside it'),
+    ],
+)
+def test_a_model_that_is_not_there_is_named_with_what_to_do(tmp_path, monkeypatch, model, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'lonely.xml').write_text('<net/>')
+    with pytest.raises(ModelError, match=message):
+        resolve(model, tmp_path / 'models')
+    assert not (tmp_path / 'models').exists()
+
+
+def test_an_onnx_needs_no_weights_beside_it(tmp_path):
+    (tmp_path / 'net.onnx').write_bytes(b'')
+    assert resolve(str(tmp_path / 'net.onnx'), tmp_path) == tmp_path / 'net.onnx'
+
+
+def test_the_catalogue_is_well_formed():
+    assert len({entry.name for entry in CATALOGUE}) == len(CATALOGUE)
+    for entry in CATALOGUE:
+        assert find(entry.name) is entry
+        assert bool(entry.converter) != bool(entry.missing)
+        for file in entry.files:
+            assert len(file.sha384) == 96
+            assert int(file.sha384, 16)
+            assert all(address.startswith('https://') for address in file.addresses)
+    with pytest.raises(ModelError, match=OFFICIAL):
+        find('typo')
