@@ -1,0 +1,197 @@
+"""Post-training quantisation to int8 with NNCF, judged on images that it was not calibrated on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from pose3d_ros.models import ModelError
+
+STRIDE_PX = 8
+_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
+_FEWEST_IMAGES = 10
+_HELD_OUT = 5  # every fifth image
+_MOST_IMAGES = 300  # NNCF's own default for calibration
+_PEAK_SCORE = 0.1
+_SAME_PEAK_CELLS = 2.0
+_UNIT_MM = 1800.0  # of the location maps: an assumed body height of 1.80 m
+_GREY = 128
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What quantisation changed, over all images.
+
+    Parameters
+    ----------
+    keypoints
+        Peaks in the heatmaps of f32.
+    lost, new
+        Share of them that int8 lacks, and share that it has too many.
+    moved_px
+        ``(P,)`` how far those in both moved, px of the network's input, in steps of the grid.
+    location_mm
+        ``(P,)`` largest change of a coordinate in the location maps at the keypoints of f32.
+    """
+
+    keypoints: int
+    lost: float
+    new: float
+    moved_px: NDArray[np.float64]
+    location_mm: NDArray[np.float64]
+
+    def __str__(self) -> str:
+        if not self.keypoints:
+            return 'f32 finds no keypoint'
+        moved = self.moved_px if self.moved_px.size else np.array([np.nan])
+        return (
+            f'{self.keypoints} keypoints of f32: {self.lost:.1%} lost, {self.new:.1%} new, the '
+            'others '
+            f'moved by {moved.mean():.1f} px on average ({np.percentile(moved, 95):.0f} px at 95 '
+            '%); '
+            f'location maps moved by {np.median(self.location_mm):.0f} mm (median)'
+        )
+
+
+def quantiser(folder: Path | None, max_lost: float) -> Callable[[ov.Model], tuple[ov.Model, str]]:
+    """Return what makes int8 of a network, after looking at what it needs.
+
+    Parameters
+    ----------
+    folder
+        Of images, at least 10, with people as the camera will see them. Every fifth is held out to
+        judge on.
+    max_lost
+        Share of keypoints that may be lost or new; from 1 on, nothing is judged.
+
+    Raises
+    ------
+    ModelError
+        At once if NNCF or images are missing; later if int8 is worse than that.
+    """
+    if folder is None:
+        raise ModelError(
+            'int8 is calibrated on images of yours: name them with --calibration-images'
+        )
+    _nncf()
+    paths = sorted(p for p in folder.glob('*') if p.suffix.lower() in _SUFFIXES)[:_MOST_IMAGES]
+    if len(paths) < _FEWEST_IMAGES:
+        raise ModelError(
+            f'expected at least {_FEWEST_IMAGES} images in {folder}, found {len(paths)} '
+            f'({" ".join(_SUFFIXES)})'
+        )
+    images = [_read(path) for path in paths]
+
+    def convert(model: ov.Model) -> tuple[ov.Model, str]:
+        held_out = images[::_HELD_OUT]
+        kept = [image for i, image in enumerate(images) if i % _HELD_OUT]
+        quantised = quantise(model, kept)
+        difference = compare(model, quantised, held_out)
+        report = f'int8 on {len(held_out)} held-out images, {difference}'
+        _judge(difference, max_lost, report)
+        return quantised, report
+
+    return convert
+
+
+def _judge(difference: Difference, max_lost: float, report: str) -> None:
+    if max_lost >= 1:
+        return
+    if not difference.keypoints:
+        raise ModelError(f'int8 cannot be judged: {report}. Give images with people')
+    if max(difference.lost, difference.new) > max_lost:
+        raise ModelError(f'int8 is refused, more than {max_lost:.0%} lost or new: {report}')
+
+
+def quantise(model: ov.Model, images: Sequence[NDArray[np.uint8]]) -> ov.Model:
+    """Quantise a network.
+
+    Parameters
+    ----------
+    model
+        Takes BGR 0..255; is left as it is.
+    images
+        ``(H, W, 3)`` uint8 BGR of any size, to calibrate on.
+    """
+    nncf = _nncf()
+    logging.getLogger('nncf').setLevel(logging.WARNING)
+    size = _size(model)
+    dataset = nncf.Dataset(list(images), lambda image: letterboxed(image, size))
+    # NNCF gives all inputs of a concatenation one scale, which wipes out the maps (0 to 1) where
+    # they are joined with features of a larger range.
+    apart = nncf.IgnoredScope(types=['Concat'], validate=False)
+    return nncf.quantize(model.clone(), dataset, subset_size=len(images), ignored_scope=apart)
+
+
+def compare(a: ov.Model, b: ov.Model, images: Sequence[NDArray[np.uint8]]) -> Difference:
+    """Compare the keypoints of two networks of one input size, in float32 but for what is int8."""
+    core, size = ov.Core(), _size(a)
+    config = {'INFERENCE_PRECISION_HINT': 'f32'}
+    networks = [core.compile_model(model, 'CPU', config) for model in (a, b)]
+    count = lost = new = 0
+    moved: list[float] = []
+    location: list[float] = []
+    for image in images:
+        of_a, of_b = (network(letterboxed(image, size)) for network in networks)
+        for map_a, map_b in zip(of_a['heatmaps'][0][:-1], of_b['heatmaps'][0][:-1], strict=True):
+            peaks_a, peaks_b = _peaks(map_a), _peaks(map_b)
+            count += len(peaks_a)
+            nearest_of_a = _nearest(peaks_a, peaks_b)
+            lost += int((nearest_of_a > _SAME_PEAK_CELLS).sum())
+            new += int((_nearest(peaks_b, peaks_a) > _SAME_PEAK_CELLS).sum())
+            moved += list(nearest_of_a[nearest_of_a <= _SAME_PEAK_CELLS] * STRIDE_PX)
+            change = np.abs(of_a['features'][0] - of_b['features'][0]).max(axis=0)
+            location += list(change[peaks_a[:, 0], peaks_a[:, 1]] * _UNIT_MM)
+    share = max(count, 1)
+    return Difference(count, lost / share, new / share, np.array(moved), np.array(location))
+
+
+def letterboxed(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Fit an image into ``(height, width)`` px, as ``(1, 3, height, width)``, BGR 0..255."""
+    scale = min(size[0] / image.shape[0], size[1] / image.shape[1])
+    width, height = (max(1, round(n * scale)) for n in (image.shape[1], image.shape[0]))
+    box = np.full((*size, 3), _GREY, np.float32)
+    box[:height, :width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(box.transpose(2, 0, 1)[None])
+
+
+def _peaks(heatmap: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Rows and columns ``(P, 2)`` of cells that none of the eight around exceeds."""
+    highest = cv2.dilate(heatmap, np.ones((3, 3), np.uint8))
+    return np.argwhere((heatmap == highest) & (heatmap > _PEAK_SCORE))
+
+
+def _nearest(points: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Distance from each point to the nearest other, infinite where there is none."""
+    distances = np.linalg.norm(points[:, None] - others[None], axis=-1)
+    return np.asarray(distances.min(axis=1, initial=np.inf))
+
+
+def _size(model: ov.Model) -> tuple[int, int]:
+    _, _, height, width = model.input(0).get_shape()
+    return int(height), int(width)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ModelError(f'{path} is not an image that OpenCV reads')
+    return np.asarray(image, np.uint8)
+
+
+def _nncf() -> Any:
+    try:
+        return import_module('nncf')
+    except ImportError as error:
+        raise ModelError(
+            f'int8 needs NNCF: pip install "pose3d_ros[int8]" (or nncf) ({error})'
+        ) from error
