@@ -1,0 +1,120 @@
+"""Latency of one network in f32, bf16 and int8, on this machine in one run.
+
+    python -m benchmark.precision [--model M] [--calibration-images FOLDER]
+
+The networks take turns, so that whatever else the machine does falls on all of them alike; read
+the ratios. int8 needs NNCF. Without images of yours it is calibrated on noise, which is good
+enough for its latency and no good for its accuracy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import openvino as ov
+
+from pose3d_ros.models import ModelError, quantise
+from pose3d_ros.models.store import resolve
+
+_FEATURES = (
+    'avx2',
+    'avx512f',
+    'avx512_vnni',
+    'avx512_bf16',
+    'avx512_fp16',
+    'amx_bf16',
+    'amx_int8',
+)
+_CALIBRATION_IMAGES = 30
+_WARM_UP = 3
+
+
+def main() -> None:
+    """Measure and print a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--model', default='auto', help='name or path (default: %(default)s)')
+    parser.add_argument('--rounds', type=int, default=30)
+    parser.add_argument('--calibration-images', type=Path, metavar='FOLDER')
+    args = parser.parse_args()
+    path = resolve(args.model)
+    model = ov.Core().read_model(path)
+    images = _images(args.calibration_images)
+    networks = _compile(model, images[1:])
+    _, _, height, width = model.input(0).get_shape()
+    x = quantise.letterboxed(images[0], (height, width))
+    times = _measure(networks, x, args.rounds)
+    print(f'{path.name}, {height} x {width}, OpenVINO {ov.get_version().split("-")[0]}, ', end='')
+    print(f'CPU with {_cpu()}; medians of {args.rounds} rounds.\n')
+    print('| precision | latency, ms | share of f32 | largest change of an output |')
+    print('|---|---|---|---|')
+    for name in networks:
+        ratio = np.median(times[name] / times['f32'])
+        change = _change(networks['f32'], networks[name], x)
+        print(f'| {name} | {np.median(times[name]) * 1e3:.1f} | {ratio:.2f} | {change:.2%} |')
+
+
+def _images(folder: Path | None) -> list[Any]:
+    if folder is None:
+        rng = np.random.default_rng(1)
+        return [rng.integers(0, 256, (256, 448, 3), np.uint8) for _ in range(_CALIBRATION_IMAGES)]
+    paths = sorted(folder.iterdir())[:_CALIBRATION_IMAGES]
+    return [image for path in paths if (image := cv2.imread(str(path))) is not None]
+
+
+def _compile(model: ov.Model, images: list[Any]) -> dict[str, Any]:
+    core = ov.Core()
+
+    def compiled(network: ov.Model, precision: str) -> Any:
+        options = {'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': precision}
+        return core.compile_model(network, 'CPU', options)
+
+    networks = {'f32': compiled(model, 'f32'), 'bf16': compiled(model, 'bf16')}
+    try:
+        int8 = quantise.quantise(model, images)
+    except ModelError as error:
+        print(f'no int8: {error}\n')
+        return networks
+    return networks | {
+        'int8, the rest f32': compiled(int8, 'f32'),
+        'int8, the rest bf16': compiled(int8, 'bf16'),
+    }
+
+
+def _measure(networks: dict[str, Any], x: Any, rounds: int) -> dict[str, Any]:
+    """Seconds of every network in every round, ``(rounds,)`` by name."""
+    requests = {name: network.create_infer_request() for name, network in networks.items()}
+    times: dict[str, list[float]] = {name: [] for name in networks}
+    for turn in range(_WARM_UP + rounds):
+        for name, request in requests.items():
+            start = time.perf_counter()
+            request.infer({0: x}, share_inputs=True)
+            if turn >= _WARM_UP:
+                times[name].append(time.perf_counter() - start)
+    return {name: np.array(seconds) for name, seconds in times.items()}
+
+
+def _change(f32: Any, other: Any, x: Any) -> float:
+    """Largest difference of any output, relative to that output's largest value."""
+    a, b = f32(x), other(x)
+    names = ('features', 'heatmaps', 'pafs')
+    return float(max(np.abs(a[n] - b[n]).max() / np.abs(a[n]).max() for n in names))
+
+
+def _cpu() -> str:
+    """Return what the processor can do that matters here."""
+    try:
+        flags = set(Path('/proc/cpuinfo').read_text().split())
+    except OSError:
+        return platform.processor()
+    absent = [f for f in _FEATURES if f not in flags]
+    return f'{" ".join(f for f in _FEATURES if f in flags)} (without {" ".join(absent)})'
+
+
+if __name__ == '__main__':
+    main()
