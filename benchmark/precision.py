@@ -44,10 +44,11 @@ def main() -> None:
     args = parser.parse_args()
     path = resolve(args.model)
     model = ov.Core().read_model(path)
-    images = _images(args.calibration_images)
-    networks = _compile(model, images[1:])
-    _, _, height, width = model.input(0).get_shape()
-    x = quantise.letterboxed(images[0], (height, width))
+    height, width = quantise.input_hw(model)
+    x, *inputs = (
+        quantise.letterboxed(i, (height, width)) for i in _images(args.calibration_images)
+    )
+    networks = _compile(model, inputs)
     times = _measure(networks, x, args.rounds)
     print(f'{path.name}, {height} x {width}, OpenVINO {ov.get_version().split("-")[0]}, ', end='')
     print(f'CPU with {_cpu()}; medians of {args.rounds} rounds.\n')
@@ -67,7 +68,7 @@ def _images(folder: Path | None) -> list[Any]:
     return [image for path in paths if (image := cv2.imread(str(path))) is not None]
 
 
-def _compile(model: ov.Model, images: list[Any]) -> dict[str, Any]:
+def _compile(model: ov.Model, inputs: list[Any]) -> dict[str, Any]:
     core = ov.Core()
 
     def compiled(network: ov.Model, precision: str) -> Any:
@@ -76,7 +77,7 @@ def _compile(model: ov.Model, images: list[Any]) -> dict[str, Any]:
 
     networks = {'f32': compiled(model, 'f32'), 'bf16': compiled(model, 'bf16')}
     try:
-        int8 = quantise.quantise(model, images)
+        int8 = quantise.quantise(model, inputs)
     except ModelError as error:
         print(f'no int8: {error}\n')
         return networks

@@ -21,7 +21,24 @@ from pose3d_ros.models.store import (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands to the parser of `pose3d model`."""
     commands = parser.add_subparsers(dest='model_command', required=True, metavar='COMMAND')
-    install = commands.add_parser('install', help='download, check and convert a network')
+    _add_install_arguments(
+        commands.add_parser('install', help='download, check and convert a network')
+    )
+    commands.add_parser('list', help='networks that are installed and that can be')
+    info = commands.add_parser('info', help='what a network is and where it came from')
+    info.add_argument('model', nargs='?', default='auto', help='name, or path of an .xml or .onnx')
+    removal = commands.add_parser('remove', help='delete an installed network')
+    removal.add_argument('name')
+    for command in commands.choices.values():
+        command.add_argument(
+            '--dir',
+            type=Path,
+            metavar='D',
+            help='folder of networks instead of the cache ($POSE3D_MODELS)',
+        )
+
+
+def _add_install_arguments(install: argparse.ArgumentParser) -> None:
     install.add_argument('name', nargs='?', default=OFFICIAL, help='default: %(default)s')
     install.add_argument(
         '--from-file',
@@ -53,18 +70,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='SHARE',
         help='refuse int8 if it loses more of the held-out keypoints (default: %(default)s)',
     )
-    listing = commands.add_parser('list', help='networks that are installed and that can be')
-    info = commands.add_parser('info', help='what a network is and where it came from')
-    info.add_argument('model', nargs='?', default='auto', help='name, or path of an .xml or .onnx')
-    removal = commands.add_parser('remove', help='delete an installed network')
-    removal.add_argument('name')
-    for command in (install, listing, info, removal):
-        command.add_argument(
-            '--dir',
-            type=Path,
-            metavar='D',
-            help='folder of networks instead of the cache ($POSE3D_MODELS)',
-        )
 
 
 def run(args: argparse.Namespace) -> int:

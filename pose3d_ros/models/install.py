@@ -109,10 +109,23 @@ def install(
     if precision == 'int8' and quantise is not None:
         model, note = quantise(model)
         mark_inside(model)
-    record = Record(
+    record = _record(entry, precision, source, sha384, checked_against, note)
+    path = put(
+        folder, record, lambda xml: ov.save_model(model, xml, compress_to_fp16=precision == 'f16')
+    )
+    part.unlink(missing_ok=True)
+    return path
+
+
+def _record(
+    entry: Entry, precision: str, source: str, sha384: str, checked_against: str, note: str
+) -> Record:
+    # Only of the published file is it known what it is.
+    known = checked_against == 'catalogue'
+    return Record(
         name=entry.name,
-        version=entry.version if checked_against == 'catalogue' else 'unknown',
-        licence=entry.licence if checked_against == 'catalogue' else 'unknown',
+        version=entry.version if known else 'unknown',
+        licence=entry.licence if known else 'unknown',
         precision=precision,
         source=source,
         sha384=sha384,
@@ -121,11 +134,6 @@ def install(
         installed=datetime.now(timezone.utc).isoformat(timespec='seconds'),
         note=note,
     )
-    path = put(
-        folder, record, lambda xml: ov.save_model(model, xml, compress_to_fp16=precision == 'f16')
-    )
-    part.unlink(missing_ok=True)
-    return path
 
 
 def _fetch(

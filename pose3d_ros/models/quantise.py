@@ -89,12 +89,14 @@ def quantiser(folder: Path | None, max_lost: float) -> Callable[[ov.Model], tupl
             f'expected at least {_FEWEST_IMAGES} images in {folder}, found {len(paths)} '
             f'({" ".join(_SUFFIXES)})'
         )
-    images = [_read(path) for path in paths]
+    for path in paths:
+        if not cv2.haveImageReader(str(path)):
+            raise ModelError(f'{path} is not an image that OpenCV reads')
 
     def convert(model: ov.Model) -> tuple[ov.Model, str]:
-        held_out = images[::_HELD_OUT]
-        kept = [image for i, image in enumerate(images) if i % _HELD_OUT]
-        quantised = quantise(model, kept)
+        inputs = [letterboxed(_read(path), input_hw(model)) for path in paths]
+        held_out = inputs[::_HELD_OUT]
+        quantised = quantise(model, [x for i, x in enumerate(inputs) if i % _HELD_OUT])
         difference = compare(model, quantised, held_out)
         report = f'int8 on {len(held_out)} held-out images, {difference}'
         _judge(difference, max_lost, report)
@@ -112,36 +114,35 @@ def _judge(difference: Difference, max_lost: float, report: str) -> None:
         raise ModelError(f'int8 is refused, more than {max_lost:.0%} lost or new: {report}')
 
 
-def quantise(model: ov.Model, images: Sequence[NDArray[np.uint8]]) -> ov.Model:
+def quantise(model: ov.Model, inputs: Sequence[NDArray[np.float32]]) -> ov.Model:
     """Quantise a network.
 
     Parameters
     ----------
     model
         Takes BGR 0..255; is left as it is.
-    images
-        ``(H, W, 3)`` uint8 BGR of any size, to calibrate on.
+    inputs
+        To calibrate on, as `letterboxed` makes them.
     """
     nncf = _nncf()
     logging.getLogger('nncf').setLevel(logging.WARNING)
-    size = _size(model)
-    dataset = nncf.Dataset(list(images), lambda image: letterboxed(image, size))
     # NNCF gives all inputs of a concatenation one scale, which wipes out the maps (0 to 1) where
     # they are joined with features of a larger range.
     apart = nncf.IgnoredScope(types=['Concat'], validate=False)
-    return nncf.quantize(model.clone(), dataset, subset_size=len(images), ignored_scope=apart)
+    dataset = nncf.Dataset(list(inputs))
+    return nncf.quantize(model.clone(), dataset, subset_size=len(inputs), ignored_scope=apart)
 
 
-def compare(a: ov.Model, b: ov.Model, images: Sequence[NDArray[np.uint8]]) -> Difference:
-    """Compare the keypoints of two networks of one input size, in float32 but for what is int8."""
-    core, size = ov.Core(), _size(a)
+def compare(a: ov.Model, b: ov.Model, inputs: Sequence[NDArray[np.float32]]) -> Difference:
+    """Compare the keypoints of two networks, in float32 but for what is int8."""
+    core = ov.Core()
     config = {'INFERENCE_PRECISION_HINT': 'f32'}
     networks = [core.compile_model(model, 'CPU', config) for model in (a, b)]
     count = lost = new = 0
     moved: list[float] = []
     location: list[float] = []
-    for image in images:
-        of_a, of_b = (network(letterboxed(image, size)) for network in networks)
+    for x in inputs:
+        of_a, of_b = (network(x) for network in networks)
         for map_a, map_b in zip(of_a['heatmaps'][0][:-1], of_b['heatmaps'][0][:-1], strict=True):
             peaks_a, peaks_b = _peaks(map_a), _peaks(map_b)
             count += len(peaks_a)
@@ -155,13 +156,19 @@ def compare(a: ov.Model, b: ov.Model, images: Sequence[NDArray[np.uint8]]) -> Di
     return Difference(count, lost / share, new / share, np.array(moved), np.array(location))
 
 
-def letterboxed(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Fit an image into ``(height, width)`` px, as ``(1, 3, height, width)``, BGR 0..255."""
-    scale = min(size[0] / image.shape[0], size[1] / image.shape[1])
+def letterboxed(image: NDArray[np.uint8], hw: tuple[int, int]) -> NDArray[np.float32]:
+    """Fit an image into ``(height, width)`` px: ``(1, 3, height, width)``, BGR 0..255."""
+    scale = min(hw[0] / image.shape[0], hw[1] / image.shape[1])
     width, height = (max(1, round(n * scale)) for n in (image.shape[1], image.shape[0]))
-    box = np.full((*size, 3), _GREY, np.float32)
+    box = np.full((*hw, 3), _GREY, np.float32)
     box[:height, :width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(box.transpose(2, 0, 1)[None])
+
+
+def input_hw(model: ov.Model) -> tuple[int, int]:
+    """Height and width of a network's input, px."""
+    _, _, height, width = model.input(0).get_shape()
+    return int(height), int(width)
 
 
 def _peaks(heatmap: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -174,11 +181,6 @@ def _nearest(points: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.f
     """Distance from each point to the nearest other, infinite where there is none."""
     distances = np.linalg.norm(points[:, None] - others[None], axis=-1)
     return np.asarray(distances.min(axis=1, initial=np.inf))
-
-
-def _size(model: ov.Model) -> tuple[int, int]:
-    _, _, height, width = model.input(0).get_shape()
-    return int(height), int(width)
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

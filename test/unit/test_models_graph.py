@@ -43,6 +43,24 @@ def test_a_stand_in_gives_what_pytorch_computed(shared, name):
         np.testing.assert_allclose(found[0], expected[output], rtol=0, atol=limit)
 
 
+# What the graph that agrees with PyTorch on the stand-ins makes of `tensors` and a ramp of
+# greys: mean, mean magnitude and largest value of each output.
+RECORDED = {
+    'features': (0.332541, 2.31132, 8.23955),
+    'heatmaps': (-0.255609, 1.53107, 3.57642),
+    'pafs': (0.226578, 2.03714, 7.66537),
+}
+
+
+def test_the_structure_is_the_one_that_agreed_with_pytorch(tensors):
+    model = graph.build(tensors)
+    model.reshape({'data': [1, 3, 64, 96]})
+    ramp = np.arange(3 * 64 * 96, dtype=np.float32).reshape(1, 3, 64, 96) % 251
+    for name, y in run(model, ramp).items():
+        found = (y.mean(), np.abs(y).mean(), y.max())
+        np.testing.assert_allclose(found, RECORDED[name], rtol=1e-3)
+
+
 def test_the_contract(model):
     assert [(i.get_names(), list(i.shape)) for i in model.inputs] == [({'data'}, [1, 3, 256, 448])]
     assert [(o.get_names(), list(o.shape)) for o in model.outputs] == [

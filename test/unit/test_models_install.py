@@ -1,18 +1,15 @@
 """Installing from a file and from a server on loopback, with everything that can be wrong."""
 
-import argparse
-import contextlib
 import dataclasses
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import checkpoint_files as files
 import numpy as np
 import openvino as ov
 import pytest
+from archive_server import serve
 
-from pose3d_ros.models import ModelError, catalogue, command, download, store
+from pose3d_ros.models import ModelError, catalogue, download, store
 from pose3d_ros.models.catalogue import OFFICIAL, PublishedFile
 from pose3d_ros.models.contract import normalisation_inside
 from pose3d_ros.models.install import Origin, install
@@ -33,51 +30,10 @@ def sha384(data):
     return hashlib.sha384(data).hexdigest()
 
 
-@dataclasses.dataclass
-class Server:
-    """Serves bytes; cuts the first connections short, and knows ranges unless told otherwise."""
-
-    content: bytes
-    cut_at: list[int] = dataclasses.field(default_factory=list)
-    ranges: bool = True
-    status: int = 200
-    asked: list[str | None] = dataclasses.field(default_factory=list)
-    address: str = ''
-
-
 @pytest.fixture
 def server(archive):
-    state = Server(archive)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked = self.headers['Range']
-            state.asked.append(asked)
-            start = int(asked[6:-1]) if asked and state.ranges else 0
-            body = state.content[start:]
-            if state.status != 200:
-                self.send_error(state.status)
-                return
-            self.send_response(206 if start else 200)
-            self.send_header('Content-Length', str(len(body)))
-            if start:
-                last = len(state.content) - 1
-                self.send_header('Content-Range', f'bytes {start}-{last}/{last + 1}')
-            self.end_headers()
-            with contextlib.suppress(ConnectionError):  # the client may have read enough
-                self.wfile.write(body[: state.cut_at.pop(0)] if state.cut_at else body)
-
-        def log_message(self, *args):
-            pass
-
-    httpd = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={'poll_interval': 0.02})
-    thread.start()
-    state.address = f'http://127.0.0.1:{httpd.server_port}/net.tar.gz'
-    yield state
-    httpd.shutdown()
-    thread.join(5)
-    httpd.server_close()
+    with serve(archive) as state:
+        yield state
 
 
 @pytest.fixture
@@ -268,52 +224,3 @@ def test_f16_is_half_the_size_and_nearly_the_same(entry, archive, tmp_path):
     config = {'INFERENCE_PRECISION_HINT': 'f32'}
     f32, f16 = (ov.Core().compile_model(path, 'CPU', config)(x)['heatmaps'] for path in paths)
     np.testing.assert_allclose(f16, f32, rtol=0, atol=0.01 * np.abs(f32).max())
-
-
-def run(*args):
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return command.run(parser.parse_args(args))
-
-
-def test_the_command_installs_lists_tells_and_removes(
-    entry, server, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.setattr(command, 'find', lambda name: entry)
-    monkeypatch.setenv('POSE3D_MODELS', str(tmp_path))
-    assert run('install') == 0
-    assert run('list') == 0
-    assert run('info') == 0
-    said = capsys.readouterr().out
-    for text in (str(tmp_path), OFFICIAL, 'Apache-2.0', '100.45 mm', 'normalised inside: yes'):
-        assert text in said
-    assert run('remove', OFFICIAL) == 0
-    assert run('remove', OFFICIAL) == 1
-    assert run('info') == 1
-    assert 'pose3d model install' in capsys.readouterr().err
-
-
-def test_the_command_marks_what_nothing_vouches_for(entry, tensors, tmp_path, capsys):
-    (tmp_path / 'net.pth').write_bytes(files.zipped(tensors))
-    args = ('install', '--from-file', str(tmp_path / 'net.pth'), '--dir', str(tmp_path / 'models'))
-    assert run(*args) == 1
-    assert 'not the file expected' in capsys.readouterr().err
-    assert run(*args, '--unverified') == 0
-    assert 'UNVERIFIED' in capsys.readouterr().out
-    run('list', '--dir', str(tmp_path / 'models'))
-    assert 'checked against: nothing' in capsys.readouterr().out
-
-
-def test_a_network_that_has_no_converter_says_what_is_missing(capsys):
-    assert run('install', 'human-pose-estimation-0001') == 1
-    assert '2D only' in capsys.readouterr().err
-    assert run('install', 'typo') == 1
-    assert OFFICIAL in capsys.readouterr().err
-
-
-def test_stand_ins_install(shared, tmp_path):
-    for name in ('human-pose-estimation-3d.tar.gz', 'checkpoint_zip.pth'):
-        file = shared / 'data' / 'checkpoint' / name
-        args = ('install', '--from-file', str(file), '--dir', str(tmp_path / name))
-        assert run(*args, '--sha384', sha384(file.read_bytes())) == 0
-        assert everything_in(tmp_path / name) == INSTALLED

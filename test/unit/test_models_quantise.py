@@ -28,12 +28,12 @@ def network(peaks, offset_m=0.0):
     return ov.Model(outputs, [x])
 
 
-IMAGES = [np.zeros((48, 64, 3), np.uint8)]
+INPUTS = [np.zeros((1, 3, 64, 64), np.float32)]
 PEAKS = [(0, 2, 2), (0, 6, 6), (3, 4, 4), (5, 1, 1)]
 
 
 def test_the_same_network_differs_in_nothing():
-    same = q.compare(network(PEAKS), network(PEAKS), IMAGES)
+    same = q.compare(network(PEAKS), network(PEAKS), INPUTS)
     assert (same.keypoints, same.lost, same.new) == (4, 0, 0)
     assert not same.moved_px.any()
     assert not same.location_mm.any()
@@ -42,7 +42,7 @@ def test_the_same_network_differs_in_nothing():
 def test_lost_new_and_moved_keypoints_are_counted():
     # The first moves by one cell of 8 px, the second is lost, two come; the background's is none.
     other = [(0, 2, 3), (3, 4, 4), (5, 1, 1), (5, 7, 7), (9, 0, 0), (18, 3, 3)]
-    found = q.compare(network(PEAKS), network(other, offset_m=0.05), IMAGES)
+    found = q.compare(network(PEAKS), network(other, offset_m=0.05), INPUTS)
     assert (found.lost, found.new) == (1 / 4, 2 / 4)
     assert sorted(found.moved_px) == [0, 0, 8]
     np.testing.assert_allclose(found.location_mm, 50, rtol=1e-5)
@@ -50,14 +50,14 @@ def test_lost_new_and_moved_keypoints_are_counted():
 
 
 def test_a_network_that_sees_nothing_cannot_be_judged():
-    nothing = q.compare(network([]), network(PEAKS), IMAGES)
+    nothing = q.compare(network([]), network(PEAKS), INPUTS)
     with pytest.raises(ModelError, match='cannot be judged'):
         q._judge(nothing, 0.1, str(nothing))
     q._judge(nothing, 1.0, str(nothing))
 
 
 def test_more_than_the_limit_is_refused():
-    found = q.compare(network(PEAKS), network(PEAKS[:3]), IMAGES)
+    found = q.compare(network(PEAKS), network(PEAKS[:3]), INPUTS)
     with pytest.raises(ModelError, match=r'25\.0% lost'):
         q._judge(found, 0.2, str(found))
     q._judge(found, 0.3, str(found))
