@@ -89,6 +89,12 @@ def test_a_call_of_anything_else_is_refused_by_name(write, name):
         read_checkpoint(write(ARRAYS, content))
 
 
+def test_a_name_that_is_not_even_called_is_refused():
+    content = {'state_dict': {}, 'other': files.Name('os', 'system')}
+    with pytest.raises(ModelError, match=r'os\.system'):
+        read_checkpoint(files.zipped(ARRAYS, content))
+
+
 @pytest.mark.parametrize('protocol', range(6))
 def test_a_malicious_pickle_does_not_run(tmp_path, protocol):
     target = tmp_path / 'made'
