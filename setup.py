@@ -63,7 +63,7 @@ setup(
     install_requires=[
         'numpy>=1.23',
         'opencv-python-headless>=4.8',
-        'openvino>=2024.4',
+        'openvino>=2025.0',
         'pyyaml>=6',
         # Stands in for cv_bridge, which PyPI does not have.
         'rosbags-image>=0.10,<0.11',
@@ -75,6 +75,7 @@ setup(
     ],
     extras_require={
         'test': ['pytest>=7'],
+        'int8': ['nncf>=3.4,<4'],
         'dev': ['pytest>=7', 'ruff==0.17.*', 'mypy==2.*', 'colcon-common-extensions'],
     },
     entry_points={

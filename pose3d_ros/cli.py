@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from pose3d_ros.models import command as model_command
+
 NODES = {'node': 'pose_node', 'camera': 'camera_node'}
 
 
@@ -59,6 +61,9 @@ def parser() -> argparse.ArgumentParser:
         metavar='S',
         help='stop so early; default: at the end',
     )
+    model_command.add_arguments(
+        commands.add_parser('model', help='install, list, look at and remove networks')
+    )
     for name, node in NODES.items():
         commands.add_parser(
             name,
@@ -80,6 +85,8 @@ def main(argv: list[str] | None = None) -> int:
         return node_main([sys.argv[0], *rest])
     if rest:
         parser().error(f'unknown arguments: {" ".join(rest)}')
+    if arguments.command == 'model':
+        return model_command.run(arguments)
     from pose3d_ros.ros.demo import demo
 
     return demo(arguments)

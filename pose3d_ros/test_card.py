@@ -57,14 +57,14 @@ def intrinsics() -> Intrinsics:
 def people_m(time_s: float) -> NDArray[np.float64]:
     """Give the truth: three dolls ``(3, K, 3)``, m in the camera optical frame.
 
-    Two cross each other, one behind the other; the third comes and goes.
+    Two sway, one comes and goes.
     """
     phase = 2 * np.pi * time_s / DURATION_S
     pelvis = np.array(
         [
-            [-0.4 + 0.6 * np.sin(phase), 0.05, 3.0],
-            [-0.7 - 0.9 * np.sin(phase), 0.0, 4.2],
-            [2.4 + 0.8 * np.sin(2 * phase), 0.0, 4.8],
+            [-1.0 + 0.3 * np.sin(phase), 0.05, 3.0 + 0.3 * np.cos(2 * phase)],
+            [0.4 * np.sin(2 * phase), 0.0, 4.0],
+            [2.6 + 0.9 * np.sin(phase), 0.0, 4.8],
         ]
     )
     people: NDArray[np.float64] = figure_m() + pelvis[:, np.newaxis]

@@ -21,3 +21,15 @@ def write_network(path, outputs, input_hw=(256, 448), names=None):
         results.append(ops.result(maps))
     ov.save_model(ov.Model(results, [image]), path, compress_to_fp16=False)
     return path
+
+
+def bare(model):
+    """The same network without its normalisation, as converters make it of a checkpoint."""
+    model = model.clone()
+    parameter = model.get_parameters()[0]
+    subtract = next(iter(parameter.output(0).get_target_inputs())).get_node()
+    divide = next(iter(subtract.output(0).get_target_inputs())).get_node()
+    for reader in divide.output(0).get_target_inputs():
+        reader.replace_source_output(parameter.output(0))
+    model.validate_nodes_and_infer_types()
+    return model

@@ -12,6 +12,8 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
+from pose3d_ros.models import graph_mobilenet
+from pose3d_ros.models.contract import normalisation_inside
 from pose3d_ros.skeleton import HEATMAP_CHANNELS, LOCATION_MAP_CHANNELS, PAF_CHANNELS
 
 # Channels of each output that the network must have.
@@ -74,15 +76,17 @@ class Network:
     precision
         One of ``PRECISIONS``.
     input_mean, input_scale
-        For files without normalisation inside: the network is given (x - input_mean) /
-        input_scale.
+        For files without normalisation inside: the network is given
+        (x - input_mean) / input_scale. 0 and 1: nothing, unless the graph is that of
+        human-pose-estimation-3d-0001 without its own, which it then gets.
     cache_dir
         Folder for compiled models, so that a second start is fast; None for none.
 
     Raises
     ------
     NetworkError
-        If the file, its inputs or outputs, the size, the device or the precision cannot be used.
+        If the file, its inputs or outputs, the size, the device or the precision cannot be used,
+        or if it would be normalised twice.
     """
 
     def __init__(
@@ -102,10 +106,11 @@ class Network:
             self.name, graph = model.get_friendly_name(), model.clone()
         else:
             self.name, graph = str(model), _read(core, Path(model))
+        mean, scale = _normalisation(graph, self.name, input_mean, input_scale)
         _reshape(graph, self.name, input_hw)
         self.input_hw: tuple[int, int] = tuple(graph.input().shape)[2:]
         self.stride = _check_outputs(graph, self.name)
-        _take_uint8_images(graph, input_mean, input_scale)
+        _take_uint8_images(graph, mean, scale)
         options = {'PERFORMANCE_HINT': 'LATENCY'}
         if PRECISIONS[precision]:
             options['INFERENCE_PRECISION_HINT'] = PRECISIONS[precision]
@@ -156,6 +161,20 @@ def _read(core: ov.Core, path: Path) -> ov.Model:
             f'model {path} must have one image input (1, 3, height, width), found {found}'
         )
     return graph
+
+
+def _normalisation(graph: ov.Model, model: str, mean: float, scale: float) -> tuple[float, float]:
+    """Decide what is left to do: told by the graph where it can tell, else by the user."""
+    inside = normalisation_inside(graph)
+    told = (mean, scale) != (0.0, 1.0)
+    if inside is False and not told:
+        return graph_mobilenet.MEAN, graph_mobilenet.SCALE
+    if inside and told:
+        raise NetworkError(
+            f'model {model} normalises its input itself: input_mean and input_scale must be 0 '
+            f'and 1, found {mean} and {scale}'
+        )
+    return mean, scale
 
 
 def _reshape(graph: ov.Model, model: str, input_hw: tuple[int, int] | None) -> None:

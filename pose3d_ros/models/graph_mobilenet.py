@@ -14,14 +14,10 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
+import openvino.opset13 as ops
 from numpy.typing import NDArray
 
 from pose3d_ros.models import ModelError
-
-try:
-    from openvino import opset13 as ops
-except ImportError:  # OpenVINO 2024
-    from openvino.runtime import opset13 as ops
 
 INPUT_SHAPE = (1, 3, 256, 448)
 MEAN, SCALE = 128.0, 255.0  # the input contract: (x - MEAN) / SCALE of BGR 0..255

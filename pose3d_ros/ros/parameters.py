@@ -41,7 +41,11 @@ class PoseParameters:
         0, "Width of the network input, px. A multiple of 32; 0: the model's own size.", 0, 4096
     )
     input_mean: float = _parameter(
-        0.0, 'Taken off every pixel, for models without normalisation inside.', 0.0, 255.0
+        0.0,
+        'Taken off every pixel, for a model without normalisation inside. 0, with an '
+        'input_scale of 1: what the model itself tells.',
+        0.0,
+        255.0,
     )
     input_scale: float = _parameter(
         1.0, 'Then divides every pixel, for models without normalisation inside.', 0.001, 1000.0

@@ -4,6 +4,7 @@ import checkpoint_files as files
 import numpy as np
 import openvino as ov
 import pytest
+from network import bare
 from openvino.preprocess import PrePostProcessor
 
 from pose3d_ros.models import graph_mobilenet
@@ -75,18 +76,6 @@ def test_a_statement_in_the_file_holds(tmp_path):
 @pytest.fixture(scope='module')
 def official():
     return graph_mobilenet.build(files.random_tensors())
-
-
-def bare(model):
-    """The same network without its normalisation, as converters make it of a checkpoint."""
-    model = model.clone()
-    parameter = model.get_parameters()[0]
-    subtract = next(iter(parameter.output(0).get_target_inputs())).get_node()
-    divide = next(iter(subtract.output(0).get_target_inputs())).get_node()
-    for reader in divide.output(0).get_target_inputs():
-        reader.replace_source_output(parameter.output(0))
-    model.validate_nodes_and_infer_types()
-    return model
 
 
 def normalised(model, mean, scale):

@@ -1,10 +1,12 @@
+import checkpoint_files
 import numpy as np
 import pytest
-from network import write_network
+from network import bare, write_network
 from scene import CAMERA, outputs, people_m
 
 from pose3d_ros import Intrinsics, PoseEstimator
 from pose3d_ros.estimation.network import Network, NetworkError
+from pose3d_ros.models import graph_mobilenet
 
 SCENE = outputs(people_m((0.4, 0.1, 3.0)), CAMERA)
 GREY = np.full((256, 448, 3), 128, np.uint8)
@@ -114,3 +116,22 @@ def test_real_network_takes_other_sizes(shared):
     path = shared / 'data/models/real2d_large_256x448.xml'
     network = Network(path, 'CPU', input_hw=(320, 320), precision='f32')
     assert network.infer(np.zeros((320, 320, 3), np.uint8)).heatmaps.shape == (19, 40, 40)
+
+
+@pytest.fixture(scope='module')
+def official():
+    """The official network, with random weights."""
+    return graph_mobilenet.build(checkpoint_files.random_tensors())
+
+
+def test_the_official_network_is_normalised_once_whoever_converted_it(official):
+    image = np.random.default_rng(0).integers(0, 256, (256, 448, 3), np.uint8)
+    ours = Network(official, 'CPU', precision='f32').infer(image)
+    theirs = Network(bare(official), 'CPU', precision='f32').infer(image)
+    largest = np.abs(ours.heatmaps).max()
+    np.testing.assert_allclose(theirs.heatmaps, ours.heatmaps, atol=1e-4 * largest)
+
+
+def test_normalising_twice_is_refused(official):
+    with pytest.raises(NetworkError, match=r'normalises its input itself.*found 128'):
+        Network(official, 'CPU', input_mean=128, input_scale=255)
