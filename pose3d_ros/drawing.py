@@ -57,11 +57,12 @@ def draw_people(bgr: NDArray[np.uint8], tracked: TrackedPeople) -> None:
 
 def draw_text(bgr: NDArray[np.uint8], text: str, xy: tuple[int, int]) -> None:
     """Write white text with a dark edge from ``xy``, its lower left, kept inside the image."""
-    scale = max(0.4, min(bgr.shape[:2]) / 800)
-    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    scale = max(0.45, min(bgr.shape[:2]) / 700)
+    thick = max(1, round(1.5 * scale))
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
     x = int(np.clip(xy[0], 0, max(0, bgr.shape[1] - width)))
     y = int(np.clip(xy[1], height, max(height, bgr.shape[0] - below)))
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+    for colour, thickness in (((0, 0, 0), thick + 2), ((255, 255, 255), thick)):
         cv2.putText(
             bgr, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA
         )

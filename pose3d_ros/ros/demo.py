@@ -157,19 +157,22 @@ def demo(arguments: argparse.Namespace) -> int:
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     recorder = Recorder(arguments.output)
     listener = Listener(namespace, recorder)
-    pose = Child('node', namespace, pose_parameters(arguments))
-    camera = Child('camera', namespace, camera_parameters(arguments))
+    children = [Child('node', namespace, pose_parameters(arguments))]
     try:
-        listen(listener, pose, camera, arguments.seconds)
+        if wait_for(listener, children[0]):
+            camera = Child('camera', namespace, camera_parameters(arguments))
+            children.append(camera)
+            listen(listener, children[0], camera, arguments.seconds)
     except KeyboardInterrupt:
         print('\nstopped')
     finally:
-        failed = [child.end() != 0 for child in (camera, pose)]
+        # The camera first: what is under way is answered.
+        failed = [child.end() != 0 for child in reversed(children)]
         files = recorder.close()
         listener.destroy_node()
         rclpy.try_shutdown()
-    listener.sent = int(camera.said(PUBLISHED) or listener.sent)
-    print(f'\n{listener.table(pose.said(ON_DEVICE) or "none")}')
+    listener.sent = int(children[-1].said(PUBLISHED) or listener.sent)
+    print(f'\n{listener.table(children[0].said(ON_DEVICE) or "none")}')
     for file in files:
         print(f'written             {file}')
     if recorder.skipped:
@@ -209,6 +212,16 @@ def camera_parameters(arguments: argparse.Namespace) -> dict[str, object]:
         'wait_for_subscribers': 1,
         'wait_timeout': START_S,
     }
+
+
+def wait_for(listener: Listener, pose: Child) -> bool:
+    """Wait until the pose node is heard of, so that none of its results is missed."""
+    deadline_s = time.monotonic() + START_S
+    while not pose.ended() and time.monotonic() < deadline_s:
+        if listener.count_publishers('poses') and listener.count_publishers('overlay'):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def listen(listener: Listener, pose: Child, camera: Child, limit_s: float) -> None:

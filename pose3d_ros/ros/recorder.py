@@ -63,9 +63,11 @@ class Recorder:
             self.reach_m = min(max(self.reach_m, reach_m), FARTHEST_REACH_M)
         ids = np.array([pose.track_id for pose in poses.poses], np.int64)
         width = 2 * round(HEIGHT_PX * overlay.shape[1] / overlay.shape[0] / 2)
+        shrinks = overlay.shape[0] > HEIGHT_PX
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
         both = np.hstack(
             [
-                cv2.resize(overlay, (width, HEIGHT_PX), interpolation=cv2.INTER_AREA),
+                cv2.resize(overlay, (width, HEIGHT_PX), interpolation=interpolation),
                 draw_view(xyz_m, ids, (HEIGHT_PX, VIEW_WIDTH_PX), self.reach_m),
             ]
         ).astype(np.uint8)
