@@ -53,6 +53,11 @@ class Letterbox:
         stretch the image a little.
         """
         (x, y), s = self.offset_xy, self.scale
+        # Interpolation looks at the nearest pixels alone; of large images the others count too.
+        while s < 0.5 and not (bgr.shape[0] % 2 or bgr.shape[1] % 2):
+            half = (bgr.shape[1] // 2, bgr.shape[0] // 2)
+            bgr = np.asarray(cv2.resize(bgr, half, interpolation=cv2.INTER_AREA), np.uint8)
+            s *= 2
         # OpenCV's coordinates are those of pixel centres.
         matrix = np.array([[s, 0, x + s / 2 - 0.5], [0, s, y + s / 2 - 0.5]])
         padded = cv2.warpAffine(

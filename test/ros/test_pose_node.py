@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import rclpy
 from network import write_network
-from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSReliabilityPolicy, qos_profile_sensor_data
@@ -19,6 +18,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from pose3d_ros.estimation.network import NetworkError
 from pose3d_ros.models import ModelError
+from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
 from pose3d_ros.ros.conversions import camera_info_msg, image_msg
 from pose3d_ros.ros.pose_node import PoseNode, main
 

@@ -1,0 +1,88 @@
+"""The command `pose3d`, as processes."""
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from pose3d_ros.drawing import LEFT_RGB, RIGHT_RGB
+
+
+def pose3d(*arguments, timeout_s=120):
+    command = [sys.executable, '-m', 'pose3d_ros.cli', *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+def figures(printed):
+    """The table's rows: what each is called, and its text."""
+    rows = [line.partition('  ') for line in printed.splitlines() if '  ' in line]
+    return {name: text.strip() for name, _, text in rows}
+
+
+def test_the_demo_shows_the_people_of_the_test_card(tmp_path):
+    arguments = ['--seconds', 4, '--rate', 10, '--device', 'CPU', '--output', tmp_path]
+    done = pose3d('demo', *arguments)
+    assert done.returncode == 0, done.stderr
+    table = figures(done.stdout)
+    answered = int(table['images answered'].split(',')[0])
+    assert int(table['images sent']) >= answered >= 20
+    assert 2 <= float(table['people per image'].split()[0]) <= 3
+    assert table['device'] == 'CPU'
+    video = cv2.VideoCapture(str(tmp_path / 'demo.mp4'))
+    assert answered - 3 <= video.get(cv2.CAP_PROP_FRAME_COUNT) <= answered
+    assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(10, abs=1)
+    picture = cv2.imread(str(tmp_path / 'demo.png'))
+    assert picture.shape[0] == 480
+    for rgb in (LEFT_RGB, RIGHT_RGB):
+        bgr = np.round(255 * np.array(rgb[::-1]))
+        on_the_image, beside_it = np.array_split(picture, [840], axis=1)
+        for half in (on_the_image, beside_it):
+            assert (np.abs(half.astype(float) - bgr).max(-1) < 30).sum() > 100
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'says'),
+    [
+        (['--model', '/nowhere/net.xml'], '/nowhere/net.xml'),
+        (['--device', 'TPU'], "device 'TPU' cannot run test_card"),
+        (['--input', '/nowhere/video.mp4', '--model', 'test_card'], '/nowhere/video.mp4'),
+    ],
+)
+def test_what_cannot_be_used_is_named(tmp_path, arguments, says):
+    done = pose3d('demo', '--output', tmp_path, *arguments)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+def test_a_folder_of_pictures(tmp_path):
+    """What is no video of the test card holds nobody, and every image of it is answered."""
+    for i in range(5):
+        cv2.imwrite(str(tmp_path / f'{i}.png'), np.full((120, 160, 3), 30 * i, np.uint8))
+    done = pose3d('demo', '--input', tmp_path, '--model', 'test_card', '--rate', 5,
+                  '--output', tmp_path / 'out')  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = figures(done.stdout)
+    assert table['images sent'] == '5'
+    assert table['images answered'] == '5, 5 of them with nobody'
+
+
+def test_a_real_video_with_a_real_network(shared, tmp_path):
+    done = pose3d(
+        'demo', '--input', shared / 'data/video/one-by-one-person-detection.mp4',
+        '--model', shared / 'data/models/real2d_large_256x448.xml',
+        '--seconds', 8, '--output', tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answered = int(figures(done.stdout)['images answered'].split(',')[0])
+    assert answered > 40
+    assert (tmp_path / 'demo.png').is_file()
+
+
+def test_commands_explain_themselves():
+    done = pose3d('--help')
+    for command in ('demo', 'model', 'node', 'camera'):
+        assert command in done.stdout
+    assert pose3d('demo', '--nonsense').returncode == 2
