@@ -248,6 +248,7 @@ def main(args: list[str] | None = None) -> int:
         finally:
             end = 'stopped' if stop.is_set() else 'end of the source'
             node.get_logger().info(f'{end}: {node.summary()}')
+            node.spinner.shutdown()
             node.destroy_node()
 
     return run('camera_node', work, args, (VideoError, CalibrationError))
