@@ -15,6 +15,21 @@ def parser() -> argparse.ArgumentParser:
     """Say what can be typed."""
     top = argparse.ArgumentParser(prog='pose3d', description='3D human pose for robots.')
     commands = top.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    _add_demo(commands)
+    model_command.add_arguments(
+        commands.add_parser('model', help='install, list, look at and remove networks')
+    )
+    for name, node in NODES.items():
+        commands.add_parser(
+            name,
+            help=f'run {node} without `ros2 run`',
+            description=f'What follows goes to {node}: --ros-args -p NAME:=VALUE -r FROM:=TO ...',
+            add_help=False,
+        )
+    return top
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser(
         'demo',
         help='play a video through both nodes, and show what comes out',
@@ -61,17 +76,6 @@ def parser() -> argparse.ArgumentParser:
         metavar='S',
         help='stop so early; default: at the end',
     )
-    model_command.add_arguments(
-        commands.add_parser('model', help='install, list, look at and remove networks')
-    )
-    for name, node in NODES.items():
-        commands.add_parser(
-            name,
-            help=f'run {node} without `ros2 run`',
-            description=f'What follows goes to {node}: --ros-args -p NAME:=VALUE -r FROM:=TO ...',
-            add_help=False,
-        )
-    return top
 
 
 def main(argv: list[str] | None = None) -> int:
