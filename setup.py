@@ -63,7 +63,7 @@ setup(
     # The rosdep key of each is in package.xml.
     install_requires=[
         'numpy>=1.23',
-        'opencv-python-headless>=4.8',
+        'opencv-python-headless>=4.6',
         'openvino>=2025.0',
         'pyyaml>=6',
         # Stands in for cv_bridge, which PyPI does not have.
