@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.tracking.motion import Motion
+from pose3d_ros.tracking.motion import K, Motion
 
 Array = NDArray[np.float64]
 
@@ -14,10 +14,13 @@ Array = NDArray[np.float64]
 POSE_M = 0.1
 POSE_M_PER_S = 0.1
 POSE_WORTH = 3.0  # keypoints err together: all of a person say as much as so many alone would
-# A keypoint this odd is added to those in common, so that few do not look like certainty.
+# A keypoint this odd is added to those in common, so that few do not look like certainty. Squared
+# standard deviations, as the next three.
 DOUBT = 4.0
-# What is odder than this is an error of measurement and counts no more. Squared standard
-# deviations, as the next.
+# Added for all keypoints if none is in common: a fragment of somebody waits until the others have
+# chosen.
+LACK = 3.0
+# What is odder than this is an error of measurement and counts no more.
 ODD = 9.0
 # People whose places are further apart than this are two, whether by what was expected or in
 # metres.
@@ -63,7 +66,8 @@ def costs(
     pose_px2 = pose_m2 * expected['px_per_m'][t] ** 2
     odd = np.fmin(np.einsum('pki,pki->pk', bent_px, bent_px) / pose_px2[:, None], ODD)
     common = np.isfinite(bent_px[..., 0])
-    pose = (np.einsum('pk,pk->p', odd, common) + DOUBT) / (common.sum(axis=-1) + 1)
+    number = common.sum(axis=-1)
+    pose = (np.einsum('pk,pk->p', odd, common) + DOUBT) / (number + 1) + LACK * (1 - number / K)
     wide = np.log(lateral**2 * depth) + 2 * POSE_WORTH * np.log(pose_m2)
     cost[near] = place + distance + POSE_WORTH * pose + wide
     return cost

@@ -44,6 +44,13 @@ def scene(places_m, hidden=None, rng=None):
     return People3D(People2D(xy_px, scores, np.full(n, 0.8)), xyz_m, source)
 
 
+def rows(people, which):
+    """The same people in another order."""
+    flat = people.people_2d
+    flat = People2D(flat.xy_px[which], flat.scores[which], flat.score[which])
+    return People3D(flat, people.xyz_m[which], people.source[which])
+
+
 def without(*hidden):
     """(N, K) of hidden keypoints, from one list of indices per person."""
     mask = np.zeros((len(hidden), K), bool)
@@ -141,6 +148,40 @@ def test_person_of_whom_only_other_keypoints_are_seen_keeps_the_id():
     for i in range(10):
         upper, legs = without(LEGS, LEGS), without(UPPER, UPPER)
         assert ids(tracker, scene([LEFT, RIGHT], legs if i % 2 else upper), i / 10) == [0, 1]
+
+
+@pytest.mark.parametrize('rate_hz', [5, 30])
+@pytest.mark.parametrize('fragment_has_3d', [True, False])
+@pytest.mark.parametrize('whole_first', [True, False])
+def test_a_few_keypoints_that_fit_do_not_take_the_id_of_a_whole_person(
+    rate_hz, fragment_has_3d, whole_first
+):
+    # Four keypoints of somebody are split off; instead, the whole person has four of who is
+    # behind.
+    limb = PANOPTIC19.indices(('left_shoulder', 'left_elbow', 'left_wrist', 'left_hip'))
+    tracker = Tracker()
+    for i in range(10):
+        place_m, behind_m = (0.1 * i / rate_hz, 0, 3), (0.6, 0, 4)
+        tracked = ids(tracker, scene([place_m, behind_m]), i / rate_hz)
+    assert tracked == [0, 1]
+    others = np.setdiff1d(np.arange(K), limb)
+    for i in range(10, 13):
+        place_m = (0.1 * i / rate_hz, 0, 3)
+        people = scene([place_m, behind_m, place_m], without([], limb, others))
+        people.people_2d.xy_px[0, limb] = scene([behind_m]).people_2d.xy_px[0, limb]
+        if not fragment_has_3d:
+            people.xyz_m[2] = np.nan
+        order = [0, 1, 2] if whole_first else [2, 1, 0]
+        found = ids(tracker, rows(people, order), i / rate_hz)
+        assert dict(zip(order, found, strict=True)) | {2: None} == {0: 0, 1: 1, 2: None}
+
+
+def test_few_keypoints_keep_the_id_where_nobody_else_has_a_claim():
+    tracker = Tracker()
+    few = np.setdiff1d(np.arange(K), PANOPTIC19.indices(('nose', 'left_eye', 'neck', 'left_ear')))
+    for i in range(20):
+        hidden = without(few if i >= 10 else [], [])
+        assert ids(tracker, scene([LEFT, RIGHT], hidden), i / 30) == [0, 1]
 
 
 def test_person_who_leaves_and_comes_back_gets_the_id_back_where_the_motion_fits():
