@@ -1,0 +1,242 @@
+"""People in images against labels: average precision, PCK, people found and false people."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose3d_ros.camera import Intrinsics
+from pose3d_ros.people import K, People2D
+from pose3d_ros.skeleton import PANOPTIC19
+
+Array = NDArray[np.float64]
+
+# Keypoints of COCO in its order, and the standard deviation of its annotators, in square roots of
+# a person's area (https://cocodataset.org/#keypoints-eval).
+COCO_SIGMAS = {
+    'nose': 0.026, 'left_eye': 0.025, 'right_eye': 0.025, 'left_ear': 0.035, 'right_ear': 0.035,
+    'left_shoulder': 0.079, 'right_shoulder': 0.079, 'left_elbow': 0.072, 'right_elbow': 0.072,
+    'left_wrist': 0.062, 'right_wrist': 0.062, 'left_hip': 0.107, 'right_hip': 0.107,
+    'left_knee': 0.087, 'right_knee': 0.087, 'left_ankle': 0.089, 'right_ankle': 0.089,
+}  # fmt: skip
+COCO = PANOPTIC19.indices(tuple(COCO_SIGMAS))
+SIGMAS = np.array(list(COCO_SIGMAS.values()))
+# Area of a person as a share of the box's, as in the evaluation of CrowdPose and AI Challenger.
+AREA_OF_BOX = 0.53
+FOUND_OKS = 0.5
+PCK_SHARE = 0.1  # of the longer side of the person's box
+FAR_PX = -1e5  # where COCO's evaluation is told that a keypoint is that was not found
+ABBREVIATED = {'sho': 'shoulder', 'elb': 'elbow', 'wri': 'wrist', 'ank': 'ankle'}
+SIDES = {'l': 'left', 'r': 'right'}
+# Title of the row, by the beginning of an image's group; others have a row of their own.
+ROWS = {
+    'coco': 'coco',
+    'mpii': 'mpii, crowdpose, aic, mhp', 'crowdpose': 'mpii, crowdpose, aic, mhp',
+    'aic': 'mpii, crowdpose, aic, mhp', 'mhp': 'mpii, crowdpose, aic, mhp',
+    'h36m': 'h36m, 3dhp', 'mpi_inf_3dhp': 'h36m, 3dhp',
+    'ochuman': 'hard: ochuman, posetrack18', 'posetrack18': 'hard: ochuman, posetrack18',
+    'panoptic': 'panoptic', 'pose2sim': 'pose2sim',
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is known of one image; N people. NaN: not labelled.
+
+    Parameters
+    ----------
+    path
+        The image.
+    row
+        Title of the row that it counts in.
+    xy_px, xyz_m
+        ``(N, K, 2)`` px and ``(N, K, 3)`` m in the camera optical frame.
+    boxes, ignore
+        ``(N, 4)`` and ``(B, 4)`` px: x, y, width, height of the people, and of where others are.
+    intrinsics
+        Of the camera; None where they are not known.
+    ids, sequence, time_s
+        Who is who in images of one name; None where it is a single image.
+    """
+
+    path: Path
+    row: str
+    xy_px: Array
+    xyz_m: Array
+    boxes: Array
+    ignore: Array
+    intrinsics: Intrinsics | None
+    ids: list[int]
+    sequence: str | None
+    time_s: float
+
+
+def read(folder: Path) -> Iterator[Truth]:
+    """Read the images of annotations.json."""
+    for image in json.loads((folder / 'annotations.json').read_text())['images']:
+        people = image['people']
+        xy_px = np.array([_points(p['keypoints_2d'], 2) for p in people]).reshape(-1, K, 2)
+        xyz_m = np.array([_points(p.get('keypoints_3d_cm'), 3) for p in people]) / 100
+        boxes = [p.get('bbox') or box(xy) for p, xy in zip(people, xy_px, strict=True)]
+        ignore = list(image['ignore_boxes'])
+        if not image['all_people_labelled']:
+            ignore.append([0, 0, image['width'], image['height']])
+        k = image['K']
+        group = image['group']
+        yield Truth(
+            path=folder / image['file'],
+            row=next((title for start, title in ROWS.items() if group.startswith(start)), group),
+            xy_px=xy_px,
+            xyz_m=xyz_m.reshape(-1, K, 3),
+            boxes=np.array(boxes, float).reshape(-1, 4),
+            ignore=np.array(ignore, float).reshape(-1, 4),
+            intrinsics=Intrinsics(k[0][0], k[1][1], k[0][2], k[1][2]) if k else None,
+            ids=[p.get('id', i) for i, p in enumerate(people)],
+            sequence=image.get('sequence'),
+            time_s=image.get('time_s', 0.0),
+        )
+
+
+def _points(named: dict[str, list[float]] | None, size: int) -> Array:
+    """``(K, size)``, NaN where a keypoint is not named."""
+    points = np.full((K, size), np.nan)
+    for short, values in (named or {}).items():
+        side, _, part = short.rpartition('_')
+        part = ABBREVIATED.get(part, part)
+        points[PANOPTIC19.index(f'{SIDES[side]}_{part}' if side else part)] = values[:size]
+    return points
+
+
+def box(xy_px: Array) -> list[float]:
+    """x, y, width, height of the keypoints ``(K, 2)`` that are known."""
+    low, high = np.nanmin(xy_px, axis=0), np.nanmax(xy_px, axis=0)
+    return [*low.tolist(), *(high - low).tolist()]
+
+
+def similarities(truth_px: Array, areas_px2: Array, found_px: Array) -> Array:
+    """How alike N and M people ``(N, K, 2)`` are, ``(N, M, 17)`` keypoints of COCO, 0 to 1.
+
+    As in object keypoint similarity. NaN where a keypoint is not known of both.
+    """
+    apart2 = ((truth_px[:, None, COCO] - found_px[None, :, COCO]) ** 2).sum(axis=-1)
+    spread = (2 * SIGMAS) ** 2 * np.maximum(areas_px2, 1)[:, None, None]
+    return np.asarray(np.exp(-apart2 / (2 * spread)))
+
+
+def oks(truth: Truth, found_px: Array) -> Array:
+    """Object keypoint similarity ``(N, M)`` of true people and found ones ``(M, K, 2)``.
+
+    Labelled keypoints that were not found are wrong.
+    """
+    areas_px2 = AREA_OF_BOX * truth.boxes[:, 2:].prod(axis=1)
+    alike = np.nansum(similarities(truth.xy_px, areas_px2, found_px), axis=-1)
+    labelled = np.isfinite(truth.xy_px[:, COCO, 0]).sum(axis=1)
+    return np.asarray(alike / np.maximum(labelled, 1)[:, None])
+
+
+def pairs(alike: Array) -> list[tuple[int, int]]:
+    """One-to-one pairs of rows and columns, most alike first, none that are not alike at all."""
+    chosen: list[tuple[int, int]] = []
+    for flat in np.argsort(-alike, axis=None, kind='stable').tolist():
+        i, j = divmod(flat, alike.shape[1])
+        if alike[i, j] > 0 and all(i != a and j != b for a, b in chosen):
+            chosen.append((i, j))
+    return chosen
+
+
+def centres(xy_px: Array) -> Array:
+    """Middle of the box of each person's keypoints ``(N, K, 2)``: ``(N, 2)``."""
+    if not len(xy_px):
+        return np.zeros((0, 2))
+    return np.asarray((np.nanmin(xy_px, axis=1) + np.nanmax(xy_px, axis=1)) / 2)
+
+
+def inside(points: Array, boxes: Array) -> NDArray[np.bool_]:
+    """``(N, B)``, which points lie in which boxes."""
+    offset = points[:, None] - boxes[None, :, :2]
+    return np.asarray(((offset >= 0) & (offset <= boxes[None, :, 2:])).all(axis=-1))
+
+
+def average_precision(truths: list[Truth], found: list[People2D]) -> tuple[float, ...]:
+    """AP, AP50, AP75 and AR of COCO, NaN where there is nobody to find.
+
+    Where somebody else is counts as COCO's crowds do: who is found there is not false.
+    """
+    from pycocotools.coco import COCO as Annotations
+    from pycocotools.cocoeval import COCOeval
+
+    def annotations(entries: list[dict[str, Any]]) -> Any:
+        coco = Annotations()
+        coco.dataset = {
+            'images': [{'id': i} for i in range(len(truths))],
+            'categories': [{'id': 1, 'name': 'person'}],
+            'annotations': [{'id': i + 1, 'category_id': 1, **e} for i, e in enumerate(entries)],
+        }
+        coco.createIndex()
+        return coco
+
+    true, ours = [], []
+    for image, (truth, people) in enumerate(zip(truths, found, strict=True)):
+        for xy, one_box in zip(truth.xy_px, truth.boxes, strict=True):
+            true.append(_coco_entry(image, xy, one_box))
+        nobody = np.full((K, 2), np.nan)
+        true += [{**_coco_entry(image, nobody, b), 'iscrowd': 1} for b in truth.ignore]
+        for xy, score in zip(people.xy_px, people.score.tolist(), strict=True):
+            ours.append({**_coco_entry(image, xy, np.ones(4)), 'score': score})
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = COCOeval(annotations(true), annotations(ours), 'keypoints')
+        evaluation.params.kpt_oks_sigmas = SIGMAS
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return tuple(float(s) if s >= 0 else float('nan') for s in evaluation.stats[[0, 1, 2, 5]])
+
+
+def _coco_entry(image: int, xy_px: Array, one_box: Array) -> dict[str, Any]:
+    known = np.isfinite(xy_px[COCO, :1])
+    keypoints = np.hstack([np.where(known, xy_px[COCO], FAR_PX), 2 * known])
+    return {
+        'image_id': image,
+        'keypoints': keypoints.ravel().tolist(),
+        'num_keypoints': int(known.sum()),
+        'bbox': one_box.tolist(),
+        'area': float(AREA_OF_BOX * one_box[2] * one_box[3]),
+        'iscrowd': 0,
+    }
+
+
+def row_2d(truths: list[Truth], found: list[People2D]) -> str:
+    """Cells of the 2D table for some images."""
+    people = seen = false = keypoints = right = 0
+    for truth, ours in zip(truths, found, strict=True):
+        alike = oks(truth, ours.xy_px)
+        matched = pairs(alike)
+        good = [j for i, j in matched if alike[i, j] >= FOUND_OKS]
+        others = np.delete(centres(ours.xy_px), good, axis=0)
+        false += int((~inside(others, truth.ignore).any(axis=1)).sum())
+        people += len(truth.xy_px)
+        seen += len(good)
+        keypoints += int(np.isfinite(truth.xy_px[:, COCO, 0]).sum())
+        for i, j in matched:
+            apart_px = np.linalg.norm(truth.xy_px[i, COCO] - ours.xy_px[j, COCO], axis=-1)
+            right += int((apart_px <= PCK_SHARE * truth.boxes[i, 2:].max()).sum())
+    figures = [f'{value:.3f}' for value in average_precision(truths, found)]
+    pck = f'{right}/{keypoints} ({right / max(keypoints, 1):.2f})'
+    return ' | '.join([str(len(truths)), f'{seen}/{people}', str(false), pck, *figures])
+
+
+def print_table(truths: list[Truth], found: list[People2D]) -> None:
+    """Print the 2D table."""
+    print('| images of | images | found | false | PCK | AP | AP50 | AP75 | AR |')
+    print('|---|---|---|---|---|---|---|---|---|')
+    for title in dict.fromkeys([*(t.row for t in truths), 'all']):
+        chosen = [i for i, t in enumerate(truths) if title in (t.row, 'all')]
+        print(f'| {title} | {row_2d([truths[i] for i in chosen], [found[i] for i in chosen])} |')
