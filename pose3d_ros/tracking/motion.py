@@ -159,11 +159,10 @@ def _px_per_m(people: People3D) -> Array:
     do not matter.
     """
     places = np.concatenate([people.people_2d.xy_px, people.xyz_m[..., :2]], axis=-1)
-    known = np.isfinite(places).all(axis=-1, keepdims=True)
-    number = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    known = np.isfinite(places.sum(axis=-1, keepdims=True))
+    number = np.maximum(known.sum(axis=1), 1)
     places = np.where(known, places, 0.0)
-    places = np.where(known, places - places.sum(axis=1, keepdims=True) / number, 0.0)
-    square = (places**2).sum(axis=1)
+    square = (places**2).sum(axis=1) - places.sum(axis=1) ** 2 / number
     square_px, square_m = square[:, :2].sum(axis=-1), square[:, 2:].sum(axis=-1)
     usable = (square_px > 1) & (square_m > 0.05**2)
     return np.where(usable, np.sqrt(square_px / np.where(usable, square_m, 1.0)), ANY_PX_PER_M)
