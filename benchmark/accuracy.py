@@ -10,7 +10,7 @@ docs/accuracy.md says what the tables mean. Needs pycocotools and motmetrics.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,32 +43,39 @@ def main(argv: list[str] | None = None) -> None:
     add('--video-input-size', type=int, nargs=2, metavar=('H', 'W'), default=(576, 768))
     add('--every', type=int, default=2, help='take every Nth image of videos (default: 2)')
     args = parser.parse_args(argv)
+    if args.every < 1:
+        parser.error(f'--every must be at least 1, found {args.every}')
     model = args.model or args.data / 'models' / 'real2d_large_256x448.xml'
-    size = tuple(args.input_size) if args.input_size else None
-    estimator = PoseEstimator(model, 'CPU', input_hw=size, precision='f32')
-    truths = list(accuracy_2d.read(args.data / 'real'))
-    found = [estimate(truth, estimator) for truth in truths]
-    height, width = estimator.network.input_hw
-    print(f'## People in images\n\n{Path(model).name}, input {height} x {width}, f32\n')
-    accuracy_2d.print_table(truths, [p.people_2d for p in found])
-    print(
-        '\n## 3D, people found in images with 3D truth\n\nWith a network whose location maps are'
-    )
-    print('constant (real2d_*) this says nothing about a network: one figure for everybody.\n')
-    accuracy_3d.print_table(accuracy_3d.in_images(truths, found))
+    _print_images(args.data / 'real', _estimator(model, args.input_size))
     if args.golden:
-        print('\n## 3D, recorded network outputs with exact truth\n')
+        print('\n## 3D in recorded network outputs\n')
         accuracy_3d.print_table(accuracy_3d.in_recordings(args.golden))
-    print('\n## Ids, labelled sequences of images\n')
-    accuracy_ids.print_table(accuracy_ids.in_sequences(truths, found))
     if args.videos:
-        estimator = PoseEstimator(
-            model, 'CPU', input_hw=tuple(args.video_input_size), precision='f32'
-        )
-        print(f'\n## Ids, every image number 1 + {args.every} n of videos, input', end=' ')
-        print(f'{args.video_input_size[0]} x {args.video_input_size[1]}\n')
+        estimator = _estimator(model, args.video_input_size)
+        height, width = estimator.network.input_hw
+        print(f'\n## Ids in videos, one image of {args.every}, input {height} x {width}\n')
         videos = accuracy_ids.in_videos(args.data / 'video', estimator, args.every)
         accuracy_ids.print_table(videos)
+
+
+def _estimator(model: str | Path, size: Sequence[int] | None) -> PoseEstimator:
+    hw = (size[0], size[1]) if size else None
+    return PoseEstimator(model, 'CPU', input_hw=hw, precision='f32')
+
+
+def _print_images(folder: Path, estimator: PoseEstimator) -> None:
+    truths = list(accuracy_2d.read(folder))
+    found = [estimate(truth, estimator) for truth in truths]
+    height, width = estimator.network.input_hw
+    name = Path(estimator.network.name).name
+    print(f'## People in images\n\n{name}, input {height} x {width}, f32\n')
+    accuracy_2d.print_table(truths, [p.people_2d for p in found])
+    print(
+        '\n## 3D in images: says nothing of networks whose location maps are constant (real2d_*)\n'
+    )
+    accuracy_3d.print_table(accuracy_3d.in_images(truths, found))
+    print('\n## Ids in sequences of images\n')
+    accuracy_ids.print_table(accuracy_ids.in_sequences(truths, found))
 
 
 if __name__ == '__main__':

@@ -170,8 +170,8 @@ def average_precision(truths: list[Truth], found: list[People2D]) -> tuple[float
 
     Where somebody else is counts as COCO's crowds do: who is found there is not false.
     """
-    from pycocotools.coco import COCO as Annotations
-    from pycocotools.cocoeval import COCOeval
+    from pycocotools.coco import COCO as Annotations  # type: ignore[import-untyped]
+    from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
 
     def annotations(entries: list[dict[str, Any]]) -> Any:
         coco = Annotations()

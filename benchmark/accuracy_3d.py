@@ -45,7 +45,7 @@ class Errors(NamedTuple):
 
 def person_errors(true_m: Array, found_m: Array) -> Errors:
     """Errors of one person, ``(K, 3)`` m in the camera optical frame both. NaN: not known."""
-    known: NDArray[np.bool_] = np.isfinite(true_m + found_m).all(axis=1)
+    known = np.asarray(np.isfinite(true_m + found_m).all(axis=1))
     if not known.any():
         return Errors(*[float('nan')] * 5)
     difference_m = (found_m - true_m)[known]

@@ -165,7 +165,7 @@ def _baseline(images: list[Image]) -> list[list[int]]:
 
 def figures(images: list[Image], found_ids: list[list[int]]) -> list[str]:
     """Cells of the table: METRICS, and how many ids were given."""
-    import motmetrics
+    import motmetrics  # type: ignore[import-untyped]
 
     accumulator: Any = motmetrics.MOTAccumulator(auto_id=True)
     given = set()

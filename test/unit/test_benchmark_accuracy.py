@@ -1,6 +1,7 @@
 """Truth: errors made here, of a size that is known."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,6 +184,15 @@ def test_procrustes_takes_out_turn_scale_and_shift_but_no_mirror():
 def test_errors_of_nobody_known_are_nan():
     nothing = np.full((K, 3), np.nan)
     assert np.isnan(accuracy_3d.person_errors(FIGURE_M, nothing)).all()
+
+
+def test_recordings_are_scored_with_ours_and_the_published_people():
+    folder = Path(__file__).resolve().parents[1] / 'golden'
+    errors = accuracy_3d.in_recordings(folder)
+    assert list(errors) == ['sequences, ours', 'sequences, published']
+    ours, published = (np.array(people) for people in errors.values())
+    assert len(ours) >= len(published) > 40
+    assert (np.nanmedian(ours, axis=0) < np.nanmedian(published, axis=0)).all()
 
 
 def test_people_are_compared_with_boxes_by_their_middle():
