@@ -76,8 +76,9 @@ def costs(
 def pair(cost: Array) -> NDArray[np.intp]:
     """Give each of N rows its column, ``(N,)``, -1 for none: the cheapest first, none infinite.
 
-    The assignment of least total cost made 374 id switches where this made 361 (simulated walkers,
-    decoded reference scenes), so it is not worth scipy's start-up.
+    Not the assignment of least total cost: that finds room for fragments of people by moving the
+    people. Simulated walkers of whom fragments are split off changed ids 1335 times with it, 290
+    times with this; in the video of docs/accuracy.md the two are alike.
     """
     column_of = np.full(len(cost), -1)
     rows, columns = np.nonzero(np.isfinite(cost))
