@@ -77,6 +77,7 @@ setup(
     extras_require={
         'test': ['pytest>=7'],
         'int8': ['nncf>=3.4,<4'],
+        'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2', 'pandas'],
         'lint': ['ruff==0.17.*', 'mypy==2.*'],
         # colcon build against the wheels of PyPI, where there is no ROS from apt.
         'colcon': [
