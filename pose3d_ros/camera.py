@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+# Further off the optical axis there are no rays: x/z and y/z grow beyond all measure.
+MAX_ANGLE_RAD = np.deg2rad(85)
+# The lens is tabulated at so many angles up to there.
+LENS_ANGLES = 512
+# Each step leaves a few per cent of the error; if too much is left after all, there is no ray.
+LENS_STEPS = 8
+CLOSE_PX, LENS_TOLERANCE_PX = 0.01, 0.1
+# OpenCV's k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tx ty: those that depend on the radius alone.
+RADIAL = (0, 1, 4, 5, 6, 7)
 
 
 class IntrinsicsSource(IntEnum):
@@ -82,25 +93,60 @@ class Intrinsics:
         return cls(f, f, (width - 1) / 2, (height - 1) / 2, source=source)
 
     def rays(self, xy_px: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Give the direction of each pixel: ``(..., 2)`` px to x/z, y/z. NaN stays NaN."""
+        """Give the direction of each pixel: ``(..., 2)`` px to x/z, y/z.
+
+        NaN stays NaN. Pixels that no ray reaches give NaN too: a lens model fits inside the image
+        and may fold back outside, where cv2.undistortPoints returns directions all the same.
+        """
         xy: NDArray[np.float64] = np.asarray(xy_px, np.float64)
-        if not any(self.distortion):
-            return (xy - (self.cx, self.cy)) / (self.fx, self.fy)
-        matrix = np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
-        coefficients = np.array(self.distortion)
-        points = xy.reshape(-1, 1, 2)
-        if not len(points):
-            return xy
-        undistort = (
-            cv2.fisheye.undistortPoints if self.model == 'equidistant' else cv2.undistortPoints
+        distorted: NDArray[np.float64] = (xy - (self.cx, self.cy)) / (self.fx, self.fy)
+        if not any(self.distortion) or not xy.size:
+            return distorted
+        wanted = np.where(np.isfinite(distorted), distorted, np.nan).reshape(-1, 2)
+        aim, rays, error_px = wanted, wanted, wanted
+        tangents, radii = self._lens
+        for _ in range(LENS_STEPS):
+            radius = np.hypot(aim[:, :1], aim[:, 1:])
+            rays = aim * np.interp(radius, radii, tangents) / np.where(radius > 0, radius, 1)
+            # The table leaves out what does not depend on the radius alone: aim off by it.
+            error = wanted - _distort(rays, self.distortion, self.model)
+            error_px = np.abs(error * (self.fx, self.fy))
+            if not (error_px > CLOSE_PX).any():  # NaN is not more
+                break
+            aim = aim + error
+        within = (error_px <= LENS_TOLERANCE_PX).all(1, keepdims=True)
+        return np.where(within, rays, np.nan).reshape(xy.shape)
+
+    @cached_property
+    def _lens(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Tangents of angles from the axis, and the distorted radius of each, up to the fold."""
+        tangents: NDArray[np.float64] = np.tan(np.linspace(0, MAX_ANGLE_RAD, LENS_ANGLES))
+        fisheye = self.model == 'equidistant'
+        radial = tuple(
+            value if fisheye or i in RADIAL else 0.0 for i, value in enumerate(self.distortion)
         )
-        return np.asarray(undistort(points, matrix, coefficients), np.float64).reshape(xy.shape)
+        points = np.stack([tangents, np.zeros_like(tangents)], axis=-1)
+        radii = _distort(points, radial, self.model)[:, 0]
+        rises = np.diff(radii) > 0
+        number = LENS_ANGLES if rises.all() else int(np.argmin(rises)) + 1
+        return tangents[:number], radii[:number]
 
     def project(self, xyz_m: NDArray[np.floating]) -> NDArray[np.float64]:
         """Give the pixel of each point, ``(..., 3)`` m to ``(..., 2)`` px, without distortion."""
         xyz_m = np.asarray(xyz_m, np.float64)
         xy: NDArray[np.float64] = xyz_m[..., :2] / xyz_m[..., 2:]
         return xy * (self.fx, self.fy) + (self.cx, self.cy)
+
+
+def _distort(
+    rays: NDArray[np.float64], distortion: tuple[float, ...], model: str
+) -> NDArray[np.float64]:
+    """Where a camera of focal length 1 sees rays, ``(N, 2)`` to ``(N, 2)``."""
+    points = np.concatenate([rays, np.ones_like(rays[:, :1])], axis=1)[:, np.newaxis]
+    project = cv2.fisheye.projectPoints if model == 'equidistant' else cv2.projectPoints
+    zero = np.zeros(3)
+    xy, _ = project(points, zero, zero, np.eye(3), np.array(distortion))
+    return np.asarray(xy, np.float64).reshape(-1, 2)
 
 
 @dataclass(frozen=True)

@@ -11,27 +11,79 @@ def test_rays_and_project_are_inverse():
     np.testing.assert_allclose(camera.rays(camera.project(xyz)), xyz[:, :2] / xyz[:, 2:])
 
 
-@pytest.mark.parametrize(
-    ('model', 'distortion'),
-    [
-        ('plumb_bob', (-0.3, 0.1, 0.001, -0.002, 0.01)),
-        ('rational_polynomial', (0.1, -0.05, 0.001, 0.0, 0.01, 0.2, -0.02, 0.003)),
-        ('equidistant', (0.05, -0.01, 0.003, -0.001)),
-    ],
-)
+LENSES = [
+    ('plumb_bob', (-0.3, 0.1, 0.001, -0.002, 0.01)),
+    ('plumb_bob', (-0.35, 0, 0, 0)),  # folds at 44 degrees, r = sqrt(1 / (3 * 0.35))
+    ('plumb_bob', (-0.4, 0.05, 0.01, 0.01)),  # folds, and rises again further out
+    ('plumb_bob', (0.3, -0.5, 0, 0, 0)),
+    ('rational_polynomial', (0.1, -0.05, 0.001, 0.0, 0.01, 0.2, -0.02, 0.003)),
+    ('rational_polynomial', (0.1, -0.05, 0.001, 0, 0.01, 0.2, -0.02, 0.003, 0.01, 0, 0, 0.01)),
+    ('equidistant', (0.05, -0.01, 0.003, -0.001)),
+    ('equidistant', (-0.2, 0.01, 0, 0)),  # folds at 81 degrees
+]
+
+
+def seen(camera, xy_of_rays):
+    """Pixels (N, 2) of rays x/z, y/z (N, 2), by OpenCV."""
+    matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1.0]])
+    xyz = np.concatenate([xy_of_rays, np.ones((len(xy_of_rays), 1))], axis=1)[:, None]
+    project = cv2.fisheye.projectPoints if camera.model == 'equidistant' else cv2.projectPoints
+    xy, _ = project(xyz, np.zeros(3), np.zeros(3), matrix, np.array(camera.distortion))
+    return xy.reshape(-1, 2)
+
+
+def discs(camera, *radii):
+    """Points around the optical centre, so many focal lengths away."""
+    turns = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    unit = np.stack([np.cos(turns), np.sin(turns)], axis=-1)
+    return np.concatenate([unit * r for r in radii]), (camera.cx, camera.cy)
+
+
+@pytest.mark.parametrize(('model', 'distortion'), LENSES)
 def test_rays_undo_the_lens(model, distortion):
     camera = Intrinsics(500, 510, 320, 240, distortion, model)
-    xyz = np.array([[0.4, -0.3, 1.5], [-0.5, 0.2, 2.0], [0, 0, 1.0]])
-    matrix = np.array([[500, 0, 320], [0, 510, 240], [0, 0, 1.0]])
-    zero = np.zeros(3)
-    if model == 'equidistant':
-        xy, _ = cv2.fisheye.projectPoints(
-            xyz.reshape(-1, 1, 3), zero, zero, matrix, np.array(distortion)
-        )
-    else:
-        xy, _ = cv2.projectPoints(xyz, zero, zero, matrix, np.array(distortion))
-    rays = camera.rays(xy.reshape(3, 2))
-    np.testing.assert_allclose(rays, xyz[:, :2] / xyz[:, 2:], atol=1e-3)
+    truth, _ = discs(camera, 0, 0.1, 0.3, 0.5, 0.7, 0.8)
+    np.testing.assert_allclose(camera.rays(seen(camera, truth)), truth, atol=1e-3)
+
+
+@pytest.mark.parametrize(('model', 'distortion'), LENSES)
+def test_far_outside_a_pixel_has_a_ray_that_is_seen_there_or_none(model, distortion):
+    camera = Intrinsics(500, 510, 320, 240, distortion, model)
+    unit, centre = discs(camera, *np.geomspace(0.1, 1e6, 60))
+    pixels = unit * 500 + centre
+    rays = camera.rays(pixels)
+    some = np.isfinite(rays).all(axis=1)
+    assert (np.isnan(rays).all(axis=1) | some).all()
+    assert some[:24].all()
+    np.testing.assert_allclose(seen(camera, rays[some]), pixels[some], atol=0.2)
+    # In the pixel's own direction, less than 86 degrees from the axis.
+    assert ((rays * unit).sum(axis=1) > 0)[some].all()
+    assert (np.hypot(*rays[some].T) < np.tan(np.deg2rad(86))).all()
+
+
+def test_beyond_the_fold_of_the_lens_there_is_no_ray():
+    """r (1 - 0.35 r^2) rises up to r = 0.976, and is 0.6506 there: no ray gets further out."""
+    camera = Intrinsics(500, 500, 320, 240, (-0.35, 0, 0, 0))
+    for inside in (320 + 500 * 0.65, 320 - 500 * 0.65):
+        (x, y) = camera.rays(np.array([inside, 240]))
+        assert abs(x) == pytest.approx(0.976, abs=0.05)
+        assert (abs(x) * (1 - 0.35 * x * x)) == pytest.approx(0.65, abs=2e-4)
+        assert y == 0
+    for outside in (320 + 500 * 0.652, 320 - 500 * 0.652, 1000, -1e4, 1e9, 1e300, np.inf):
+        assert np.isnan(camera.rays(np.array([outside, 240]))).all(), outside
+    # What this guards against.
+    matrix = np.array([[500, 0, 320], [0, 500, 240], [0, 0, 1.0]])
+    coefficients = np.array([-0.35, 0, 0, 0])
+    absurd = cv2.undistortPoints(np.array([[[1000.0, 240]]]), matrix, coefficients)
+    assert np.isfinite(absurd).all()
+
+
+def test_lenses_that_rise_again_behind_their_fold_have_no_second_ray():
+    """r (1 - 0.4 r^2 + 0.05 r^4) falls from r = 1.03 on and rises again from 1.93."""
+    camera = Intrinsics(500, 500, 320, 240, (-0.4, 0.05, 0, 0))
+    behind = seen(camera, np.array([[2.5, 0]]))
+    assert behind[0, 0] > 320 + 500 * 0.7
+    assert np.isnan(camera.rays(behind)).all()
 
 
 def test_nobody_has_no_rays():
