@@ -23,6 +23,7 @@ PARAMETERS = {
     'model': (str, 'network: an .xml or .onnx file, or a name that `pose3d model list` shows'),
     'device': (str, 'OpenVINO device: CPU, GPU, NPU, AUTO, or a list such as AUTO:GPU,CPU'),
     'precision': (str, 'arithmetic of the network: auto, f32, bf16 or f16'),
+    'rectified': (bool, 'the images are rectified: true for image_rect'),
     'focal_length': (float, 'px, for a camera whose CameraInfo is uncalibrated; 0: guess it'),
     'assumed_person_height': (float, 'm, how tall everybody is taken to be'),
     'keypoint_threshold': (float, 'score from which a keypoint counts as seen'),

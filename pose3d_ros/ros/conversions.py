@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 from pose3d_ros.camera import CameraImage, Intrinsics, IntrinsicsSource, check_bgr
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
 from pose3d_ros.people import TrackedPeople
+from pose3d_ros.ros.calibration import Calibration
 from pose3d_ros.skeleton import PANOPTIC19
 
 # Encodings that numpy reads in place: channels, and OpenCV's conversion to BGR (None: it is BGR).
@@ -37,19 +38,8 @@ class ImageError(ValueError):
     """An image message that cannot be read; says what was expected and what was found."""
 
 
-def camera_image(
-    image: Image, info: CameraInfo | None, focal_length_px: float = 0.0
-) -> tuple[CameraImage, str]:
-    """Read an image and find its intrinsics: from CameraInfo, else the focal length, else a guess.
-
-    Parameters
-    ----------
-    image
-        Of any encoding that numpy, cv_bridge or rosbags-image reads.
-    info
-        The latest of the camera; None: none came yet.
-    focal_length_px
-        For cameras without calibration; 0: unknown.
+def camera_image(image: Image, calibration: Calibration) -> tuple[CameraImage, str]:
+    """Read an image and find its intrinsics.
 
     Returns
     -------
@@ -64,35 +54,8 @@ def camera_image(
     """
     bgr = bgr_array(image)
     height, width = bgr.shape[:2]
-    trouble = ''
-    try:
-        intrinsics = intrinsics_of(info, width, height) if info is not None else None
-    except ValueError as error:
-        intrinsics, trouble = None, f'CameraInfo is not used: {error}'
-    if intrinsics is None and focal_length_px > 0:
-        source = IntrinsicsSource.PARAMETER
-        intrinsics = Intrinsics.centred(focal_length_px, width, height, source)
-    return CameraImage(bgr, intrinsics or Intrinsics.guess(width, height)), trouble
-
-
-def intrinsics_of(info: CameraInfo, width: int, height: int) -> Intrinsics | None:
-    """Intrinsics of a raw image, from K and the distortion; None for zeros: not calibrated.
-
-    Raises
-    ------
-    ValueError
-        If the numbers are no camera, or of images of another size.
-    """
-    if not any(info.k):
-        return None
-    if (info.width, info.height) != (width, height):
-        raise ValueError(
-            f'it is for images of {info.width}x{info.height}, the image has {width}x{height}'
-        )
-    fx, _, cx, _, fy, cy = info.k[:6]
-    distortion = tuple(info.d) if any(info.d) else ()
-    model = info.distortion_model if distortion else 'plumb_bob'
-    return Intrinsics(fx, fy, cx, cy, distortion, model, IntrinsicsSource.CAMERA_INFO)
+    intrinsics, trouble = calibration.intrinsics(width, height)
+    return CameraImage(bgr, intrinsics), trouble
 
 
 def bgr_array(image: Image) -> NDArray[np.uint8]:

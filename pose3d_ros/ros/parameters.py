@@ -56,6 +56,9 @@ class PoseParameters:
         0,
         64,
     )
+    rectified: bool = _parameter(
+        False, "The images are rectified: CameraInfo's P holds for them, and no distortion."
+    )
     focal_length: float = _parameter(
         0.0,
         'Focal length, px, of a camera without calibrated CameraInfo; 0: unknown, taken to be 0.8 '

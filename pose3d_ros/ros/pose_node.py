@@ -23,6 +23,7 @@ from pose3d_ros.models import ModelError, test_card
 from pose3d_ros.models.store import cache_folder, resolve
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import TrackedPeople
+from pose3d_ros.ros.calibration import Calibration
 from pose3d_ros.ros.conversions import (
     ImageError,
     camera_image,
@@ -58,19 +59,20 @@ class PoseNode(Node):
     def __init__(self, **options: Any) -> None:
         super().__init__('pose_node', **options)
         p = declare(self)
-        self.focal_length_px = p.focal_length
+        self.calibration = Calibration(p.focal_length, p.rectified)
         self.estimator = estimator(p)
         self.tracker = Tracker(
             p.smoothing, p.smoothing_min_cutoff, p.smoothing_beta, p.track_memory
         )
-        self.info: CameraInfo | None = None
         self.images = self.bad_images = 0
         self.ends_s: deque[float] = deque(maxlen=RATE_IMAGES)
         overrides = {'qos_overriding_options': QoSOverridingOptions.with_default_policies()}
         self.poses = self.create_publisher(PoseArray3D, 'poses', results(), **overrides)
         self.markers = self.create_publisher(MarkerArray, 'markers', results(), **overrides)
         self.overlay = self.create_publisher(Image, 'overlay', results(), **overrides)
-        self.create_subscription(CameraInfo, 'camera_info', self.on_info, newest(), **overrides)
+        self.create_subscription(
+            CameraInfo, 'camera_info', self.calibration.update, newest(), **overrides
+        )
         images = self.create_subscription(Image, 'image_raw', self.on_image, newest(), **overrides)
         network = self.estimator.network
         height, width = network.input_hw
@@ -79,15 +81,11 @@ class PoseNode(Node):
             f'({width}x{height}) on {network.device}'
         )
 
-    def on_info(self, info: CameraInfo) -> None:
-        """Keep the latest calibration."""
-        self.info = info
-
     def on_image(self, image: Image) -> None:
         """Find the people of one image and publish them, whatever comes."""
         self.images += 1
         try:
-            camera, trouble = camera_image(image, self.info, self.focal_length_px)
+            camera, trouble = camera_image(image, self.calibration)
         except ImageError as error:
             self.bad_images += 1
             self.get_logger().warning(

@@ -16,6 +16,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from pose3d_ros.camera import Intrinsics
 from pose3d_ros.estimation.network import NetworkError
 from pose3d_ros.models import ModelError
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
@@ -61,7 +62,7 @@ class Robot:
 
     def calibrate(self, info):
         self.infos.publish(info)
-        self.spin_until(lambda: self.pose_node.info == info)
+        self.spin_until(lambda: self.pose_node.calibration.info == info)
 
     def see(self, image):
         """Publish an image, wait for what the node makes of it."""
@@ -208,8 +209,29 @@ def test_unusable_camera_info_is_not_used(robot):
         assert message.intrinsics_source == PoseArray3D.GUESSED
         assert len(message.poses) == 2
     r.infos.publish(absurd)
-    r.spin_until(lambda: np.isnan(r.pose_node.info.k[0]))
+    r.spin_until(lambda: np.isnan(r.pose_node.calibration.info.k[0]))
     assert r.poses_of(image_msg(GREY, header())).intrinsics_source == PoseArray3D.GUESSED
+
+
+def test_rectified_images_have_p(robot):
+    """K and the distortion are another lens's: the people would be elsewhere."""
+    info = camera_info()
+    info.k[0], info.k[4], info.d = 500.0, 500.0, [-0.3, 0.1, 0.0, 0.0, 0.0]
+    right, wrong = robot(rectified=True), robot()
+    for r in (right, wrong):
+        r.calibrate(info)
+        message = r.poses_of(image_msg(GREY, header()))
+        assert message.intrinsics_source == PoseArray3D.CAMERA_INFO
+        assert np.allclose(metres(message), TRUTH, atol=0.02) == (r is right)
+
+
+def test_the_camera_info_of_a_larger_image_is_scaled(robot):
+    camera = Intrinsics(2 * CAMERA.fx, 2 * CAMERA.fy, 2 * CAMERA.cx + 0.5, 2 * CAMERA.cy + 0.5)
+    r = robot()
+    r.calibrate(camera_info_msg(camera, 2 * 448, 2 * 256, header()))
+    message = r.poses_of(image_msg(GREY, header()))
+    assert message.intrinsics_source == PoseArray3D.CAMERA_INFO
+    np.testing.assert_allclose(metres(message), TRUTH, atol=0.01)
 
 
 @pytest.mark.parametrize('encoding', ['rgb8', 'bgra8', 'rgba8', 'mono8', 'yuv422_yuy2', 'rgb16'])

@@ -1,0 +1,205 @@
+"""CameraInfo against 3D points seen through a full camera, then binned, cut and scaled."""
+
+import cv2
+import numpy as np
+import pytest
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
+
+from pose3d_ros.camera import IntrinsicsSource
+from pose3d_ros.ros.calibration import Calibration, intrinsics_of
+
+WIDTH, HEIGHT = 1280, 960
+K = np.array([[900.0, 0, 650], [0, 920, 470], [0, 0, 1]])
+P = np.array([[850.0, 0, 630, -85], [0, 850, 490, 0], [0, 0, 1, 0]])
+LENSES = {
+    'plumb_bob': (-0.25, 0.08, 0.001, -0.002, 0.01),
+    'rational_polynomial': (0.1, -0.05, 0.001, -0.002, 0.01, 0.2, -0.02, 0.003),
+    'equidistant': (0.05, -0.01, 0.003, -0.001),
+}
+# m, in front of the camera, so that all are in sight.
+XYZ_M = np.random.default_rng(0).uniform((-0.5, -0.4, 1.2), (0.5, 0.4, 2), (40, 3))
+RAYS = XYZ_M[:, :2] / XYZ_M[:, 2:]
+
+
+def camera_info(model='plumb_bob', d=LENSES['plumb_bob'], **fields):
+    defaults = {'width': WIDTH, 'height': HEIGHT, 'distortion_model': model, 'd': list(d)}
+    return CameraInfo(**{**defaults, 'k': K.ravel(), 'p': P.ravel(), **fields})
+
+
+def seen(model='plumb_bob', d=LENSES['plumb_bob']):
+    """(40, 2) px of the raw image in full resolution."""
+    project = cv2.fisheye.projectPoints if model == 'equidistant' else cv2.projectPoints
+    xy, _ = project(XYZ_M.reshape(-1, 1, 3), np.zeros(3), np.zeros(3), K, np.array(d))
+    return xy.reshape(-1, 2)
+
+
+def smaller(xy, first_xy, pixels_xy):
+    """Where points of the full image are in one whose pixels are blocks of it, from `first_xy`.
+
+    Edges, which are at -0.5, stay edges.
+    """
+    return (xy + 0.5 - first_xy) / pixels_xy - 0.5
+
+
+def test_blocks_of_pixels_have_their_centres_where_smaller_says():
+    full = np.zeros((8, 12), np.float32)
+    full[2:4, 6:9] = 1  # rows 2 and 3, columns 6 to 8: a block around (7, 2.5)
+    binned = full.reshape(4, 2, 4, 3).mean((1, 3))
+    ((y, x),) = np.argwhere(binned)
+    np.testing.assert_allclose(smaller(np.array([7, 2.5]), (0, 0), (3, 2)), (x, y))
+
+
+@pytest.mark.parametrize('model', LENSES)
+def test_raw_images_have_k_and_the_distortion(model):
+    d = LENSES[model]
+    camera = intrinsics_of(camera_info(model, d), WIDTH, HEIGHT)
+    np.testing.assert_allclose(camera.rays(seen(model, d)), RAYS, atol=2e-5)
+    assert camera.source == IntrinsicsSource.CAMERA_INFO
+
+
+ROI = {'x_offset': 200, 'y_offset': 100, 'width': 960, 'height': 720}
+
+
+@pytest.mark.parametrize('model', LENSES)
+@pytest.mark.parametrize(
+    ('fields', 'size', 'first_xy', 'pixels_xy'),
+    [
+        ({}, (1280, 960), (0, 0), (1, 1)),
+        ({'binning_x': 1, 'binning_y': 1}, (1280, 960), (0, 0), (1, 1)),
+        ({'binning_x': 2, 'binning_y': 2}, (640, 480), (0, 0), (2, 2)),
+        ({'binning_x': 4, 'binning_y': 2}, (320, 480), (0, 0), (4, 2)),
+        ({'binning_x': 3, 'binning_y': 3}, (426, 320), (0, 0), (3, 3)),  # two columns left over
+        ({'roi': ROI}, (960, 720), (200, 100), (1, 1)),
+        ({'roi': ROI, 'binning_x': 2, 'binning_y': 2}, (480, 360), (200, 100), (2, 2)),
+        ({'roi': {'width': WIDTH, 'height': HEIGHT}}, (1280, 960), (0, 0), (1, 1)),
+        # Scaled by the driver, which left CameraInfo as it was.
+        ({}, (640, 480), (0, 0), (2, 2)),
+        ({}, (1920, 1440), (0, 0), (2 / 3, 2 / 3)),
+        ({'roi': ROI, 'binning_x': 2, 'binning_y': 2}, (240, 180), (200, 100), (4, 4)),
+        # Binned, and so is all but `binning` in CameraInfo: said twice.
+        ({'binning_x': 2, 'binning_y': 2}, (1280, 960), (0, 0), (1, 1)),
+    ],
+)
+def test_binning_roi_and_scale(model, fields, size, first_xy, pixels_xy):
+    d = LENSES[model]
+    if 'roi' in fields:
+        fields = {**fields, 'roi': RegionOfInterest(**fields['roi'])}
+    for rectified, full in ((False, seen(model, d)), (True, rectified_xy())):
+        camera = intrinsics_of(camera_info(model, d, **fields), *size, rectified)
+        rays = camera.rays(smaller(full, first_xy, pixels_xy))
+        np.testing.assert_allclose(rays, RAYS, atol=2e-5)
+
+
+def rectified_xy():
+    """(40, 2) px of the camera's own rectified image: P without the other camera's place."""
+    xyw = XYZ_M @ P[:, :3].T
+    return xyw[:, :2] / xyw[:, 2:]
+
+
+def test_an_image_that_opencv_scaled_down():
+    """The middle of a white block, measured in an image scaled with cv2.resize."""
+    full = np.zeros((HEIGHT, WIDTH), np.float32)
+    full[400:420, 800:840] = 1  # around (819.5, 409.5)
+    small = cv2.resize(full, (WIDTH // 4, HEIGHT // 4), interpolation=cv2.INTER_AREA)
+    y, x = np.mgrid[: HEIGHT // 4, : WIDTH // 4]
+    centre = np.array([(x * small).sum(), (y * small).sum()]) / small.sum()
+    info = camera_info(d=())
+    expected = intrinsics_of(info, WIDTH, HEIGHT).rays(np.array([819.5, 409.5]))
+    camera = intrinsics_of(info, WIDTH // 4, HEIGHT // 4)
+    np.testing.assert_allclose(camera.rays(centre), expected, atol=1e-6)
+
+
+def test_a_size_rounded_to_whole_pixels_is_the_same_shape():
+    info = camera_info(d=(), width=1920, height=1080)
+    camera = intrinsics_of(info, 854, 480)
+    assert camera.fy == pytest.approx(920 * 480 / 1080)
+
+
+@pytest.mark.parametrize('do_rectify', [False, True])
+def test_a_rectified_image_is_cut_where_the_raw_one_is(do_rectify):
+    info = camera_info(roi=RegionOfInterest(**ROI, do_rectify=do_rectify))
+    camera = intrinsics_of(info, 960, 720, rectified=True)
+    assert (camera.cx, camera.cy, camera.distortion) == (630 - 200, 490 - 100, ())
+
+
+def test_zeros_are_no_calibration():
+    assert intrinsics_of(CameraInfo(width=WIDTH, height=HEIGHT), WIDTH, HEIGHT) is None
+    assert intrinsics_of(CameraInfo(), WIDTH, HEIGHT) is None
+    assert intrinsics_of(CameraInfo(), WIDTH, HEIGHT, rectified=True) is None
+    # sensor_msgs/CameraInfo: K[0] == 0 is enough.
+    k = [0.0, *K.ravel()[1:]]
+    assert intrinsics_of(camera_info(k=k), WIDTH, HEIGHT) is None
+
+
+@pytest.mark.parametrize('model', ['', 'none', 'plumb_bob', 'equidistant'])
+@pytest.mark.parametrize('d', [(), (0,) * 4, (0,) * 5])
+def test_zeros_are_no_distortion(model, d):
+    camera = intrinsics_of(camera_info(model, map(float, d)), WIDTH, HEIGHT)
+    assert camera.distortion == ()
+
+
+def with_k(index, value):
+    return {'k': [value if i == index else old for i, old in enumerate(K.ravel())]}
+
+
+@pytest.mark.parametrize(
+    ('fields', 'says'),
+    [
+        (with_k(0, float('nan')), 'must be finite'),
+        (with_k(5, float('inf')), 'must be finite'),
+        (with_k(0, -900.0), 'must be positive'),
+        (with_k(4, 0.0), 'must be positive'),
+        (with_k(0, 1e-3), 'focal lengths must be 64 to 128000 px .* found fx=0.001'),
+        (with_k(4, 1e30), 'found fx=900, fy=1e.30'),
+        (with_k(2, 1e9), 'cx must be -1280 to 2560 px, found 1e.09'),
+        (with_k(5, -5000.0), 'cy must be -960 to 1920 px, found -5000'),
+        ({'d': [float('nan')] * 5}, 'must be finite'),
+        ({'d': [1.0, 2.0]}, "'plumb_bob' with 2"),
+        ({'distortion_model': 'fancy'}, "'fancy' with 5"),
+        ({'d': [1e9, 0.0, 0.0, 0.0, 0.0]}, 'plumb_bob distortion .* no ray reaches'),
+        ({'d': [1e300] * 5}, 'no ray reaches'),
+        ({'width': 0, 'height': 0}, 'width and height must be positive, found 0x0'),
+        ({'roi': RegionOfInterest(x_offset=10)}, 'roi must lie within 1280x960, found 0x0'),
+        ({'roi': RegionOfInterest(width=2000, height=9)}, 'found 2000x9 at'),
+        ({'roi': RegionOfInterest(width=10)}, 'found 10x0 at'),
+        ({'roi': RegionOfInterest(**{**ROI, 'y_offset': 4000000000})}, r'\(200, 4000000000\)'),
+        ({'binning_x': 2000}, r'binning must leave pixels, found \(2000, 1\)'),
+        ({'width': 1280, 'height': 720}, 'images of 1280x720, .* has 1280x960'),
+        ({'binning_x': 2}, 'images of 640x960, .* has 1280x960'),
+    ],
+)  # fmt: skip
+def test_what_is_no_camera_is_refused_by_name(fields, says):
+    with pytest.raises(ValueError, match=says):
+        intrinsics_of(camera_info(**fields), WIDTH, HEIGHT)
+
+
+def test_rectified_images_need_p():
+    with pytest.raises(ValueError, match='P is zeros'):
+        intrinsics_of(camera_info(p=np.zeros(12)), WIDTH, HEIGHT, rectified=True)
+
+
+def test_latest_calibration_wins_then_focal_length_then_guess():
+    calibration = Calibration(focal_length_px=700)
+    assert calibration.intrinsics(640, 480)[0].source == IntrinsicsSource.PARAMETER
+    calibration.update(camera_info())
+    assert calibration.intrinsics(640, 480)[0].fx == 450
+    assert calibration.intrinsics(1280, 960)[0].fx == 900
+    calibration.update(camera_info(**with_k(0, 1000.0)))
+    assert calibration.intrinsics(1280, 960)[0].fx == 1000
+    intrinsics, trouble = calibration.intrinsics(640, 640)
+    assert (intrinsics.source, intrinsics.fx) == (IntrinsicsSource.PARAMETER, 700)
+    assert trouble.startswith('CameraInfo is not used: it is for images of 1280x960')
+    calibration.update(CameraInfo())
+    assert calibration.intrinsics(640, 480)[0].source == IntrinsicsSource.PARAMETER
+    assert Calibration().intrinsics(640, 480)[0].source == IntrinsicsSource.GUESSED
+
+
+def test_the_same_calibration_with_another_stamp_is_not_read_again():
+    calibration = Calibration()
+    calibration.update(camera_info())
+    first, _ = calibration.intrinsics(640, 480)
+    again = camera_info()
+    again.header.stamp.sec = 7
+    calibration.update(again)
+    assert calibration.intrinsics(640, 480)[0] is first
+    assert (again.header.stamp.sec, calibration.info) == (7, again)
