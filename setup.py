@@ -66,8 +66,6 @@ setup(
         'opencv-python-headless>=4.6',
         'openvino>=2025.0',
         'pyyaml>=6',
-        # Stands in for cv_bridge, which PyPI does not have.
-        'rosbags-image>=0.10,<0.11',
         'ros-rclpy[fastrtps]~=9.1.2',
         'ros-geometry-msgs~=5.5.1',
         'ros-sensor-msgs~=5.5.1',
@@ -75,7 +73,7 @@ setup(
         'ros-visualization-msgs~=5.5.1',
     ],
     extras_require={
-        'test': ['pytest>=7'],
+        'test': ['pytest>=7', 'hypothesis>=6'],
         'int8': ['nncf>=3.4,<4'],
         'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2', 'pandas'],
         'lint': ['ruff==0.17.*', 'mypy==2.*'],

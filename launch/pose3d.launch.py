@@ -23,6 +23,7 @@ PARAMETERS = {
     'model': (str, 'network: an .xml or .onnx file, or a name that `pose3d model list` shows'),
     'device': (str, 'OpenVINO device: CPU, GPU, NPU, AUTO, or a list such as AUTO:GPU,CPU'),
     'precision': (str, 'arithmetic of the network: auto, f32, bf16 or f16'),
+    'image_transport': (str, 'raw or compressed: the latter is image_topic/compressed'),
     'rectified': (bool, 'the images are rectified: true for image_rect'),
     'focal_length': (float, 'px, for a camera whose CameraInfo is uncalibrated; 0: guess it'),
     'assumed_person_height': (float, 'm, how tall everybody is taken to be'),
@@ -37,7 +38,7 @@ def arguments() -> list[DeclareLaunchArgument]:
     table = [
         ('namespace', '', 'namespace of nodes and topics; every camera needs its own'),
         ('image_topic', 'image_raw',
-         'images, sensor_msgs/Image; in the namespace unless it begins with /'),
+         'images, raw or compressed; in the namespace unless it begins with /'),
         ('camera_info_topic', 'camera_info', 'their sensor_msgs/CameraInfo, likewise'),
         ('params_file', str(CONFIG / 'pose3d.yaml'), 'parameters of pose_node'),
         *((name, '', f'{text}. Empty: as params_file says')

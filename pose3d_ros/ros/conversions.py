@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from typing import Any
 
 import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import CameraImage, Intrinsics, IntrinsicsSource, check_bgr
@@ -19,8 +18,9 @@ from pose3d_ros.people import TrackedPeople
 from pose3d_ros.ros.calibration import Calibration
 from pose3d_ros.skeleton import PANOPTIC19
 
-# Encodings that numpy reads in place: channels, and OpenCV's conversion to BGR (None: it is BGR).
-IN_PLACE: dict[str, tuple[int, int | None]] = {
+# Bytes per pixel, and OpenCV's conversion to BGR (None: it is BGR). Encodings that end in 16 are
+# those that end in 8 with two bytes for each.
+ENCODINGS: dict[str, tuple[int, int | None]] = {
     'bgr8': (3, None),
     '8UC3': (3, None),
     'rgb8': (3, cv2.COLOR_RGB2BGR),
@@ -29,7 +29,22 @@ IN_PLACE: dict[str, tuple[int, int | None]] = {
     'rgba8': (4, cv2.COLOR_RGBA2BGR),
     'mono8': (1, cv2.COLOR_GRAY2BGR),
     '8UC1': (1, cv2.COLOR_GRAY2BGR),
+    # OpenCV names Bayer patterns by the second row, from the second pixel on.
+    'bayer_rggb8': (1, cv2.COLOR_BayerBG2BGR),
+    'bayer_bggr8': (1, cv2.COLOR_BayerRG2BGR),
+    'bayer_gbrg8': (1, cv2.COLOR_BayerGR2BGR),
+    'bayer_grbg8': (1, cv2.COLOR_BayerGB2BGR),
+    'uyvy': (2, cv2.COLOR_YUV2BGR_UYVY),
+    'yuv422': (2, cv2.COLOR_YUV2BGR_UYVY),
+    'yuyv': (2, cv2.COLOR_YUV2BGR_YUYV),
+    'yuv422_yuy2': (2, cv2.COLOR_YUV2BGR_YUYV),
+    'nv12': (1, cv2.COLOR_YUV2BGR_NV12),
+    'nv21': (1, cv2.COLOR_YUV2BGR_NV21),
 }
+# Half as many rows again, of colours, lie below the image.
+PLANAR = ('nv12', 'nv21')
+# Two columns share a colour, and in planar ones two rows. Not every OpenCV checks that.
+PAIRED = ('uyvy', 'yuv422', 'yuyv', 'yuv422_yuy2', *PLANAR)
 # More is a fault of the sender, not a camera.
 MAX_PIXELS = 100_000_000
 
@@ -38,7 +53,9 @@ class ImageError(ValueError):
     """An image message that cannot be read; says what was expected and what was found."""
 
 
-def camera_image(image: Image, calibration: Calibration) -> tuple[CameraImage, str]:
+def camera_image(
+    image: Image | CompressedImage, calibration: Calibration
+) -> tuple[CameraImage, str]:
     """Read an image and find its intrinsics.
 
     Returns
@@ -52,7 +69,7 @@ def camera_image(image: Image, calibration: Calibration) -> tuple[CameraImage, s
     ImageError
         If the image cannot be read.
     """
-    bgr = bgr_array(image)
+    bgr = decoded(image) if isinstance(image, CompressedImage) else bgr_array(image)
     height, width = bgr.shape[:2]
     intrinsics, trouble = calibration.intrinsics(width, height)
     return CameraImage(bgr, intrinsics), trouble
@@ -60,67 +77,87 @@ def camera_image(image: Image, calibration: Calibration) -> tuple[CameraImage, s
 
 def bgr_array(image: Image) -> NDArray[np.uint8]:
     """Pixels ``(H, W, 3)`` uint8; without a copy for bgr8. ImageError where that is impossible."""
-    pixels = image.height * image.width
-    if not 0 < pixels <= MAX_PIXELS:
+    height, width, step = image.height, image.width, image.step
+    if not 0 < height * width <= MAX_PIXELS:
+        raise ImageError(f'image must have 1 to {MAX_PIXELS} pixels, found {width}x{height}')
+    deep = image.encoding.endswith('16')
+    bytes_, conversion = _reading(image.encoding, deep)
+    if step < bytes_ * width:
         raise ImageError(
-            f'image must have 1 to {MAX_PIXELS} pixels, found {image.width}x{image.height}'
+            f'step must be at least {bytes_} x width = {bytes_ * width} for {image.encoding}, '
+            f'found {step}'
         )
-    size = image.height * image.step
-    if len(image.data) < size:
+    planar = image.encoding in PLANAR
+    if image.encoding in PAIRED and (width % 2 or (planar and height % 2)):
+        raise ImageError(f'{image.encoding} must have even sizes, found {width}x{height}')
+    number = height * 3 // 2 if planar else height
+    if len(image.data) < number * step:
         raise ImageError(
-            f'data must be height x step = {image.height} x {image.step} = {size} bytes, '
+            f'data must be rows x step = {number} x {step} = {number * step} bytes, '
             f'found {len(image.data)}'
         )
-    if image.encoding not in IN_PLACE:
-        return _converted(image)
-    channels, conversion = IN_PLACE[image.encoding]
-    if image.step < channels * image.width:
+    rows = np.frombuffer(image.data, np.uint8, number * step).reshape(number, step)
+    samples = rows[:, : bytes_ * width]
+    if deep:  # of two bytes the higher
+        samples = samples[:, 0 if image.is_bigendian else 1 :: 2]
+    samples = samples.reshape(number, width, -1)
+    return (
+        samples if conversion is None else np.asarray(cv2.cvtColor(samples, conversion), np.uint8)
+    )
+
+
+def _reading(encoding: str, deep: bool) -> tuple[int, int | None]:
+    """Bytes per pixel, and OpenCV's conversion; ImageError for what cannot be read."""
+    found = ENCODINGS.get(f'{encoding[:-2]}8' if deep else encoding)
+    if found is None:
         raise ImageError(
-            f'step must be at least {channels} x width = {channels * image.width} for '
-            f'{image.encoding}, found {image.step}'
+            f'encoding must be one of {", ".join(ENCODINGS)}, or one of these with 16 in place '
+            f'of the 8 at its end, found {encoding!r}'
         )
-    rows = np.frombuffer(image.data, np.uint8, size).reshape(image.height, image.step)
-    array_ = rows[:, : channels * image.width].reshape(image.height, image.width, channels)
-    return array_ if conversion is None else np.asarray(cv2.cvtColor(array_, conversion), np.uint8)
+    return (2 * found[0], found[1]) if deep else found
 
 
-def _converted(image: Image) -> NDArray[np.uint8]:
-    """Pixels of the encodings that need more: Bayer, YUV, 16 bits."""
+def decoded(image: CompressedImage) -> NDArray[np.uint8]:
+    """Pixels ``(H, W, 3)`` uint8 of a JPEG, PNG or whatever else OpenCV reads, 16-bit ones too.
+
+    `format` is as compressed_image_transport writes it, 'bgr8; jpeg compressed bgr8': what the
+    image was, and how it was compressed. Only what the file does not tell is taken from there.
+
+    Raises
+    ------
+    ImageError
+        If it is no image, or not all of one.
+    """
+    was, _, codec = image.format.partition(';')
+    # Not converted to colours or grey before, which would be named behind.
+    bayer = was.startswith('bayer_') and codec.rstrip().endswith('compressed')
+    # CameraInfo is of the pixels as they are stored, whichever way up they are to be shown.
+    flags = cv2.IMREAD_IGNORE_ORIENTATION | (cv2.IMREAD_GRAYSCALE if bayer else cv2.IMREAD_COLOR)
+    data = bytes(image.data)
     try:
-        bgr = _convert(image)
-    except _CONVERSION_ERRORS as error:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if _whole(data) else None
+    except cv2.error:  # more pixels than OpenCV takes
+        pixels = None
+    if pixels is None:
         raise ImageError(
-            f'encoding must be one of {", ".join(IN_PLACE)} or a Bayer, YUV or 16-bit colour '
-            f'encoding, found {image.encoding!r} with {image.width}x{image.height} pixels and '
-            f'step {image.step}: {error}'
-        ) from error
-    if bgr.shape != (image.height, image.width, 3) or bgr.dtype != np.uint8:
-        raise ImageError(
-            f'{image.encoding!r} gave {bgr.shape} {bgr.dtype} instead of '
-            f'({image.height}, {image.width}, 3) uint8'
+            f'data must be a whole image of a format such as JPEG or PNG, found {len(data)} bytes '
+            f'of format {image.format!r}'
         )
-    return bgr
+    conversion = cv2.COLOR_RGB2BGR if 'compressed rgb' in codec else None
+    if bayer:
+        _, conversion = _reading(was, was.endswith('16'))
+    return np.asarray(pixels if conversion is None else cv2.cvtColor(pixels, conversion), np.uint8)
 
 
-# cv_bridge is part of ROS; where it is not installed (PyPI does not have it) rosbags-image is.
-_CONVERSION_ERRORS: tuple[type[Exception], ...]
-try:
-    from cv_bridge import CvBridge, CvBridgeError
+def _whole(data: bytes) -> bool:
+    """Check that there is an image, and all of a JPEG: OpenCV 4 makes up what is missing in grey.
 
-    # cv_bridge reads the buffer with numpy before it looks at the encoding.
-    _CONVERSION_ERRORS = (CvBridgeError, cv2.error, TypeError, ValueError, KeyError)
-
-    def _convert(image: Image) -> Any:
-        return CvBridge().imgmsg_to_cv2(image, 'bgr8')
-
-except ImportError:
-    from rosbags.image import ImageError as RosbagsImageError
-    from rosbags.image import message_to_cvimage
-
-    _CONVERSION_ERRORS = (RosbagsImageError, cv2.error, TypeError, ValueError)
-
-    def _convert(image: Image) -> Any:
-        return message_to_cvimage(image, 'bgr8')
+    Behind the last start of a scan, ff da, there must be an end of image, ff d9; both are nothing
+    else in a scan (ITU-T T.81, B.1.1.5).
+    """
+    if not data.startswith(b'\xff\xd8'):
+        return bool(data)
+    return b'\xff\xd9' in data[data.rfind(b'\xff\xda') :]
 
 
 def seconds(stamp: Time) -> float:

@@ -6,12 +6,20 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterValueException
 from rclpy.node import Node
 
 
-def _parameter(default: Any, description: str, low: float = 0, high: float = 0) -> Any:
+def _parameter(
+    default: Any,
+    description: str,
+    low: float = 0,
+    high: float = 0,
+    choices: tuple[str, ...] = (),
+) -> Any:
     """Make a field with what ROS needs to know; a range where `high` is above `low`."""
-    return field(default=default, metadata={'text': description, 'low': low, 'high': high})
+    metadata = {'text': description, 'low': low, 'high': high, 'choices': choices}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,13 @@ class PoseParameters:
         0,
         64,
     )
+    image_transport: str = _parameter(
+        'raw',
+        'How images come: raw, as sensor_msgs/Image on image_raw, or compressed, as '
+        'sensor_msgs/CompressedImage on image_raw/compressed, below whatever name image_raw is '
+        'remapped to.',
+        choices=('raw', 'compressed'),
+    )
     rectified: bool = _parameter(
         False, "The images are rectified: CameraInfo's P holds for them, and no distortion."
     )
@@ -93,7 +108,13 @@ class PoseParameters:
 
 
 def declare(node: Node) -> PoseParameters:
-    """Declare all parameters and read their values."""
+    """Declare all parameters and read their values.
+
+    Raises
+    ------
+    rclpy.exceptions.ParameterException
+        If a value is of another type, out of its range, or none of the choices.
+    """
     values = {}
     for f in fields(PoseParameters):
         descriptor = ParameterDescriptor(description=f.metadata['text'], read_only=True)
@@ -102,5 +123,13 @@ def declare(node: Node) -> PoseParameters:
             descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
         elif high > low:
             descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
-        values[f.name] = node.declare_parameter(f.name, f.default, descriptor).value
+        choices = f.metadata['choices']
+        if choices:
+            descriptor.additional_constraints = f'one of: {", ".join(choices)}'
+        value = node.declare_parameter(f.name, f.default, descriptor).value
+        if choices and value not in choices:
+            raise InvalidParameterValueException(
+                f.name, value, f'it must be {descriptor.additional_constraints}'
+            )
+        values[f.name] = value
     return PoseParameters(**values)

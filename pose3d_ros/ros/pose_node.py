@@ -7,11 +7,12 @@ from collections import deque
 from typing import Any
 
 import numpy as np
+from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy, qos_policy_name_from_kind
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from visualization_msgs.msg import MarkerArray
 
 from pose3d_ros.camera import CameraImage, IntrinsicsSource
@@ -40,6 +41,8 @@ from pose3d_ros.tracking.tracker import Tracker
 WARN_EVERY_S = 5.0
 # Images over which the overlay's rate is taken.
 RATE_IMAGES = 30
+# What asks for least of a publisher, and so hears every one.
+HEARS_ALL = {'RELIABILITY': 'best_effort', 'DURABILITY': 'volatile'}
 
 
 class PoseNode(Node):
@@ -70,10 +73,13 @@ class PoseNode(Node):
         self.poses = self.create_publisher(PoseArray3D, 'poses', results(), **overrides)
         self.markers = self.create_publisher(MarkerArray, 'markers', results(), **overrides)
         self.overlay = self.create_publisher(Image, 'overlay', results(), **overrides)
-        self.create_subscription(
-            CameraInfo, 'camera_info', self.calibration.update, newest(), **overrides
-        )
-        images = self.create_subscription(Image, 'image_raw', self.on_image, newest(), **overrides)
+        self.hear(CameraInfo, 'camera_info', self.calibration.update)
+        if p.image_transport == 'raw':
+            images = self.hear(Image, 'image_raw', self.on_image)
+        else:
+            # As in image_transport, the name is remapped first: one remapping serves both.
+            name = f'{self.resolve_topic_name("image_raw")}/{p.image_transport}'
+            images = self.hear(CompressedImage, name, self.on_image)
         network = self.estimator.network
         height, width = network.input_hw
         self.get_logger().info(
@@ -81,7 +87,29 @@ class PoseNode(Node):
             f'({width}x{height}) on {network.device}'
         )
 
-    def on_image(self, image: Image) -> None:
+    def hear(self, kind: Any, name: str, callback: Any) -> Any:
+        """Subscribe to what a camera publishes; complain of publishers that cannot be heard."""
+        topic = self.resolve_topic_name(name)
+
+        def cannot_hear(event: QoSRequestedIncompatibleQoSInfo) -> None:
+            policy = qos_policy_name_from_kind(event.last_policy_kind)
+            self.get_logger().warning(
+                f'{topic}: a publisher offers less {policy} than this node asks for, so nothing '
+                f'of it is heard. Set the parameter qos_overrides.{topic}.subscription.'
+                f'{policy.lower()} to {HEARS_ALL.get(policy, "what the publisher offers")}, or '
+                'change the publisher'
+            )
+
+        return self.create_subscription(
+            kind,
+            name,
+            callback,
+            newest(),
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=cannot_hear),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def on_image(self, image: Image | CompressedImage) -> None:
         """Find the people of one image and publish them, whatever comes."""
         self.images += 1
         try:

@@ -144,13 +144,13 @@ def test_arguments_override_the_parameter_file(start):
     given = {
         'model': '/a b/net.xml', 'device': 'CPU', 'precision': 'f32', 'focal_length': '600',
         'assumed_person_height': '1.7', 'keypoint_threshold': '0.2', 'smoothing': 'false',
-        'rectified': 'true',
+        'image_transport': 'compressed', 'rectified': 'true',
     }  # fmt: skip
     node = start(('pose3d', given))['/pose_node']
     assert node.given == {
         'model': '/a b/net.xml', 'device': 'CPU', 'precision': 'f32', 'focal_length': 600.0,
         'assumed_person_height': 1.7, 'keypoint_threshold': 0.2, 'smoothing': False,
-        'rectified': True,
+        'image_transport': 'compressed', 'rectified': True,
     }  # fmt: skip
     assert isinstance(node.given['focal_length'], float)
     assert node.params_files[0] == str(ROOT / 'config/pose3d.yaml')
