@@ -66,6 +66,8 @@ setup(
         'opencv-python-headless>=4.6',
         'openvino>=2025.0',
         'pyyaml>=6',
+        # Stands in for cv_bridge, which PyPI does not have.
+        'rosbags-image>=0.10,<0.11',
         'ros-rclpy[fastrtps]~=9.1.2',
         'ros-geometry-msgs~=5.5.1',
         'ros-sensor-msgs~=5.5.1',

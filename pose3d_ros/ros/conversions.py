@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from typing import Any
 
 import cv2
 import numpy as np
@@ -45,6 +46,7 @@ ENCODINGS: dict[str, tuple[int, int | None]] = {
 PLANAR = ('nv12', 'nv21')
 # Two columns share a colour, and in planar ones two rows. Not every OpenCV checks that.
 PAIRED = ('uyvy', 'yuv422', 'yuyv', 'yuv422_yuy2', *PLANAR)
+BAYER = tuple(encoding for encoding in ENCODINGS if encoding.startswith('bayer_'))
 # More is a fault of the sender, not a camera.
 MAX_PIXELS = 100_000_000
 
@@ -81,7 +83,9 @@ def bgr_array(image: Image) -> NDArray[np.uint8]:
     if not 0 < height * width <= MAX_PIXELS:
         raise ImageError(f'image must have 1 to {MAX_PIXELS} pixels, found {width}x{height}')
     deep = image.encoding.endswith('16')
-    bytes_, conversion = _reading(image.encoding, deep)
+    if _eight_bit(image.encoding) not in ENCODINGS:
+        return _converted(image)
+    bytes_, conversion = _reading(image.encoding)
     if step < bytes_ * width:
         raise ImageError(
             f'step must be at least {bytes_} x width = {bytes_ * width} for {image.encoding}, '
@@ -106,15 +110,54 @@ def bgr_array(image: Image) -> NDArray[np.uint8]:
     )
 
 
-def _reading(encoding: str, deep: bool) -> tuple[int, int | None]:
-    """Bytes per pixel, and OpenCV's conversion; ImageError for what cannot be read."""
-    found = ENCODINGS.get(f'{encoding[:-2]}8' if deep else encoding)
-    if found is None:
+def _eight_bit(encoding: str) -> str:
+    """Name an encoding of 16 bits like the one of 8 that is read in the same way."""
+    return f'{encoding[:-2]}8' if encoding.endswith('16') else encoding
+
+
+def _reading(encoding: str) -> tuple[int, int | None]:
+    """Bytes per pixel, and OpenCV's conversion, of an encoding in the table."""
+    bytes_, conversion = ENCODINGS[_eight_bit(encoding)]
+    return 2 * bytes_ if encoding.endswith('16') else bytes_, conversion
+
+
+def _converted(image: Image) -> NDArray[np.uint8]:
+    """Pixels of the encodings that are rarely sent, by the library that is installed."""
+    size = f'{image.width}x{image.height} pixels, step {image.step}, {len(image.data)} bytes'
+    if len(image.data) < image.height * image.step:
+        raise ImageError(f'data must be height x step bytes, found {image.encoding!r}, {size}')
+    try:
+        bgr = np.asarray(_convert(image))
+    except _CONVERSION_ERRORS as error:
         raise ImageError(
-            f'encoding must be one of {", ".join(ENCODINGS)}, or one of these with 16 in place '
-            f'of the 8 at its end, found {encoding!r}'
-        )
-    return (2 * found[0], found[1]) if deep else found
+            f'encoding must be one of {", ".join(ENCODINGS)}, one of these with 16 in place of '
+            f'the 8 at its end, or one that can be made bgr8, found {image.encoding!r}, {size}: '
+            f'{error}'
+        ) from error
+    if bgr.shape != (image.height, image.width, 3) or bgr.dtype != np.uint8:
+        raise ImageError(f'{image.encoding!r}, {size}, gave {bgr.shape} {bgr.dtype}')
+    return bgr
+
+
+# cv_bridge is part of ROS; PyPI does not have it, but rosbags-image.
+_CONVERSION_ERRORS: tuple[type[Exception], ...]
+try:
+    from cv_bridge import CvBridge, CvBridgeError
+
+    # It reads the buffer with numpy before it looks at the encoding.
+    _CONVERSION_ERRORS = (CvBridgeError, cv2.error, TypeError, ValueError, KeyError)
+
+    def _convert(image: Image) -> Any:
+        return CvBridge().imgmsg_to_cv2(image, 'bgr8')
+
+except ImportError:
+    from rosbags.image import ImageError as RosbagsImageError
+    from rosbags.image import message_to_cvimage
+
+    _CONVERSION_ERRORS = (RosbagsImageError, cv2.error, TypeError, ValueError)
+
+    def _convert(image: Image) -> Any:
+        return message_to_cvimage(image, 'bgr8')
 
 
 def decoded(image: CompressedImage) -> NDArray[np.uint8]:
@@ -145,7 +188,9 @@ def decoded(image: CompressedImage) -> NDArray[np.uint8]:
         )
     conversion = cv2.COLOR_RGB2BGR if 'compressed rgb' in codec else None
     if bayer:
-        _, conversion = _reading(was, was.endswith('16'))
+        if _eight_bit(was) not in ENCODINGS:
+            raise ImageError(f'the Bayer pattern must be one of {", ".join(BAYER)}, found {was!r}')
+        _, conversion = _reading(was)
     return np.asarray(pixels if conversion is None else cv2.cvtColor(pixels, conversion), np.uint8)
 
 
