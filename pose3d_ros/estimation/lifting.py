@@ -2,9 +2,9 @@
 
 Location maps as in single-shot multi-person 3D pose (Mehta et al., arXiv 1712.03453): a cell on a
 keypoint holds where that keypoint, and those of its limb, are relative to the root; a cell on the
-neck holds it for all of them. The root-relative pose is then placed where its keypoints fall on
-the rays on which they are seen. What differs from the published implementation, and by how much:
-docs/decisions/0003-lifting.md.
+neck holds it for all of them. So each keypoint is read several times, and the pose is placed where
+most readings fall on the rays on which their keypoints are seen; those that do count. What differs
+from the published implementation, and by how much: docs/decisions/0003-lifting.md.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from pose3d_ros.estimation.letterbox import Letterbox
 from pose3d_ros.people import K, People2D, People3D, Source
 from pose3d_ros.skeleton import LOCATION_MAP_CHANNELS, PANOPTIC19
 
-# Residual, m, from which a keypoint counts for nothing in placing a person: 2.5 medians of the
+# Residual, m, from which a reading counts for nothing in placing a person: 2.5 medians of the
 # person's own, but no less than the spread of the location maps themselves.
 MIN_CUTOFF_M = 0.15
 CUTOFF_MEDIANS = 2.5
-PLACEMENT_STEPS = 6
-# Weight left to a keypoint that disagrees, so that a solution always exists.
+# More steps change the 3D error on recorded outputs by less than a tenth of a millimetre.
+PLACEMENT_STEPS = 4
+# Weight left to a reading that disagrees, so that a solution always exists.
 MIN_WEIGHT = 1e-4
+# Weighted squared spread of rays below which all are one: half a pixel at 500 px focal length.
+MIN_SPREAD = 1e-6
 
-_CHANNEL_OF_KEYPOINT = [LOCATION_MAP_CHANNELS.index(name) for name in PANOPTIC19.keypoints]
-_FACE = ('nose', 'right_eye', 'left_eye', 'right_ear', 'left_ear')
 # Keypoints whose cells hold each other's location.
 _LIMBS = (
     ('left_shoulder', 'left_elbow', 'left_wrist'),
@@ -41,21 +42,24 @@ _PELVIS, _LEFT_HIP, _RIGHT_HIP = (
 )
 
 
-def _read_at() -> NDArray[np.bool_]:
-    """``(K, K)``, at which keypoints' cells each keypoint's location is read."""
+def _pairs() -> tuple[NDArray[np.intp], ...]:
+    """Which keypoint can be read at which, in order of the former."""
     where = np.zeros((K, K), bool)
     where[:, PANOPTIC19.index('neck')] = True
     for limb in _LIMBS:
         indices = PANOPTIC19.indices(limb)
         where[np.ix_(indices, indices)] = True
-    return where
+    return np.nonzero(where)
 
 
-# (K, R) indices of the keypoints, and which of them count.
-_READ_AT_MASK = _read_at()
-_READINGS = int(_READ_AT_MASK.sum(1).max())
-_READ_AT = np.argsort(~_READ_AT_MASK, axis=1, kind='stable')[:, :_READINGS]
-_READ_AT_COUNTS = np.take_along_axis(_READ_AT_MASK, _READ_AT, axis=1)
+# Reading m is that of keypoint READ[m] in the cell of keypoint READ_AT[m].
+READ, READ_AT = _pairs()
+_FIRST_READING = np.searchsorted(READ, np.arange(K))
+# The reading of each cell's own keypoint there.
+_OWN = np.array([np.flatnonzero((at == READ) & (at == READ_AT))[0] for at in READ_AT])
+# Channels of x, y and z of each reading.
+_CHANNELS = np.array([3 * LOCATION_MAP_CHANNELS.index(PANOPTIC19.keypoints[k]) for k in READ])
+_CHANNELS = _CHANNELS[:, np.newaxis] + np.arange(3)
 
 
 def lift(
@@ -85,12 +89,12 @@ def lift(
     -------
     People3D
         A keypoint that is not seen but known to the network is INFERRED. A person who cannot be
-        placed (fewer than two keypoints with a location, or behind the camera) has NaN positions.
+        placed (fewer than two keypoints, or behind the camera) has NaN positions.
     """
-    relative_m = read_location_maps(people, features, letterbox) * assumed_person_height_m
+    readings_m = read_location_maps(people, features, letterbox) * assumed_person_height_m
     rays = intrinsics.rays(people.xy_px)
-    translation_m = place(relative_m, rays, people.scores)
-    xyz_m = relative_m + translation_m[:, np.newaxis]
+    translation_m, agreement = place(readings_m, rays[:, READ], people.scores[:, READ])
+    xyz_m = _combine(readings_m, agreement, people.seen) + translation_m[:, np.newaxis]
     source = np.where(people.seen, Source.OBSERVED, Source.INFERRED)
     source[~people.seen & np.isnan(xyz_m[..., 2])] = Source.NONE
     return People3D(people, xyz_m, source.astype(np.uint8))
@@ -99,84 +103,99 @@ def lift(
 def read_location_maps(
     people: People2D, features: NDArray[np.float32], letterbox: Letterbox
 ) -> NDArray[np.float64]:
-    """Root-relative locations ``(N, K, 3)`` in body heights; NaN where none can be read.
+    """Root-relative locations ``(N, M, 3)`` in body heights, of READ in the cells of READ_AT.
 
-    Each keypoint is read at its own cell, at those of its limb and at the neck, as far as they are
-    seen; the median of the readings is taken, because a cell can belong to somebody in front.
+    NaN where the keypoint of the cell is not seen. Readings of one keypoint can differ: a cell can
+    belong to somebody in front.
     """
     h, w = features.shape[1:]
-    maps = features.reshape(K, 3, h, w)[_CHANNEL_OF_KEYPOINT]
+    xy = np.where(people.seen[..., np.newaxis], people.xy_px, 0)
     # The cell that contains the keypoint: floor of edge coordinates.
-    cells = np.floor(np.nan_to_num(letterbox.to_grid(people.xy_px))).astype(np.intp)
-    x = np.clip(cells[..., 0], 0, w - 1)[:, _READ_AT]  # (N, K, R)
-    y = np.clip(cells[..., 1], 0, h - 1)[:, _READ_AT]
-    readings = maps[np.arange(K)[:, np.newaxis], :, y, x].astype(np.float64)  # (N, K, R, 3)
-    readings[~(people.seen[:, _READ_AT] & _READ_AT_COUNTS)] = np.nan
-    relative = _median(readings)
-    # Where the neck is hidden the pelvis still lies between the hips, which is its definition.
-    hips = relative[:, [_LEFT_HIP, _RIGHT_HIP]].mean(1)
-    relative[:, _PELVIS] = np.where(np.isnan(relative[:, _PELVIS]), hips, relative[:, _PELVIS])
-    return relative
+    x, y = np.moveaxis(np.floor(letterbox.to_grid(xy)).astype(np.intp), -1, 0)
+    cells = np.clip(y, 0, h - 1) * w + np.clip(x, 0, w - 1)
+    where = cells[:, READ_AT, np.newaxis] + _CHANNELS * (h * w)
+    readings: NDArray[np.float64] = features.reshape(-1)[where].astype(np.float64)
+    readings[~people.seen[:, READ_AT]] = np.nan
+    return readings
 
 
-def _median(readings: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median over the last axis but one, without NaN; of nothing it is NaN.
+def _combine(
+    readings_m: NDArray[np.float64], agreement: NDArray[np.float64], seen: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Root-relative pose ``(N, K, 3)`` from its readings; NaN where there are none.
 
-    np.nanmedian does the same, at a multiple of the time.
+    Each counts as it agrees with its ray; that of an unseen keypoint, which has no ray, as its
+    cell's own keypoint does.
     """
-    ordered = np.sort(readings, axis=-2)  # NaN last
-    number = np.isfinite(readings[..., :1]).sum(-2, keepdims=True)
-    low = np.take_along_axis(ordered, np.maximum(number - 1, 0) // 2, axis=-2)
-    high = np.take_along_axis(ordered, np.minimum(number // 2, ordered.shape[-2] - 1), axis=-2)
-    high = np.where(number % 2, low, high)
-    return ((low + high) / 2)[..., 0, :]
+    known = np.isfinite(readings_m[..., 0])
+    weight = np.where(seen[:, READ], agreement, agreement[:, _OWN]) + MIN_WEIGHT
+    weight = np.where(known, weight, 0)[..., np.newaxis]
+    total = np.add.reduceat(weight * np.nan_to_num(readings_m), _FIRST_READING, axis=1)
+    with np.errstate(invalid='ignore'):
+        relative_m: NDArray[np.float64] = total / np.add.reduceat(weight, _FIRST_READING, axis=1)
+    # Where the neck is hidden the pelvis still lies between the hips, which is its definition.
+    hips = relative_m[:, [_LEFT_HIP, _RIGHT_HIP]].mean(1)
+    pelvis = relative_m[:, _PELVIS]
+    relative_m[:, _PELVIS] = np.where(np.isnan(pelvis), hips, pelvis)
+    return relative_m
 
 
 def place(
     relative_m: NDArray[np.float64], rays: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Find where root-relative poses must be to lie on the rays on which they are seen.
 
     For a keypoint at ``p`` relative to the root, seen on the ray ``r = (x/z, y/z)``, the pinhole
     model says ``p_xy + t_xy = r (p_z + t_z)``: linear in ``t``. It is solved by least squares with
-    each keypoint weighted by its score and, starting from weak perspective, again and again by how
-    well it agrees (Tukey's biweight).
+    each reading weighted by its keypoint's score and, starting from weak perspective, again and
+    again by how well it agrees (Tukey's biweight).
 
     Parameters
     ----------
     relative_m
-        ``(N, K, 3)`` root-relative positions, m. NaN: unknown.
+        ``(N, M, 3)`` root-relative positions, m. NaN: unknown.
     rays
-        ``(N, K, 2)``. NaN: not seen.
+        ``(N, M, 2)``. NaN: not seen.
     weights
-        ``(N, K)``, >= 0.
+        ``(N, M)``, >= 0.
 
     Returns
     -------
-    ndarray
-        ``(N, 3)``. NaN where fewer than two keypoints count, or a keypoint would lie behind the
+    translation_m
+        ``(N, 3)``. NaN where all rays are one, or a position that agrees would lie behind the
         camera.
+    agreement
+        ``(N, M)`` in [0, 1]. 0 also where the position or the ray is unknown.
     """
     known = np.isfinite(relative_m[..., 0]) & np.isfinite(rays[..., 0]) & (weights > 0)
     p = np.where(known[..., np.newaxis], relative_m, 0)
     r = np.where(known[..., np.newaxis], rays, 0)
     score = np.where(known, weights, 0)
+    # t_xy = u + r t_z; the sums of the terms are what the normal equations are made of.
+    u = r * p[..., 2:] - p[..., :2]
+    squares = [(r**2).sum(-1, keepdims=True), (r * u).sum(-1, keepdims=True)]
+    terms = np.concatenate([known[..., np.newaxis], r, u, *squares], axis=-1)
+    agreement = np.zeros_like(score)
     with np.errstate(divide='ignore', invalid='ignore'):
         t = _weak_perspective(p, r, score)
         for _ in range(PLACEMENT_STEPS):
-            moved = p + t[:, np.newaxis]
-            residual = np.linalg.norm(moved[..., :2] - r * moved[..., 2:], axis=-1)
-            t = _least_squares(p, r, score * _biweight(residual, known))
-    behind = (known & ~(p[..., 2] + t[:, np.newaxis, 2] > 0)).any(1)
-    t[behind | (known.sum(1) < 2)] = np.nan
-    return t
+            off = t[:, np.newaxis, :2] - r * t[:, np.newaxis, 2:] - u
+            agreement = _biweight((off**2).sum(-1), known)
+            weight = score * (agreement + MIN_WEIGHT)
+            t = _least_squares((weight[:, np.newaxis] @ terms)[:, 0])
+        behind = ((agreement > 0) & ~(p[..., 2] + t[:, 2:] > 0)).any(1)
+    t[behind] = np.nan
+    return t, agreement
 
 
-def _biweight(residual: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    median = _median(np.where(known, residual, np.nan)[..., np.newaxis])
-    cutoff = np.maximum(MIN_CUTOFF_M, CUTOFF_MEDIANS * median)
-    weight: NDArray[np.float64] = np.maximum(1 - (residual / cutoff) ** 2, 0) ** 2 + MIN_WEIGHT
-    return weight
+def _biweight(squared: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Agreement ``(N, M)`` in [0, 1] by squared residuals, m2."""
+    ordered = np.sort(np.where(known, squared, np.inf), axis=1)
+    middle = np.maximum(known.sum(1, keepdims=True) - 1, 0) // 2
+    median = np.take_along_axis(ordered, middle, axis=1)
+    cutoff = np.maximum(MIN_CUTOFF_M**2, CUTOFF_MEDIANS**2 * median)
+    agreement: NDArray[np.float64] = np.where(known, np.fmax(1 - squared / cutoff, 0) ** 2, 0)
+    return agreement
 
 
 def _weak_perspective(
@@ -191,14 +210,13 @@ def _weak_perspective(
     return centre - p0
 
 
-def _least_squares(
-    p: NDArray[np.float64], r: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Solve ``t_xy = u + r t_z`` with ``u = r p_z - p_xy`` as the slope of a straight line."""
-    u: NDArray[np.float64] = r * p[..., 2:] - p[..., :2]
-    u0, r0 = _mean(u, weights), _mean(r, weights)
-    du, dr = u - u0[:, np.newaxis], r - r0[:, np.newaxis]
-    tz: NDArray[np.float64] = -(weights * (du * dr).sum(-1)).sum(1) / _spread(dr, weights)
+def _least_squares(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve ``t_xy = u + r t_z`` from weighted sums ``(N, 7)`` of 1, r, u, r.r and r.u."""
+    total, r, u = sums[:, :1], sums[:, 1:3], sums[:, 3:5]
+    rr, ru = sums[:, 5], sums[:, 6]
+    r0, u0 = r / total, u / total
+    spread = rr - (r0 * r).sum(1)
+    tz = np.where(spread > MIN_SPREAD, ((r0 * u).sum(1) - ru) / spread, np.nan)
     return np.concatenate([u0 + r0 * tz[:, np.newaxis], tz[:, np.newaxis]], axis=1)
 
 

@@ -143,16 +143,20 @@ def test_one_wrong_keypoint_does_not_move_the_person():
     rays = (truth[:, :2] / truth[:, 2:])[np.newaxis]
     wrong = rays.copy()
     wrong[0, index('left_wrist')] += 0.4
-    right = place(relative, rays, np.ones((1, 19)))
-    np.testing.assert_allclose(right[0], truth[index('pelvis')], atol=1e-6)
-    np.testing.assert_allclose(place(relative, wrong, np.ones((1, 19))), right, atol=0.01)
+    right_m, _ = place(relative, rays, np.ones((1, 19)))
+    np.testing.assert_allclose(right_m[0], truth[index('pelvis')], atol=1e-6)
+    wrong_m, agreement = place(relative, wrong, np.ones((1, 19)))
+    np.testing.assert_allclose(wrong_m, right_m, atol=0.01)
+    assert agreement[0, index('left_wrist')] < 0.01 < 0.9 < agreement[0, index('nose')]
 
 
 def test_who_cannot_be_placed_has_no_position():
     relative = np.zeros((2, 19, 3))
     rays = np.full((2, 19, 2), np.nan)
     rays[0, 0] = 0.1  # one keypoint only
-    assert np.isnan(place(relative, rays, np.ones((2, 19)))).all()
+    translation_m, agreement = place(relative, rays, np.ones((2, 19)))
+    assert np.isnan(translation_m).all()
+    assert not agreement[1].any()
 
 
 def test_ties_give_one_peak():
