@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from pose3d_ros.camera import Intrinsics
-from pose3d_ros.estimation.grouping import Thresholds, group
+from pose3d_ros.estimation.bottom_up import parse
+from pose3d_ros.estimation.grouping import Thresholds
 from pose3d_ros.estimation.letterbox import Letterbox
-from pose3d_ros.estimation.lifting import lift
+from pose3d_ros.estimation.network import Outputs
 from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import LOCATION_MAP_CHANNELS, PANOPTIC19
 
@@ -58,10 +59,13 @@ class Frame:
 
     def estimate(self) -> People3D:
         """Our people."""
-        maps = {k: self.arrays[k].astype(np.float32) for k in ('heatmaps', 'pafs', 'features')}
-        people = group(maps['heatmaps'], maps['pafs'], self.letterbox(), Thresholds())
-        return lift(
-            people, maps['features'], self.letterbox(), self.intrinsics(), ASSUMED_PERSON_HEIGHT_M
+        maps = (self.arrays[k].astype(np.float32) for k in ('heatmaps', 'pafs', 'features'))
+        return parse(
+            Outputs(*maps),
+            self.letterbox(),
+            self.intrinsics(),
+            Thresholds(),
+            ASSUMED_PERSON_HEIGHT_M,
         )
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import Intrinsics, check_bgr
-from pose3d_ros.estimation.grouping import Thresholds, group
+from pose3d_ros.estimation.grouping import Thresholds, group, only_people
+from pose3d_ros.estimation.joining import join
 from pose3d_ros.estimation.letterbox import Letterbox
 from pose3d_ros.estimation.lifting import lift
 from pose3d_ros.estimation.network import ModelSource, Network, Outputs
@@ -81,5 +82,19 @@ class PoseEstimator:
 
     def parse(self, outputs: Outputs, letterbox: Letterbox, intrinsics: Intrinsics) -> People3D:
         """Turn the network's outputs into people; everything of `estimate` but the network."""
-        people = group(outputs.heatmaps, outputs.pafs, letterbox, self.thresholds)
-        return lift(people, outputs.features, letterbox, intrinsics, self.assumed_person_height_m)
+        return parse(outputs, letterbox, intrinsics, self.thresholds, self.assumed_person_height_m)
+
+
+def parse(
+    outputs: Outputs,
+    letterbox: Letterbox,
+    intrinsics: Intrinsics,
+    thresholds: Thresholds,
+    assumed_person_height_m: float,
+) -> People3D:
+    """Turn a network's outputs into people."""
+    features = outputs.features
+    camera = (letterbox, intrinsics, assumed_person_height_m)
+    groups = group(outputs.heatmaps, outputs.pafs, features, letterbox, thresholds)
+    people = only_people(join(groups, features, *camera), thresholds)
+    return lift(people, features, *camera)

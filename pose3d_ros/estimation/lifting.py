@@ -1,10 +1,8 @@
 """People as pixels + location maps -> people in metres, in the camera optical frame.
 
-Location maps as in single-shot multi-person 3D pose (Mehta et al., arXiv 1712.03453): a cell on a
-keypoint holds where that keypoint, and those of its limb, are relative to the root; a cell on the
-neck holds it for all of them. So each keypoint is read several times, and the pose is placed where
-most readings fall on the rays on which their keypoints are seen; those that do count. What differs
-from the published implementation, and by how much: docs/decisions/0003-lifting.md.
+Each keypoint is read from the location maps several times, and the root-relative pose is placed
+where most readings fall on the rays on which their keypoints are seen; those that do count. What
+differs from the published implementation, and by how much: docs/decisions/0003-lifting.md.
 """
 
 from __future__ import annotations
@@ -14,8 +12,9 @@ from numpy.typing import NDArray
 
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.estimation.letterbox import Letterbox
+from pose3d_ros.estimation.location_maps import OWN_READING, READ, READ_AT, read
 from pose3d_ros.people import K, People2D, People3D, Source
-from pose3d_ros.skeleton import LOCATION_MAP_CHANNELS, PANOPTIC19
+from pose3d_ros.skeleton import PANOPTIC19
 
 # Residual, m, from which a reading counts for nothing in placing a person: 2.5 medians of the
 # person's own, but no less than the spread of the location maps themselves.
@@ -28,38 +27,10 @@ MIN_WEIGHT = 1e-4
 # Weighted squared spread of rays below which all are one: half a pixel at 500 px focal length.
 MIN_SPREAD = 1e-6
 
-# Keypoints whose cells hold each other's location.
-_LIMBS = (
-    ('left_shoulder', 'left_elbow', 'left_wrist'),
-    ('right_shoulder', 'right_elbow', 'right_wrist'),
-    ('left_hip', 'left_knee', 'left_ankle'),
-    ('right_hip', 'right_knee', 'right_ankle'),
-    ('right_ear', 'right_eye', 'nose'),
-    ('left_ear', 'left_eye', 'nose'),
-)
 _PELVIS, _LEFT_HIP, _RIGHT_HIP = (
     PANOPTIC19.index(name) for name in ('pelvis', 'left_hip', 'right_hip')
 )
-
-
-def _pairs() -> tuple[NDArray[np.intp], ...]:
-    """Which keypoint can be read at which, in order of the former."""
-    where = np.zeros((K, K), bool)
-    where[:, PANOPTIC19.index('neck')] = True
-    for limb in _LIMBS:
-        indices = PANOPTIC19.indices(limb)
-        where[np.ix_(indices, indices)] = True
-    return np.nonzero(where)
-
-
-# Reading m is that of keypoint READ[m] in the cell of keypoint READ_AT[m].
-READ, READ_AT = _pairs()
 _FIRST_READING = np.searchsorted(READ, np.arange(K))
-# The reading of each cell's own keypoint there.
-_OWN = np.array([np.flatnonzero((at == READ) & (at == READ_AT))[0] for at in READ_AT])
-# Channels of x, y and z of each reading.
-_CHANNELS = np.array([3 * LOCATION_MAP_CHANNELS.index(PANOPTIC19.keypoints[k]) for k in READ])
-_CHANNELS = _CHANNELS[:, np.newaxis] + np.arange(3)
 
 
 def lift(
@@ -89,34 +60,15 @@ def lift(
     -------
     People3D
         A keypoint that is not seen but known to the network is INFERRED. A person who cannot be
-        placed (fewer than two keypoints, or behind the camera) has NaN positions.
+        placed (fewer than two keypoints) has NaN positions.
     """
-    readings_m = read_location_maps(people, features, letterbox) * assumed_person_height_m
+    readings_m = read(people, features, letterbox) * assumed_person_height_m
     rays = intrinsics.rays(people.xy_px)
     translation_m, agreement = place(readings_m, rays[:, READ], people.scores[:, READ])
     xyz_m = _combine(readings_m, agreement, people.seen) + translation_m[:, np.newaxis]
     source = np.where(people.seen, Source.OBSERVED, Source.INFERRED)
     source[~people.seen & np.isnan(xyz_m[..., 2])] = Source.NONE
     return People3D(people, xyz_m, source.astype(np.uint8))
-
-
-def read_location_maps(
-    people: People2D, features: NDArray[np.float32], letterbox: Letterbox
-) -> NDArray[np.float64]:
-    """Root-relative locations ``(N, M, 3)`` in body heights, of READ in the cells of READ_AT.
-
-    NaN where the keypoint of the cell is not seen. Readings of one keypoint can differ: a cell can
-    belong to somebody in front.
-    """
-    h, w = features.shape[1:]
-    xy = np.where(people.seen[..., np.newaxis], people.xy_px, 0)
-    # The cell that contains the keypoint: floor of edge coordinates.
-    x, y = np.moveaxis(np.floor(letterbox.to_grid(xy)).astype(np.intp), -1, 0)
-    cells = np.clip(y, 0, h - 1) * w + np.clip(x, 0, w - 1)
-    where = cells[:, READ_AT, np.newaxis] + _CHANNELS * (h * w)
-    readings: NDArray[np.float64] = features.reshape(-1)[where].astype(np.float64)
-    readings[~people.seen[:, READ_AT]] = np.nan
-    return readings
 
 
 def _combine(
@@ -128,7 +80,7 @@ def _combine(
     cell's own keypoint does.
     """
     known = np.isfinite(readings_m[..., 0])
-    weight = np.where(seen[:, READ], agreement, agreement[:, _OWN]) + MIN_WEIGHT
+    weight = np.where(seen[:, READ], agreement, agreement[:, OWN_READING[READ_AT]]) + MIN_WEIGHT
     weight = np.where(known, weight, 0)[..., np.newaxis]
     total = np.add.reduceat(weight * np.nan_to_num(readings_m), _FIRST_READING, axis=1)
     with np.errstate(invalid='ignore'):
@@ -148,7 +100,8 @@ def place(
     For a keypoint at ``p`` relative to the root, seen on the ray ``r = (x/z, y/z)``, the pinhole
     model says ``p_xy + t_xy = r (p_z + t_z)``: linear in ``t``. It is solved by least squares with
     each reading weighted by its keypoint's score and, starting from weak perspective, again and
-    again by how well it agrees (Tukey's biweight).
+    again by how well it agrees (Tukey's biweight). A step that leads behind the camera, which a
+    nonsensical pose can want, is not taken.
 
     Parameters
     ----------
@@ -162,8 +115,7 @@ def place(
     Returns
     -------
     translation_m
-        ``(N, 3)``. NaN where all rays are one, or a position that agrees would lie behind the
-        camera.
+        ``(N, 3)``. NaN where all rays are one.
     agreement
         ``(N, M)`` in [0, 1]. 0 also where the position or the ray is unknown.
     """
@@ -182,10 +134,19 @@ def place(
             off = t[:, np.newaxis, :2] - r * t[:, np.newaxis, 2:] - u
             agreement = _biweight((off**2).sum(-1), known)
             weight = score * (agreement + MIN_WEIGHT)
-            t = _least_squares((weight[:, np.newaxis] @ terms)[:, 0])
-        behind = ((agreement > 0) & ~(p[..., 2] + t[:, 2:] > 0)).any(1)
-    t[behind] = np.nan
+            better = _least_squares((weight[:, np.newaxis] @ terms)[:, 0])
+            t = np.where(_in_front(p, better, agreement), better, t)
+        t = np.where(_in_front(p, t, agreement), t, np.nan)
     return t, agreement
+
+
+def _in_front(
+    p: NDArray[np.float64], t: NDArray[np.float64], agreement: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """``(N, 1)``, who is known to be in front of the camera, as far as positions agree."""
+    agreeing = (p[..., 2] + t[:, 2:] > 0) | (agreement == 0)
+    in_front: NDArray[np.bool_] = agreeing.all(1) & np.isfinite(t).all(1)
+    return in_front[:, np.newaxis]
 
 
 def _biweight(squared: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:

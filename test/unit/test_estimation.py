@@ -5,9 +5,11 @@ import pytest
 from scene import CAMERA, outputs, people_m
 
 from pose3d_ros.camera import Intrinsics
-from pose3d_ros.estimation.grouping import MAX_PEAKS, Thresholds, find_peaks, group
+from pose3d_ros.estimation.bottom_up import parse
+from pose3d_ros.estimation.grouping import Thresholds
 from pose3d_ros.estimation.letterbox import Letterbox
-from pose3d_ros.estimation.lifting import lift, place
+from pose3d_ros.estimation.lifting import place
+from pose3d_ros.estimation.peaks import MAX_PEAKS, find_peaks
 from pose3d_ros.people import Source
 from pose3d_ros.skeleton import HEATMAP_CHANNELS, PANOPTIC19
 
@@ -16,8 +18,7 @@ index = PANOPTIC19.index
 
 def estimate(out, camera=CAMERA, letterbox=None, height_m=1.8):
     letterbox = letterbox or Letterbox(1.0)
-    people = group(out.heatmaps, out.pafs, letterbox, Thresholds())
-    return lift(people, out.features, letterbox, camera, height_m)
+    return parse(out, letterbox, camera, Thresholds(), height_m)
 
 
 def by_x(people):
