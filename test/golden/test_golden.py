@@ -7,9 +7,13 @@ import pytest
 
 from benchmark.golden import BODY, MATCH_PX, Tally, frames, matches, reference, tally
 
-# People of the published implementation that we do not find, by frame: two of them are nobody,
-# three are put together from two people (docs/decisions/0002-grouping.md).
-NOT_PEOPLE = {28: 1, 98: 1, 106: 1, 101014: 1, 101015: 1}
+# People of the published implementation that we do not find, by frame: a second, partial copy of
+# somebody who is found whole, and two who are put together from several people
+# (docs/decisions/0002-grouping.md).
+NOT_PEOPLE = {28: 1, 82: 1, 101015: 1}
+# Groups of at least four keypoints that are nobody, of several people who stand in each other's
+# way.
+NOBODY = {'noise': 5, 'overlap': 7, 'sequence': 4}
 
 CATEGORIES = ['clean', 'crowd', 'overlap', 'edge', 'missing', 'noise', 'lowconf', 'ties']
 CATEGORIES += ['spurious', 'empty', 'sequence']
@@ -40,13 +44,14 @@ def check(ours, theirs, category):
         assert np.isfinite(ours_cm).all()
         assert np.mean(ours_cm) < 0.7 * np.mean(theirs_cm)
         assert np.median(ours_cm) < 0.6 * np.median(theirs_cm)
+        assert np.percentile(ours_cm, 95) < 0.9 * np.percentile(theirs_cm, 95)
 
 
 def test_recorded_sequence():
     ours, theirs, missed = score(Path(__file__).parent)
     assert missed == {}
     check(ours, theirs, 'sequence')
-    assert ours['sequence'].nobody == 0
+    assert ours['sequence'].nobody <= 1  # part of a person who is found
 
 
 @pytest.fixture(scope='module')
@@ -62,4 +67,4 @@ def test_everybody_of_the_published_implementation_is_found(everything):
 def test_nearer_to_the_truth_in_every_category(everything, category):
     ours, theirs, _ = everything
     check(ours, theirs, category)
-    assert ours[category].nobody <= 0.1 * max(1, ours[category].people)
+    assert ours[category].nobody <= NOBODY.get(category, 0)
