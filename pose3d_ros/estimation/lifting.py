@@ -62,6 +62,8 @@ def lift(
         A keypoint that is not seen but known to the network is INFERRED. A person who cannot be
         placed (fewer than two keypoints) has NaN positions.
     """
+    if not len(people):
+        return People3D(people, np.zeros((0, K, 3)), np.zeros((0, K), np.uint8))
     readings_m = read(people, features, letterbox) * assumed_person_height_m
     rays = intrinsics.rays(people.xy_px)
     translation_m, agreement = place(readings_m, rays[:, READ], people.scores[:, READ])
@@ -82,7 +84,9 @@ def _combine(
     known = np.isfinite(readings_m[..., 0])
     weight = np.where(seen[:, READ], agreement, agreement[:, OWN_READING[READ_AT]]) + MIN_WEIGHT
     weight = np.where(known, weight, 0)[..., np.newaxis]
-    total = np.add.reduceat(weight * np.nan_to_num(readings_m), _FIRST_READING, axis=1)
+    total = np.add.reduceat(
+        weight * np.where(known[..., np.newaxis], readings_m, 0), _FIRST_READING, axis=1
+    )
     with np.errstate(invalid='ignore'):
         relative_m: NDArray[np.float64] = total / np.add.reduceat(weight, _FIRST_READING, axis=1)
     # Where the neck is hidden the pelvis still lies between the hips, which is its definition.
@@ -100,8 +104,8 @@ def place(
     For a keypoint at ``p`` relative to the root, seen on the ray ``r = (x/z, y/z)``, the pinhole
     model says ``p_xy + t_xy = r (p_z + t_z)``: linear in ``t``. It is solved by least squares with
     each reading weighted by its keypoint's score and, starting from weak perspective, again and
-    again by how well it agrees (Tukey's biweight). A step that leads behind the camera, which a
-    nonsensical pose can want, is not taken.
+    again by how well it agrees (Tukey's biweight). If that leads behind the camera, which a
+    nonsensical pose can want, weak perspective is left.
 
     Parameters
     ----------
@@ -115,78 +119,68 @@ def place(
     Returns
     -------
     translation_m
-        ``(N, 3)``. NaN where all rays are one.
+        ``(N, 3)``. NaN where all rays are one, or even weak perspective leads behind the camera.
     agreement
         ``(N, M)`` in [0, 1]. 0 also where the position or the ray is unknown.
     """
-    known = np.isfinite(relative_m[..., 0]) & np.isfinite(rays[..., 0]) & (weights > 0)
+    known = np.isfinite(relative_m[..., 0] + rays[..., 0]) & (weights > 0)
     p = np.where(known[..., np.newaxis], relative_m, 0)
     r = np.where(known[..., np.newaxis], rays, 0)
     score = np.where(known, weights, 0)
     # t_xy = u + r t_z; the sums of the terms are what the normal equations are made of.
     u = r * p[..., 2:] - p[..., :2]
-    squares = [(r**2).sum(-1, keepdims=True), (r * u).sum(-1, keepdims=True)]
-    terms = np.concatenate([known[..., np.newaxis], r, u, *squares], axis=-1)
-    agreement = np.zeros_like(score)
+    rr, ru = _dot(r, r), _dot(r, u)
+    terms = np.concatenate(
+        [known[..., np.newaxis], r, u, rr[..., np.newaxis], ru[..., np.newaxis]], axis=-1
+    )
+    middle = np.arange(len(p)), (known.sum(1) - 1) // 2
+
+    def agree(t: NDArray[np.float64]) -> NDArray[np.float64]:
+        off = t[:, np.newaxis, :2] - r * t[:, np.newaxis, 2:] - u
+        squared = np.where(known, _dot(off, off), np.inf)
+        median = np.sort(squared, axis=1)[middle]
+        cutoff = np.maximum(MIN_CUTOFF_M**2, CUTOFF_MEDIANS**2 * median)
+        agreement: NDArray[np.float64] = np.fmax(1 - squared / cutoff[:, np.newaxis], 0) ** 2
+        return agreement
+
     with np.errstate(divide='ignore', invalid='ignore'):
-        t = _weak_perspective(p, r, score)
+        coarse = t = _weak_perspective(p, r, score)
+        agreement = agree(t)
         for _ in range(PLACEMENT_STEPS):
-            off = t[:, np.newaxis, :2] - r * t[:, np.newaxis, 2:] - u
-            agreement = _biweight((off**2).sum(-1), known)
             weight = score * (agreement + MIN_WEIGHT)
-            better = _least_squares((weight[:, np.newaxis] @ terms)[:, 0])
-            t = np.where(_in_front(p, better, agreement), better, t)
-        t = np.where(_in_front(p, t, agreement), t, np.nan)
+            t = _least_squares((weight[:, np.newaxis] @ terms)[:, 0])
+            agreement = agree(t)
+        for instead in (coarse, np.nan):
+            behind = ~((p[..., 2] + t[:, 2:] > 0) | (agreement == 0)).all(1)
+            if behind.any():
+                t = np.where(behind[:, np.newaxis], instead, t)
+                agreement = agree(t)
     return t, agreement
-
-
-def _in_front(
-    p: NDArray[np.float64], t: NDArray[np.float64], agreement: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """``(N, 1)``, who is known to be in front of the camera, as far as positions agree."""
-    agreeing = (p[..., 2] + t[:, 2:] > 0) | (agreement == 0)
-    in_front: NDArray[np.bool_] = agreeing.all(1) & np.isfinite(t).all(1)
-    return in_front[:, np.newaxis]
-
-
-def _biweight(squared: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Agreement ``(N, M)`` in [0, 1] by squared residuals, m2."""
-    ordered = np.sort(np.where(known, squared, np.inf), axis=1)
-    middle = np.maximum(known.sum(1, keepdims=True) - 1, 0) // 2
-    median = np.take_along_axis(ordered, middle, axis=1)
-    cutoff = np.maximum(MIN_CUTOFF_M**2, CUTOFF_MEDIANS**2 * median)
-    agreement: NDArray[np.float64] = np.where(known, np.fmax(1 - squared / cutoff, 0) ** 2, 0)
-    return agreement
 
 
 def _weak_perspective(
     p: NDArray[np.float64], r: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Distance from the ratio of the spreads in metres and in rays; coarse, but never far off."""
-    p0, r0 = _mean(p, weights), _mean(r, weights)
-    spread_m = _spread(p[..., :2] - p0[:, np.newaxis, :2], weights)
-    spread_r = _spread(r - r0[:, np.newaxis], weights)
-    depth: NDArray[np.float64] = np.sqrt(spread_m / spread_r)
-    centre = np.concatenate([r0 * depth[:, np.newaxis], depth[:, np.newaxis]], axis=1)
-    return centre - p0
+    both = np.concatenate([p, r], axis=-1)
+    mean = (weights[:, np.newaxis] @ both)[:, 0] / weights.sum(1, keepdims=True)
+    square = (both - mean[:, np.newaxis]) ** 2
+    spread = (weights[:, np.newaxis] @ square)[:, 0]
+    spread_r = spread[:, 3] + spread[:, 4]
+    spread_m = np.where(spread_r > MIN_SPREAD, spread[:, 0] + spread[:, 1], np.nan)
+    depth = np.sqrt(spread_m / spread_r)[:, np.newaxis]
+    t: NDArray[np.float64] = np.concatenate([mean[:, 3:] * depth, depth], axis=1) - mean[:, :3]
+    return t
 
 
 def _least_squares(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """Solve ``t_xy = u + r t_z`` from weighted sums ``(N, 7)`` of 1, r, u, r.r and r.u."""
     total, r, u = sums[:, :1], sums[:, 1:3], sums[:, 3:5]
     rr, ru = sums[:, 5], sums[:, 6]
-    r0, u0 = r / total, u / total
-    spread = rr - (r0 * r).sum(1)
-    tz = np.where(spread > MIN_SPREAD, ((r0 * u).sum(1) - ru) / spread, np.nan)
-    return np.concatenate([u0 + r0 * tz[:, np.newaxis], tz[:, np.newaxis]], axis=1)
+    r0 = r / total
+    tz = np.divide(_dot(r0, u) - ru, rr - _dot(r0, r))[:, np.newaxis]
+    return np.concatenate([u / total + r0 * tz, tz], axis=1)
 
 
-def _mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    total: NDArray[np.float64] = (values * weights[..., np.newaxis]).sum(1)
-    mean: NDArray[np.float64] = total / weights.sum(1, keepdims=True)
-    return mean
-
-
-def _spread(centred: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    spread: NDArray[np.float64] = (weights * (centred**2).sum(-1)).sum(1)
-    return spread
+def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.einsum('...i,...i->...', a, b))

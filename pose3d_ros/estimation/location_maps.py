@@ -98,6 +98,7 @@ def disagreement(
 
 def _cells(grid_xy: NDArray[np.floating], h: int, w: int) -> NDArray[np.intp]:
     """Index of the cell of an ``(h, w)`` map that holds each point: floor of edge coordinates."""
-    x, y = np.moveaxis(np.floor(grid_xy).astype(np.intp), -1, 0)
-    cells: NDArray[np.intp] = np.clip(y, 0, h - 1) * w + np.clip(x, 0, w - 1)
+    corner = np.floor(grid_xy).astype(np.intp)
+    x, y = np.minimum(np.maximum(corner, 0), (w - 1, h - 1)).T
+    cells: NDArray[np.intp] = (y * w + x).T
     return cells
