@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pose3d_ros.models import graph_mobilenet
+from benchmark.random_network import random_tensors as random_tensors
 
 
 @dataclass(frozen=True)
@@ -119,15 +119,3 @@ def archive(members):
                 info.size = len(content)
                 tar.addfile(info, io.BytesIO(content))
     return gzip.compress(file.getvalue(), compresslevel=1)
-
-
-def random_tensors(seed=0):
-    """Weights of the official layout that keep activations in range."""
-    rng = np.random.default_rng(seed)
-    tensors = {}
-    for name, shape in graph_mobilenet.layout().items():
-        fan_in = int(np.prod(shape[1:])) if len(shape) == 4 else 1
-        tensors[name] = (rng.normal(size=shape) * np.sqrt(1.0 / fan_in)).astype(np.float32)
-        if name.endswith('running_var'):
-            tensors[name] = rng.uniform(0.5, 2.0, shape).astype(np.float32)
-    return tensors

@@ -24,7 +24,7 @@ CUTOFF_MEDIANS = 2.5
 PLACEMENT_STEPS = 4
 # Weight left to a reading that disagrees, so that a solution always exists.
 MIN_WEIGHT = 1e-4
-# Weighted squared spread of rays below which all are one: half a pixel at 500 px focal length.
+# Mean squared spread of rays below which all are one: half a pixel at 500 px focal length.
 MIN_SPREAD = 1e-6
 
 _PELVIS, _LEFT_HIP, _RIGHT_HIP = (
@@ -124,63 +124,52 @@ def place(
         ``(N, M)`` in [0, 1]. 0 also where the position or the ray is unknown.
     """
     known = np.isfinite(relative_m[..., 0] + rays[..., 0]) & (weights > 0)
-    p = np.where(known[..., np.newaxis], relative_m, 0)
-    r = np.where(known[..., np.newaxis], rays, 0)
+    # One array (N, M) each: numpy is slow along short last axes.
+    px, py, pz = np.where(known, relative_m.transpose(2, 0, 1), 0)
+    rx, ry = np.where(known, rays.transpose(2, 0, 1), 0)
     score = np.where(known, weights, 0)
     # t_xy = u + r t_z; the sums of the terms are what the normal equations are made of.
-    u = r * p[..., 2:] - p[..., :2]
-    rr, ru = _dot(r, r), _dot(r, u)
-    terms = np.concatenate(
-        [known[..., np.newaxis], r, u, rr[..., np.newaxis], ru[..., np.newaxis]], axis=-1
-    )
-    middle = np.arange(len(p)), (known.sum(1) - 1) // 2
+    ux, uy = rx * pz - px, ry * pz - py
+    terms = np.stack([known, rx, ry, ux, uy, rx**2 + ry**2, rx * ux + ry * uy])
+    middle = np.arange(len(px)), (known.sum(1) - 1) // 2
 
     def agree(t: NDArray[np.float64]) -> NDArray[np.float64]:
-        off = t[:, np.newaxis, :2] - r * t[:, np.newaxis, 2:] - u
-        squared = np.where(known, _dot(off, off), np.inf)
+        x, y, z = t[..., np.newaxis]
+        squared = np.where(known, (x - rx * z - ux) ** 2 + (y - ry * z - uy) ** 2, np.inf)
         median = np.sort(squared, axis=1)[middle]
         cutoff = np.maximum(MIN_CUTOFF_M**2, CUTOFF_MEDIANS**2 * median)
         agreement: NDArray[np.float64] = np.fmax(1 - squared / cutoff[:, np.newaxis], 0) ** 2
         return agreement
 
     with np.errstate(divide='ignore', invalid='ignore'):
-        coarse = t = _weak_perspective(p, r, score)
+        sums = (score * np.stack([known, px, py, pz, px**2 + py**2, *terms[[1, 2, 5]]])).sum(-1)
+        coarse = t = _weak_perspective(sums)
         agreement = agree(t)
         for _ in range(PLACEMENT_STEPS):
-            weight = score * (agreement + MIN_WEIGHT)
-            t = _least_squares((weight[:, np.newaxis] @ terms)[:, 0])
+            t = _least_squares((score * (agreement + MIN_WEIGHT) * terms).sum(-1))
             agreement = agree(t)
         for instead in (coarse, np.nan):
-            behind = ~((p[..., 2] + t[:, 2:] > 0) | (agreement == 0)).all(1)
+            behind = ~((pz + t[2][:, np.newaxis] > 0) | (agreement == 0)).all(1)
             if behind.any():
-                t = np.where(behind[:, np.newaxis], instead, t)
+                t = np.where(behind, instead, t)
                 agreement = agree(t)
-    return t, agreement
+    return t.T, agreement
 
 
-def _weak_perspective(
-    p: NDArray[np.float64], r: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Distance from the ratio of the spreads in metres and in rays; coarse, but never far off."""
-    both = np.concatenate([p, r], axis=-1)
-    mean = (weights[:, np.newaxis] @ both)[:, 0] / weights.sum(1, keepdims=True)
-    square = (both - mean[:, np.newaxis]) ** 2
-    spread = (weights[:, np.newaxis] @ square)[:, 0]
-    spread_r = spread[:, 3] + spread[:, 4]
-    spread_m = np.where(spread_r > MIN_SPREAD, spread[:, 0] + spread[:, 1], np.nan)
-    depth = np.sqrt(spread_m / spread_r)[:, np.newaxis]
-    t: NDArray[np.float64] = np.concatenate([mean[:, 3:] * depth, depth], axis=1) - mean[:, :3]
-    return t
+def _weak_perspective(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance from the ratio of the spreads in metres and in rays; coarse, but never far off.
+
+    From weighted sums ``(8, N)`` of 1, p, p_xy.p_xy, r, r.r to ``(3, N)``.
+    """
+    px, py, pz, pp, rx, ry, rr = sums[1:] / sums[0]
+    spread_r = rr - rx**2 - ry**2
+    spread_m = np.where(spread_r > MIN_SPREAD, pp - px**2 - py**2, np.nan)
+    z = np.sqrt(spread_m / spread_r)
+    return np.stack([rx * z - px, ry * z - py, z - pz])
 
 
 def _least_squares(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solve ``t_xy = u + r t_z`` from weighted sums ``(N, 7)`` of 1, r, u, r.r and r.u."""
-    total, r, u = sums[:, :1], sums[:, 1:3], sums[:, 3:5]
-    rr, ru = sums[:, 5], sums[:, 6]
-    r0 = r / total
-    tz = np.divide(_dot(r0, u) - ru, rr - _dot(r0, r))[:, np.newaxis]
-    return np.concatenate([u / total + r0 * tz, tz], axis=1)
-
-
-def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.einsum('...i,...i->...', a, b))
+    """Solve ``t_xy = u + r t_z`` from weighted sums of 1, r, u, r.r, r.u: (7, N) to (3, N)."""
+    rx, ry, ux, uy, rr, ru = sums[1:] / sums[0]
+    z = (rx * ux + ry * uy - ru) / (rr - rx**2 - ry**2)
+    return np.stack([ux + rx * z, uy + ry * z, z])

@@ -1,0 +1,176 @@
+"""Latency of everything between image and tracked people, against the network's own.
+
+    python -m benchmark.latency [--golden FOLDER] [--rounds N]
+
+Inference (the official network with random weights, 256 x 448) and every stage after it take turns
+in one process, so that whatever else the machine does falls on all of them alike; read the
+ratios. Scenes are drawn (benchmark/scene.py); with --golden they are recorded outputs
+(benchmark/golden.py) with that many people found.
+"""
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark import golden, scene
+from benchmark.random_network import random_network
+from pose3d_ros.camera import Intrinsics
+from pose3d_ros.estimation.bottom_up import parse
+from pose3d_ros.estimation.grouping import Thresholds, assemble, connect, group, only_people
+from pose3d_ros.estimation.joining import join
+from pose3d_ros.estimation.letterbox import Letterbox
+from pose3d_ros.estimation.lifting import lift
+from pose3d_ros.estimation.network import Network, Outputs
+from pose3d_ros.estimation.peaks import find_peaks
+from pose3d_ros.tracking.tracker import Tracker
+
+PEOPLE = (0, 1, 5, 20)
+IMAGE_HW = (480, 640)
+HEIGHT_M = 1.8
+WARM_UP = 3
+FRAME_S = 1 / 30
+# Recorded scenes of one number of people, which take turns.
+SCENES = 5
+
+
+@dataclass
+class Scene:
+    """What a network said, and the camera."""
+
+    outputs: Outputs
+    letterbox: Letterbox
+    intrinsics: Intrinsics
+
+    def parse(self) -> Any:
+        """Find its people."""
+        return parse(self.outputs, self.letterbox, self.intrinsics, Thresholds(), HEIGHT_M)
+
+
+def drawn(number: int) -> list[Scene]:
+    """Draw people side by side, in two rows where they are many."""
+    rows = 1 if number <= 5 else 2
+    across = -(-number // rows)
+    width_m = 0.55 * max(across - 1, 0)
+    distance_m = 3.0 if number <= 5 else 8.0
+    xs = np.linspace(-width_m, width_m, across) if across > 1 else [0.0]
+    ys = [0.0] if rows == 1 else [-1.4, 1.2]
+    people_m = scene.people_m(*[(x, y, distance_m) for y in ys for x in xs][:number])
+    sigma = 0.9 if number <= 5 else 0.6
+    outputs = scene.outputs(people_m, scene.CAMERA, sigma=sigma)
+    return [Scene(outputs, Letterbox(1.0), scene.CAMERA)]
+
+
+def recorded(folder: Path, number: int) -> list[Scene]:
+    """Take recorded outputs in which as many people are found, or as near to it as there are."""
+    found = []
+    for frame in golden.frames(folder):
+        maps = (frame.arrays[k].astype(np.float32) for k in ('heatmaps', 'pafs', 'features'))
+        one = Scene(Outputs(*maps), frame.letterbox(), frame.intrinsics())
+        found.append((abs(len(one.parse()) - number), len(found), one))
+    return [one for _, _, one in sorted(found)[:SCENES]]
+
+
+def stages(s: Scene) -> dict[str, Callable[[], Any]]:
+    """Every stage by itself, with what goes into it made ready."""
+    thresholds = Thresholds()
+    heatmaps, pafs, features = s.outputs.heatmaps, s.outputs.pafs, s.outputs.features
+    camera = (features, s.letterbox, s.intrinsics, HEIGHT_M)
+    peaks = find_peaks(heatmaps[:-1], thresholds.keypoint)
+    connections = connect(peaks, pafs, features, thresholds.limb)
+    groups = group(heatmaps, pafs, features, s.letterbox, thresholds)
+    people_2d = only_people(join(groups, *camera), thresholds)
+    people = s.parse()
+    tracker, both = Tracker(), Tracker()
+    stamps = iter(np.arange(1, 10**7) * FRAME_S)
+    return {
+        'find_peaks': lambda: find_peaks(heatmaps[:-1], thresholds.keypoint),
+        'connect': lambda: connect(peaks, pafs, features, thresholds.limb),
+        'assemble': lambda: assemble(peaks, connections),
+        'join': lambda: only_people(join(groups, *camera), thresholds),
+        'lift': lambda: lift(people_2d, *camera),
+        'track': lambda: tracker.update(people, next(stamps)),
+        'parse': s.parse,
+        'parse + track': lambda: both.update(s.parse(), next(stamps)),
+    }
+
+
+def measure(
+    networks: dict[str, Network], scenes: dict[int, list[Scene]], rounds: int
+) -> dict[tuple[str, int], np.ndarray]:
+    """Seconds of every stage in every round; those that no people matter to have 0 of them."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (*IMAGE_HW, 3), np.uint8)
+    input_hw = networks['bf16'].input_hw
+    letterbox = Letterbox.fit(IMAGE_HW, input_hw, networks['bf16'].stride)
+    small = letterbox.apply(image, input_hw)
+    of_scene = {n: [stages(s) for s in some] for n, some in scenes.items()}
+    tracker = Tracker()
+    times: dict[tuple[str, int], list[float]] = defaultdict(list)
+
+    def clock(name: str, number: int, call: Callable[[], Any]) -> None:
+        start = time.perf_counter()
+        call()
+        times[name, number].append(time.perf_counter() - start)
+
+    for turn in range(WARM_UP + rounds):
+        five = scenes[5][turn % len(scenes[5])]
+
+        def estimate(five: Scene = five, turn: int = turn) -> None:
+            # The network sees nobody: it has random weights. The people are those of the scene.
+            networks['bf16'].infer(letterbox.apply(image, input_hw))
+            tracker.update(five.parse(), turn * FRAME_S)
+
+        for name, network in networks.items():
+            clock(f'inference, {name}', 0, lambda network=network: network.infer(small))
+        clock('letterbox', 0, lambda: letterbox.apply(image, input_hw))
+        clock('estimate', 5, estimate)
+        for number, some in of_scene.items():
+            for name, call in some[turn % len(some)].items():
+                clock(name, number, call)
+    return {key: np.array(seconds[WARM_UP:]) for key, seconds in times.items()}
+
+
+def print_tables(times: dict[tuple[str, int], np.ndarray], rounds: int) -> None:
+    """Print medians and their ratios to the inference in bf16, as Markdown."""
+    bf16 = times['inference, bf16', 0]
+
+    def cell(name: str, number: int) -> str:
+        ratio = np.median(times[name, number] / bf16)
+        return f'{np.median(times[name, number]) * 1e3:.2f} ({ratio:.3f})'
+
+    print(
+        f'ms, and share of the inference in bf16 of the same round; medians of {rounds} rounds\n'
+    )
+    print(f'| people | {" | ".join(map(str, PEOPLE))} |\n|---|{"---|" * len(PEOPLE)}')
+    for name in dict.fromkeys(name for name, number in times if number == 1):
+        print(f'| {name} | {" | ".join(cell(name, number) for number in PEOPLE)} |')
+    print('\n| whatever the people | |\n|---|---|')
+    for name, number in times:
+        if number == 0 and (name, 1) not in times:
+            print(f'| {name} | {cell(name, number)} |')
+    print(f'| image to tracked people, 5 people, bf16 | {cell("estimate", 5)} |')
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--golden', type=Path, help='folder with recorded outputs')
+    parser.add_argument('--rounds', type=int, default=100)
+    arguments = parser.parse_args()
+    model = random_network()
+    networks = {p: Network(model, 'CPU', precision=p) for p in ('bf16', 'f32')}
+    folder = arguments.golden
+    scenes = {n: recorded(folder, n) if folder else drawn(n) for n in PEOPLE}
+    for number, some in scenes.items():
+        print(f'{number} people: found {", ".join(str(len(s.parse())) for s in some)}')
+    print_tables(measure(networks, scenes, arguments.rounds), arguments.rounds)
+
+
+if __name__ == '__main__':
+    main()
