@@ -56,7 +56,7 @@ def drawn(number: int) -> list[Scene]:
     """Draw people side by side, in two rows where they are many."""
     rows = 1 if number <= 5 else 2
     across = -(-number // rows)
-    width_m = 0.55 * max(across - 1, 0)
+    width_m = (0.4 if rows == 1 else 0.55) * (across - 1)
     distance_m = 3.0 if number <= 5 else 8.0
     xs = np.linspace(-width_m, width_m, across) if across > 1 else [0.0]
     ys = [0.0] if rows == 1 else [-1.4, 1.2]
