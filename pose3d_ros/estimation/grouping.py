@@ -33,8 +33,8 @@ FEW = [2, 4, 5, 7]
 # On recorded outputs 0, 0.5 and 1 give 193, 154 and 140 keypoints to the wrong person, and 17, 16
 # and 19 groups are nobody.
 DISAGREEMENT_COST = 0.5
-# cv2.remap takes fewer than 32767 rows.
-REMAP_ROWS = 32_000
+# Pairs of peaks at a time, so that what is computed of them stays in the processor's cache.
+BLOCK = 4096
 
 KEYPOINT_OF_CHANNEL = PANOPTIC19.indices(HEATMAP_CHANNELS)
 # (L, 2) heatmap channels of both ends of each limb.
@@ -136,13 +136,13 @@ def connect(
     """Score every pair of peaks that could be a limb, and keep those that the field supports."""
     limb, first, second = _pairs(peaks)
     # Most pairs are of two people: a few samples tell.
-    few = _field_along(pafs, limb, peaks.xy[first], peaks.xy[second], FRACTION[FEW])
-    possible = (few <= threshold).sum(1) <= MAX_OUTSIDE
+    few = _fields_along(pafs, limb, peaks.xy, first, second, FRACTION[FEW])
+    possible = np.count_nonzero(few <= threshold, axis=0) <= MAX_OUTSIDE
     limb, first, second = limb[possible], first[possible], second[possible]
-    along = _field_along(pafs, limb, peaks.xy[first], peaks.xy[second], FRACTION)
+    along = _fields_along(pafs, limb, peaks.xy, first, second, FRACTION)
     in_field = along > threshold
-    count = in_field.sum(1)
-    score = (along * in_field).sum(1, dtype=np.float64) / np.maximum(count, 1)
+    count = np.count_nonzero(in_field, axis=0)
+    score = (along * in_field).sum(0, dtype=np.float64) / np.maximum(count, 1)
     # Longer than half the image is unlikely (the published implementations' penalty).
     length = np.linalg.norm(peaks.xy[second] - peaks.xy[first], axis=1)
     score = np.minimum(score - np.maximum(1 - pafs.shape[1] / 2 / np.maximum(length, 1), 0), 1)
@@ -164,6 +164,24 @@ def _pairs(peaks: Peaks) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np
     return limb, first, second
 
 
+def _fields_along(
+    pafs: NDArray[np.float32],
+    limb: NDArray[np.intp],
+    xy: NDArray[np.float32],
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+    fraction: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Component of each limb's field along the limb, at S fractions of it: ``(S, T)``."""
+    along = np.empty((len(fraction), len(limb)), np.float32)
+    for start in range(0, len(limb), BLOCK):
+        some = slice(start, start + BLOCK)
+        along[:, some] = _field_along(
+            pafs, limb[some], xy[first[some]].T, xy[second[some]].T, fraction[:, np.newaxis]
+        )
+    return along
+
+
 def _field_along(
     pafs: NDArray[np.float32],
     limb: NDArray[np.intp],
@@ -171,26 +189,19 @@ def _field_along(
     second: NDArray[np.float32],
     fraction: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Component of each limb's field along the limb, at S fractions of it: ``(T, S)``."""
     _, h, w = pafs.shape
-    vector = second - first
-    length = np.linalg.norm(vector, axis=1, keepdims=True)
-    unit = np.divide(vector, np.maximum(length, 1e-6), dtype=np.float32)
-    # Cell centres are at half cells; all channels lie below each other in one tall image.
-    xs = first[:, :1] - np.float32(0.5) + vector[:, :1] * fraction
-    ys = first[:, 1:] - np.float32(0.5) + vector[:, 1:] * fraction
-    top = (2 * h * limb).astype(np.float32)[:, np.newaxis]
-    ys = np.minimum(np.maximum(ys, 0), h - 1) + top
+    x, y = first - np.float32(0.5)  # cell centres are at half cells
+    vx, vy = second - first
+    length = np.maximum(np.hypot(vx, vy), np.float32(1e-6))
+    xs = x + vx * fraction
+    # All channels lie below each other in one tall image.
+    ys = np.minimum(np.maximum(y + vy * fraction, 0), h - 1) + (2 * h * limb).astype(np.float32)
     tall = pafs.reshape(-1, w)
-    along = np.empty(xs.shape, np.float32)
-    for start in range(0, len(limb), REMAP_ROWS):
-        rows = slice(start, start + REMAP_ROWS)
-        x, y = (
-            cv2.remap(tall, xs[rows], down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            for down in (ys[rows], ys[rows] + h)
-        )
-        along[rows] = x * unit[rows, :1] + y * unit[rows, 1:]
-    return along
+    fx, fy = (
+        cv2.remap(tall, xs, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for down in (ys, ys + h)
+    )
+    return np.asarray((fx * vx + fy * vy) / length, np.float32)
 
 
 def assemble(
