@@ -33,6 +33,9 @@ FEW = [2, 4, 5, 7]
 # On recorded outputs 0, 0.5 and 1 give 193, 154 and 140 keypoints to the wrong person, and 17, 16
 # and 19 groups are nobody.
 DISAGREEMENT_COST = 0.5
+# A limb ends at one of so many nearest keypoints: with more people than that, time grows with
+# their number and not with its square.
+NEAREST = 16
 # Pairs of peaks at a time, so that what is computed of them stays in the processor's cache.
 BLOCK = 4096
 
@@ -152,7 +155,7 @@ def connect(
 
 
 def _pairs(peaks: Peaks) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """All pairs of peaks at the ends of one limb: limb, first and second peak, ``(T,)`` each."""
+    """Pairs of peaks that can be a limb's ends: limb, first and second peak, ``(T,)`` each."""
     number = np.bincount(peaks.channel, minlength=len(HEATMAP_CHANNELS))
     start = np.cumsum(number) - number
     of_first, of_second = number[LIMB_CHANNELS].T
@@ -161,7 +164,14 @@ def _pairs(peaks: Peaks) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np
     place = np.arange(len(limb)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     first = start[LIMB_CHANNELS[limb, 0]] + place // of_second[limb]
     second = start[LIMB_CHANNELS[limb, 1]] + place % of_second[limb]
-    return limb, first, second
+    near = np.ones(len(limb), bool)
+    for crowded in np.flatnonzero((of_second > NEAREST) & (of_first > 0)):
+        pairs = slice(sizes[:crowded].sum(), sizes[: crowded + 1].sum())
+        vector = peaks.xy[second[pairs]] - peaks.xy[first[pairs]]
+        square = (vector[:, 0] ** 2 + vector[:, 1] ** 2).reshape(-1, of_second[crowded])
+        farthest = np.partition(square, NEAREST - 1, axis=1)[:, NEAREST - 1 : NEAREST]
+        near[pairs] = (square <= farthest).ravel()
+    return limb[near], first[near], second[near]
 
 
 def _fields_along(

@@ -5,7 +5,7 @@ import pytest
 from scene import CAMERA, outputs, people_m
 
 from pose3d_ros.estimation.bottom_up import parse
-from pose3d_ros.estimation.grouping import Thresholds, connect, group
+from pose3d_ros.estimation.grouping import NEAREST, Thresholds, connect, group
 from pose3d_ros.estimation.joining import join
 from pose3d_ros.estimation.letterbox import Letterbox
 from pose3d_ros.estimation.network import Outputs
@@ -109,7 +109,7 @@ def test_pure_noise_is_bounded_and_ends():
     peaks = find_peaks(out.heatmaps[:18], 0.1)
     assert len(peaks.score) == 18 * MAX_PEAKS
     connections = connect(peaks, out.pafs, out.features, 0.05)
-    assert len(connections.score) <= len(PAF_CHANNELS) * MAX_PEAKS**2
+    assert len(connections.score) <= len(PAF_CHANNELS) * MAX_PEAKS * NEAREST
     groups = groups_of(out)
     assert groups.seen.sum() == 18 * MAX_PEAKS
     found = estimate(out)
