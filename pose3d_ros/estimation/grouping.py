@@ -159,19 +159,30 @@ def _pairs(peaks: Peaks) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np
     number = np.bincount(peaks.channel, minlength=len(HEATMAP_CHANNELS))
     start = np.cumsum(number) - number
     of_first, of_second = number[LIMB_CHANNELS].T
-    sizes = of_first * of_second
+    few = of_second <= NEAREST
+    sizes = np.where(few, of_first * of_second, 0)
     limb = np.repeat(np.arange(len(sizes)), sizes)
     place = np.arange(len(limb)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     first = start[LIMB_CHANNELS[limb, 0]] + place // of_second[limb]
     second = start[LIMB_CHANNELS[limb, 1]] + place % of_second[limb]
-    near = np.ones(len(limb), bool)
-    for crowded in np.flatnonzero((of_second > NEAREST) & (of_first > 0)):
-        pairs = slice(sizes[:crowded].sum(), sizes[: crowded + 1].sum())
-        vector = peaks.xy[second[pairs]] - peaks.xy[first[pairs]]
-        square = (vector[:, 0] ** 2 + vector[:, 1] ** 2).reshape(-1, of_second[crowded])
-        farthest = np.partition(square, NEAREST - 1, axis=1)[:, NEAREST - 1 : NEAREST]
-        near[pairs] = (square <= farthest).ravel()
-    return limb[near], first[near], second[near]
+    pairs = [(limb, first, second)]
+    for many in np.flatnonzero(~few):
+        a, b = start[LIMB_CHANNELS[many]]
+        near = _near(peaks.xy[a : a + of_first[many]], peaks.xy[b : b + of_second[many]])
+        pairs.append((np.full(len(near[0]), many), a + near[0], b + near[1]))
+    limb, first, second = (np.concatenate(column) for column in zip(*pairs, strict=True))
+    return limb, first, second
+
+
+def _near(
+    first_xy: NDArray[np.float32], second_xy: NDArray[np.float32]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give indices of each first point and of its NEAREST second ones."""
+    vector = second_xy - first_xy[:, np.newaxis]
+    square = vector[..., 0] ** 2 + vector[..., 1] ** 2
+    farthest = np.partition(square, NEAREST - 1, axis=1)[:, NEAREST - 1 : NEAREST]
+    first, second = np.nonzero(square <= farthest)
+    return first, second
 
 
 def _fields_along(
