@@ -4,9 +4,10 @@
 
 FOLDER holds static_*.npz and sequence_*.npz with the arrays `heatmaps`, `pafs`, `features`, the
 camera, the truth (`gt_*`) and what the published implementation made of them (`ref_*`). Printed
-per category: people found of those with four visible keypoints, people that are nobody, keypoints
-within a cell of the truth, and the 3D error of seen body keypoints in the camera frame. --out
-writes our people in the arrays `key`, `poses_3d` (cm), `poses_2d`, `score`.
+per category: people found of those with four visible keypoints, people that are nobody, share of
+the keypoints found within a cell of the truth, keypoints given to somebody but further off, and
+the 3D error of seen body keypoints in the camera frame. --out writes our people in the arrays
+`key`, `poses_3d` (cm), `poses_2d`, `score`.
 """
 
 import argparse
@@ -99,6 +100,7 @@ class Tally:
     nobody: int = 0
     keypoints: int = 0
     right: int = 0
+    wrong: int = 0
     errors_cm: list[np.ndarray] = field(default_factory=list)
 
     def row(self) -> str:
@@ -108,8 +110,8 @@ class Tally:
         figures = ['-'] * 3
         if len(errors):
             figures = [f'{v:.2f}' for v in (errors.mean(), *np.percentile(errors, [50, 95]))]
-        cells = [f'{self.found}/{self.people}', str(self.nobody), share, *figures]
-        return ' | '.join(cells)
+        counts = [f'{self.found}/{self.people}', str(self.nobody), share, str(self.wrong)]
+        return ' | '.join(counts + figures)
 
 
 def matches(truth: np.ndarray, found: np.ndarray, gate: float) -> list[tuple[int, int]]:
@@ -143,6 +145,8 @@ def tally(t: Tally, frame: Frame, xy: np.ndarray, xyz_cm: np.ndarray) -> None:
         t.found += int(wanted[i])
         distance = np.linalg.norm(truth[i] - xy[j, BODY], axis=-1) * scale
         t.right += int((distance < KEYPOINT_PX).sum())
+        off = np.linalg.norm(a['gt_2d'][i, BODY] - xy[j, BODY], axis=-1) * scale
+        t.wrong += int((off >= KEYPOINT_PX).sum())
         error = np.linalg.norm(xyz_cm[j, BODY] - a['gt_3d'][i, BODY], axis=-1)
         t.errors_cm.append(error[np.isfinite(distance)])
 
@@ -182,8 +186,8 @@ def main(argv: list[str] | None = None) -> None:
         for name in (frame.category, 'all'):
             tally(ours.setdefault(name, Tally()), frame, xy, 100 * people.xyz_m)
             tally(theirs.setdefault(name, Tally()), frame, *reference(frame))
-    print('| category | by | found | nobody | keypoints | mean cm | median cm | p95 cm |')
-    print('|---|---|---|---|---|---|---|---|')
+    print('| category | by | found | nobody | keypoints | wrong | mean cm | median cm | p95 cm |')
+    print('|---|---|---|---|---|---|---|---|---|')
     for name in sorted(ours, key=lambda n: (n != 'all', n)):
         print(f'| {name} | published | {theirs[name].row()} |')
         print(f'| {name} | ours | {ours[name].row()} |')

@@ -19,10 +19,10 @@ from pose3d_ros.people import People2D
 
 # Mean distance from its rays at which a part belongs to a person, m.
 TOLERANCE_M = 0.15
-# Least number of keypoints of a group that is given a part; and a part of a single keypoint, most
-# of which are noise.
+# Least number of keypoints of a group that is given a part; and of one that is given a single
+# keypoint, most of which are noise.
 MIN_KEYPOINTS = 3
-MIN_KEYPOINTS_FOR_ONE = 5
+MIN_KEYPOINTS_FOR_ONE = 4
 
 
 def join(
