@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 # Peaks of one keypoint, strongest first; more would be noise. Bounds the time that pure noise can
 # cost.
 MAX_PEAKS = 64
+# Peaks of one keypoint nearer to each other than this, in cells, are one.
+SAME_PEAK = 0.5
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,34 @@ def find_peaks(heatmaps: NDArray[np.float32], threshold: float) -> Peaks:
     y, x = np.divmod(rest, w + 2)
     # The padding has shifted cells by one; their centres are half a cell from their edges.
     xy = np.stack([x, y], axis=1) - np.float32(0.5) + offset
-    keep = np.flatnonzero(score >= threshold)
+    keep = np.flatnonzero((score >= threshold) & ~_doubles(cells, xy, score, w + 2))
     strongest = np.lexsort((-score[keep], channel[keep]))
     keep = keep[strongest]
     first_of_channel = np.searchsorted(channel[keep], channel[keep])
     keep = keep[np.arange(len(keep)) - first_of_channel < MAX_PEAKS]
     return Peaks(channel[keep], xy[keep].astype(np.float32), score[keep])
+
+
+def _doubles(
+    cells: NDArray[np.intp], xy: NDArray[np.float32], score: NDArray[np.float32], row: int
+) -> NDArray[np.bool_]:
+    """Tell which peaks are another, higher one again: two cells that touch at a corner.
+
+    A slanted ridge has two such maxima, and both are refined to one place. `row`: cells in a row.
+    """
+    doubles = np.zeros(len(cells), bool)
+    if not len(cells):
+        return doubles
+    peak_of = np.full(cells.max() + row + 2, -1)
+    peak_of[cells] = np.arange(len(cells))
+    for corner in (row - 1, row + 1):
+        below = peak_of[cells + corner]
+        first = np.flatnonzero(below >= 0)
+        second = below[first]
+        same = ((xy[first] - xy[second]) ** 2).sum(1) < SAME_PEAK**2
+        lower = np.where(score[first] < score[second], first, second)
+        doubles[lower[same]] = True
+    return doubles
 
 
 def _vertex(

@@ -89,9 +89,7 @@ class PoseParameters:
         0.05, 'Least strength of the part affinity field along a limb.', 0.0, 1.0
     )
     person_threshold: float = _parameter(0.1, 'Least score of a person.', 0.0, 1.0)
-    min_keypoints: int = _parameter(
-        3, 'Least number of seen keypoints of a person; one more without a neck.', 2, 18
-    )
+    min_keypoints: int = _parameter(4, 'Least number of seen keypoints of a person.', 2, 18)
     smoothing: bool = _parameter(True, 'Smooth 3D positions over time (one-euro filter).')
     smoothing_min_cutoff: float = _parameter(
         1.0,

@@ -57,3 +57,18 @@ def test_noise_is_bounded():
     assert np.bincount(peaks.channel).max() == MAX_PEAKS
     # The strongest of each channel are kept.
     assert peaks.score[peaks.channel == 3].min() > 0.8
+
+
+def test_a_slanted_ridge_is_one_peak():
+    """Two cells that touch at a corner are both higher than their neighbours to the sides."""
+    maps = heatmaps(np.zeros(HW, np.float32))
+    maps[0, 10, 20], maps[0, 11, 21] = 0.80, 0.78
+    maps[0, 10, 21] = maps[0, 11, 20] = 0.70
+    peaks = find_peaks(maps, 0.1)
+    assert len(peaks.score) == 1
+    np.testing.assert_allclose(peaks.xy, [[21, 11]], atol=0.5)
+
+
+def test_two_peaks_that_are_apart_stay_two():
+    maps = heatmaps(np.maximum(gaussian((20.2, 10.2)), gaussian((21.9, 11.9))))
+    assert len(find_peaks(maps, 0.1).score) == 2
