@@ -78,14 +78,18 @@ class People3D:
         ``(N, K, 3)`` m in the camera optical frame (x right, y down, z forward). NaN: unknown.
     source
         ``(N, K)`` uint8, a ``Source`` each.
+    root_covariance_m2
+        ``(N, 3, 3)`` m2, how sure it is where each person as a whole is. NaN: could not be placed.
     """
 
     people_2d: People2D
     xyz_m: NDArray[np.float64]
     source: NDArray[np.uint8]
+    root_covariance_m2: NDArray[np.float64]
 
     def __post_init__(self) -> None:
         n = len(self.people_2d)
+        _check('root_covariance_m2', self.root_covariance_m2, (n, 3, 3))
         _check('xyz_m', self.xyz_m, (n, K, 3))
         _check('source', self.source, (n, K))
 

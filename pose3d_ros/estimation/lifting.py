@@ -26,6 +26,10 @@ PLACEMENT_STEPS = 4
 MIN_WEIGHT = 1e-4
 # Mean squared spread of rays below which all are one: half a pixel at 500 px focal length.
 MIN_SPREAD = 1e-6
+# Nobody is placed better than this, m.
+LEAST_SD_M = 0.02
+# Standard deviation of adults' heights, 0.09 m of 1.70 m: distances are wrong by the same share.
+HEIGHT_SD = 0.09 / 1.70
 
 _PELVIS, _LEFT_HIP, _RIGHT_HIP = (
     PANOPTIC19.index(name) for name in ('pelvis', 'left_hip', 'right_hip')
@@ -63,14 +67,18 @@ def lift(
         placed (fewer than two keypoints) has NaN positions.
     """
     if not len(people):
-        return People3D(people, np.zeros((0, K, 3)), np.zeros((0, K), np.uint8))
+        nobody = np.zeros((0, K, 3)), np.zeros((0, K), np.uint8), np.zeros((0, 3, 3))
+        return People3D(people, *nobody)
     readings_m = read(people, features, letterbox) * assumed_person_height_m
     rays = intrinsics.rays(people.xy_px)
     translation_m, agreement = place(readings_m, rays[:, READ], people.scores[:, READ])
     xyz_m = _combine(readings_m, agreement, people.seen) + translation_m[:, np.newaxis]
     source = np.where(people.seen, Source.OBSERVED, Source.INFERRED)
     source[~people.seen & np.isnan(xyz_m[..., 2])] = Source.NONE
-    return People3D(people, xyz_m, source.astype(np.uint8))
+    covariance = root_covariance_m2(
+        readings_m, rays[:, READ], people.scores[:, READ] * agreement, translation_m
+    )
+    return People3D(people, xyz_m, source.astype(np.uint8), covariance)
 
 
 def _combine(
@@ -173,3 +181,41 @@ def _least_squares(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     rx, ry, ux, uy, rr, ru = sums[1:] / sums[0]
     z = (rx * ux + ry * uy - ru) / (rr - rx**2 - ry**2)
     return np.stack([ux + rx * z, uy + ry * z, z])
+
+
+def root_covariance_m2(
+    readings_m: NDArray[np.float64],
+    rays: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    translation_m: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Tell how sure it is where people are: ``(N, 3, 3)`` m2; NaN where they could not be placed.
+
+    Of two causes: the least squares, by how well their readings agree, and the assumed height,
+    along the ray. It is on the safe side, but for keypoints of two people in one, which it cannot
+    know of (docs/decisions/0003-lifting.md).
+    """
+    known = np.isfinite(readings_m[..., 0] + rays[..., 0]) & (weights > 0)
+    w = np.where(known, weights, 0)
+    p = np.where(known[..., np.newaxis], readings_m, 0) + translation_m[:, np.newaxis]
+    r = np.where(known[..., np.newaxis], rays, 0)
+    squared = ((p[..., :2] - r * p[..., 2:]) ** 2).sum(-1)
+    # Readings of one keypoint err together: as many measurements as keypoints.
+    keypoints = np.maximum.reduceat(w > MIN_WEIGHT, _FIRST_READING, axis=1).sum(1)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        total = w.sum(1)
+        per_axis = np.maximum((w * squared).sum(1) / total / 2, LEAST_SD_M**2)
+        mean = (w[..., np.newaxis] * r).sum(1) / total[:, np.newaxis]
+        spread = (w * (r**2).sum(-1)).sum(1) / total - (mean**2).sum(1)
+        # Three unknowns take away one and a half of the keypoints, which are two numbers each.
+        variance = per_axis / np.maximum(keypoints - 1.5, 0.5)
+        # The inverse of the normal equations: z alone is uncertain by the spread, x and y with it.
+        slope = np.concatenate([mean, np.ones((len(mean), 1))], axis=1)
+        along = slope[:, :, np.newaxis] * slope[:, np.newaxis]
+        across = np.diag([1.0, 1.0, 0.0])
+        placed = variance[:, np.newaxis, np.newaxis] * (
+            across + along / np.maximum(spread, MIN_SPREAD)[:, np.newaxis, np.newaxis]
+        )
+        height = HEIGHT_SD**2 * translation_m[:, :, np.newaxis] * translation_m[:, np.newaxis]
+    covariance: NDArray[np.float64] = placed + height
+    return covariance

@@ -221,6 +221,7 @@ def pose_array_msg(
         people.people_2d.score.tolist(),
         tracked.state.tolist(),
         tracked.age_s.tolist(),
+        people.root_covariance_m2.reshape(-1, 9),
         people.xyz_m.tolist(),
         people.people_2d.xy_px.tolist(),
         people.people_2d.scores.tolist(),
@@ -238,12 +239,13 @@ def pose_array_msg(
                 score=score,
                 state=state,
                 age=age,
+                root_covariance=root_covariance,
                 keypoints=[
                     Keypoint3D(position=Point(x=x, y=y, z=z), u=u, v=v, score=s, source=source)
                     for (x, y, z), (u, v), s, source in zip(*keypoints, strict=True)
                 ],
             )
-            for track_id, score, state, age, *keypoints in columns
+            for track_id, score, state, age, root_covariance, *keypoints in columns
         ],
     )
 

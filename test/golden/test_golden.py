@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from benchmark.golden import BODY, MATCH_PX, Tally, frames, matches, reference, tally
+from pose3d_ros.estimation.lifting import HEIGHT_SD
+from pose3d_ros.skeleton import PANOPTIC19
 
 # People of the published implementation that we do not find, by frame: a second, partial copy of
 # somebody who is found whole, and two who are put together from several people
@@ -15,6 +17,8 @@ NOT_PEOPLE = {28: 1, 82: 1, 101015: 1}
 # way.
 NOBODY = {'noise': 5, 'overlap': 7, 'sequence': 4}
 
+PELVIS = PANOPTIC19.index('pelvis')
+CHI2_90 = 6.25  # of three numbers
 CATEGORIES = ['clean', 'crowd', 'overlap', 'edge', 'missing', 'noise', 'lowconf', 'ties']
 CATEGORIES += ['spurious', 'empty', 'sequence']
 
@@ -68,3 +72,23 @@ def test_nearer_to_the_truth_in_every_category(everything, category):
     ours, theirs, _ = everything
     check(ours, theirs, category)
     assert ours[category].nobody <= NOBODY.get(category, 0)
+
+
+def test_true_roots_lie_inside_the_covariance(shared):
+    """Also where the height is known, as here: without its part of the covariance."""
+    inside = []
+    for frame in frames(shared / 'golden'):
+        if frame.category == 'overlap':  # where keypoints of two people are mixed
+            continue
+        people = frame.estimate()
+        gate = MATCH_PX / float(frame.arrays['input_scale'])
+        truth = np.where(frame.arrays['gt_vis'][..., None], frame.arrays['gt_2d'], np.nan)
+        found = people.people_2d.xy_px + 0.5
+        for i, j in matches(truth[:, BODY], found[:, BODY], gate):
+            root = people.xyz_m[j, PELVIS]
+            off = root - frame.arrays['gt_3d'][i, PELVIS] / 100
+            covariance = people.root_covariance_m2[j] - HEIGHT_SD**2 * np.outer(root, root)
+            if np.isfinite(off).all():
+                inside.append(off @ np.linalg.solve(covariance, off) < CHI2_90)
+    assert len(inside) > 700
+    assert np.mean(inside) > 0.9

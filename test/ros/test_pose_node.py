@@ -45,6 +45,8 @@ def test_keypoints_by_their_constants(robot):
     assert pelvis.score == 0
     assert np.isnan([pelvis.u, pelvis.v]).all()
     assert pelvis.position.z == pytest.approx(3.0, abs=0.02)
+    covariance = np.array(pose.root_covariance).reshape(3, 3)
+    assert 0.1 < covariance[2, 2] ** 0.5 < 0.3
     assert pose.state == Pose3D.TENTATIVE
     assert pose.age == 0
 

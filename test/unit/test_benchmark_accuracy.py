@@ -51,7 +51,8 @@ def found(*people_px, scores=None):
 
 def in_space(people):
     n = len(people)
-    return People3D(people, np.full((n, K, 3), np.nan), np.zeros((n, K), np.uint8))
+    unknown = np.full((n, K, 3), np.nan), np.zeros((n, K), np.uint8), np.full((n, 3, 3), np.nan)
+    return People3D(people, *unknown)
 
 
 def off_to(similarity, figure):

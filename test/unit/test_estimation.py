@@ -10,6 +10,7 @@ from pose3d_ros.estimation.bottom_up import parse
 from pose3d_ros.estimation.grouping import Thresholds
 from pose3d_ros.estimation.letterbox import Letterbox
 from pose3d_ros.estimation.lifting import place
+from pose3d_ros.estimation.network import Outputs
 from pose3d_ros.people import Source
 from pose3d_ros.skeleton import HEATMAP_CHANNELS, PANOPTIC19
 
@@ -218,3 +219,27 @@ def test_a_person_cut_by_a_border(border, position):
     assert seen[inside].sum() >= inside.sum() - 2  # the pelvis, and one on the border
     seen &= inside
     np.testing.assert_allclose(found.xyz_m[0, seen], truth[0, seen], atol=0.05)
+
+
+def test_the_covariance_says_where_people_may_be():
+    """Perfect readings leave the spread of heights, along the ray, and little across it."""
+    truth = people_m((0.8, 0.1, 2.8), (-0.6, 0.0, 5.6))
+    found = estimate(outputs(truth, CAMERA))
+    near, far = found.root_covariance_m2[by_x(found)[::-1]]
+    for covariance in (near, far):
+        np.testing.assert_allclose(covariance, covariance.T)
+        assert (np.linalg.eigvalsh(covariance) > 0).all()
+    distance_m = np.linalg.norm(truth[:, index('pelvis')], axis=1)
+    along = [np.linalg.eigvalsh(c)[-1] ** 0.5 for c in (near, far)]
+    np.testing.assert_allclose(along, 0.09 / 1.70 * distance_m, rtol=0.15)
+    assert np.linalg.eigvalsh(near)[:2].max() ** 0.5 < 0.02
+
+
+def test_keypoints_that_disagree_widen_the_covariance():
+    people = people_m((0.2, 0.1, 3.0))
+    sure = estimate(outputs(people, CAMERA)).root_covariance_m2[0]
+    rng = np.random.default_rng(0)
+    out = outputs(people, CAMERA)
+    noisy = out.features + rng.normal(0, 0.05, out.features.shape).astype(np.float32)
+    unsure = estimate(Outputs(out.heatmaps, out.pafs, noisy)).root_covariance_m2[0]
+    assert unsure[2, 2] > 1.1 * sure[2, 2]

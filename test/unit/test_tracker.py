@@ -41,14 +41,16 @@ def scene(places_m, hidden=None, rng=None):
     xy_px[hidden] = np.nan
     scores = np.where(hidden, 0.0, 0.7)
     source = np.where(hidden, Source.INFERRED, Source.OBSERVED).astype(np.uint8)
-    return People3D(People2D(xy_px, scores, np.full(n, 0.8)), xyz_m, source)
+    people = People2D(xy_px, scores, np.full(n, 0.8))
+    return People3D(people, xyz_m, source, np.full((n, 3, 3), np.nan))
 
 
 def rows(people, which):
     """The same people in another order."""
     flat = people.people_2d
     flat = People2D(flat.xy_px[which], flat.scores[which], flat.score[which])
-    return People3D(flat, people.xyz_m[which], people.source[which])
+    covariance = people.root_covariance_m2[which]
+    return People3D(flat, people.xyz_m[which], people.source[which], covariance)
 
 
 def without(*hidden):
@@ -346,7 +348,9 @@ def golden_detections(sequence, key):
     scores = np.clip(poses_2d[..., 2], 0, 1)
     xy_px = np.where(scores[..., None] > 0, poses_2d[..., :2], np.nan)
     source = np.where(scores > 0, Source.OBSERVED, Source.INFERRED).astype(np.uint8)
-    people = People3D(People2D(xy_px, scores, np.ones(len(xy_px))), xyz_m.astype(float), source)
+    n = len(xy_px)
+    flat, covariance = People2D(xy_px, scores, np.ones(n)), np.full((n, 3, 3), np.nan)
+    people = People3D(flat, xyz_m.astype(float), source, covariance)
     true_px = np.where(sequence['gt_vis'][truth][..., None], sequence['gt_2d'][truth], np.nan)
     apart_px = np.linalg.norm(xy_px[:, None, :15] - true_px[:, order][None, :, :15], axis=-1)
     height_px = sequence['frame_size'][0, 1]
