@@ -40,9 +40,12 @@ def draw_people(bgr: NDArray[np.uint8], tracked: TrackedPeople) -> None:
     people = tracked.people
     xy = people.people_2d.xy_px
     seen = people.people_2d.seen
-    width = max(2, round(min(bgr.shape[:2]) / 200))
+    widest = max(2, round(min(bgr.shape[:2]) / 200))
     for i in range(len(people)):
         points = np.round(np.nan_to_num(xy[i]) * 2**_SHIFT).astype(int)
+        # Thin lines for small people, of whom little would be left to see.
+        size_px = np.ptp(xy[i, seen[i]], axis=0).max(initial=0)
+        width = int(np.clip(size_px / 40, 1, widest))
         for a, b in LIMBS_2D:
             if seen[i, a] and seen[i, b]:
                 cv2.line(bgr, points[a], points[b], _BGR[b], width, cv2.LINE_AA, _SHIFT)
@@ -56,13 +59,12 @@ def draw_people(bgr: NDArray[np.uint8], tracked: TrackedPeople) -> None:
 
 
 def draw_text(bgr: NDArray[np.uint8], text: str, xy: tuple[int, int]) -> None:
-    """Write white text with a dark edge from ``xy``, its lower left, kept inside the image."""
-    scale = max(0.45, min(bgr.shape[:2]) / 700)
+    """Write white text on a dark ground, its lower left corner at ``xy``, inside the image."""
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, max(0.45, min(bgr.shape[:2]) / 800)
     thick = max(1, round(1.5 * scale))
-    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
+    (width, height), below = cv2.getTextSize(text, font, scale, thick)
     x = int(np.clip(xy[0], 0, max(0, bgr.shape[1] - width)))
     y = int(np.clip(xy[1], height, max(height, bgr.shape[0] - below)))
-    for colour, thickness in (((0, 0, 0), thick + 2), ((255, 255, 255), thick)):
-        cv2.putText(
-            bgr, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA
-        )
+    ground = bgr[max(0, y - height) : y + below, x : x + width]
+    np.floor_divide(ground, 3, out=ground)
+    cv2.putText(bgr, text, (x, y), font, scale, (255, 255, 255), thick, cv2.LINE_AA)
