@@ -25,6 +25,7 @@ from pose3d_ros.estimation.letterbox import Letterbox
 from pose3d_ros.estimation.network import Outputs
 from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import LOCATION_MAP_CHANNELS, PANOPTIC19
+from pose3d_ros.tracking.tracker import Tracker
 
 ASSUMED_PERSON_HEIGHT_M = 1.8
 # Truth and reference are in the order of the location maps, but for the reference's 2D faces,
@@ -38,6 +39,7 @@ MATCH_PX = 16
 # A keypoint is found if it is this close to the truth, network px: one cell.
 KEYPOINT_PX = 8
 MIN_VISIBLE = 4
+SEQUENCE_HZ = 30
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,41 @@ def prediction(people: People3D) -> dict[str, np.ndarray]:
     }
 
 
+@dataclass
+class Ids:
+    """Track ids of one method over sequences."""
+
+    switches: int = 0
+    given: set[tuple[int, int]] = field(default_factory=set)
+    last: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def add(self, frame: Frame, xy: np.ndarray, track_ids: np.ndarray) -> None:
+        """Count, for people (N, 19, 2) edge px with NaN, whose id is another than it was."""
+        a = frame.arrays
+        sequence = frame.key // 1000
+        truth = np.where(a['gt_vis'][..., None], a['gt_2d'], np.nan)[:, BODY]
+        for i, j in matches(truth, xy[:, BODY], MATCH_PX / float(a['input_scale'])):
+            person = (sequence, int(a['gt_ids'][i]))
+            track_id = int(track_ids[j])
+            self.switches += self.last.get(person, track_id) != track_id
+            self.last[person] = track_id
+            self.given.add((sequence, track_id))
+
+
+def id_switches(folder: Path) -> dict[str, Ids]:
+    """Follow the people of all sequences: the published ids, and ours of our own people."""
+    ids = {'published': Ids(), 'ours': Ids()}
+    trackers: dict[int, Tracker] = {}
+    for frame in frames(folder):
+        if frame.category != 'sequence':
+            continue
+        tracker = trackers.setdefault(frame.key // 1000, Tracker())
+        tracked = tracker.update(frame.estimate(), frame.key % 1000 / SEQUENCE_HZ)
+        ids['ours'].add(frame, tracked.people.people_2d.xy_px + 0.5, tracked.track_id)
+        ids['published'].add(frame, reference(frame)[0], frame.arrays['ref_ids'])
+    return ids
+
+
 def main(argv: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -191,6 +228,9 @@ def main(argv: list[str] | None = None) -> None:
     for name in sorted(ours, key=lambda n: (n != 'all', n)):
         print(f'| {name} | published | {theirs[name].row()} |')
         print(f'| {name} | ours | {ours[name].row()} |')
+    print('\n| ids in the sequences | people | ids | switches |\n|---|---|---|---|')
+    for name, ids in id_switches(arguments.folder).items():
+        print(f'| {name} | {len(ids.last)} | {len(ids.given)} | {ids.switches} |')
     if arguments.out:
         arrays = {k: np.concatenate([row[k] for row in rows]) for k in rows[0]}
         np.savez(arguments.out, **arrays)

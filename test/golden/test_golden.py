@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.golden import BODY, MATCH_PX, Tally, frames, matches, reference, tally
+from benchmark.golden import BODY, MATCH_PX, Tally, frames, id_switches, matches, reference, tally
 from pose3d_ros.estimation.lifting import HEIGHT_SD
 from pose3d_ros.skeleton import PANOPTIC19
 
@@ -72,6 +72,13 @@ def test_nearer_to_the_truth_in_every_category(everything, category):
     ours, theirs, _ = everything
     check(ours, theirs, category)
     assert ours[category].nobody <= NOBODY.get(category, 0)
+
+
+def test_fewer_than_a_quarter_of_the_id_switches(shared):
+    ids = id_switches(shared / 'golden')
+    assert len(ids['ours'].last) == len(ids['published'].last) == 10
+    assert ids['published'].switches == 20
+    assert ids['ours'].switches < 20 / 4
 
 
 def test_true_roots_lie_inside_the_covariance(shared):
