@@ -54,7 +54,7 @@ class Listener(Node):
         sensor = qos_profile_sensor_data
         self.create_subscription(CameraInfo, 'camera_info', self.on_info, sensor)
         self.create_subscription(PoseArray3D, 'poses', self.on_poses, results)
-        self.overlays = self.create_subscription(Image, 'overlay', self.on_overlay, results)
+        self.create_subscription(Image, 'overlay', self.on_overlay, results)
 
     def on_info(self, _: CameraInfo) -> None:
         """Count an image on the way: the camera sends one of these with each."""
@@ -154,6 +154,8 @@ def demo(arguments: argparse.Namespace) -> int:
     namespace = f'/pose3d_demo_{os.getpid()}'
     arguments.output.mkdir(parents=True, exist_ok=True)
     keep_memory()
+    # The nodes are in sessions of their own: whatever ends the demo must let it end them.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     recorder = Recorder(arguments.output)
     listener = Listener(namespace, recorder)

@@ -62,9 +62,8 @@ def smooth(
     """
     root_m, state = _roots(state, xyz_m)
     measured_m = np.concatenate([xyz_m - root_m[:, None], root_m[:, None]], axis=1)
-    ray = np.zeros_like(
-        measured_m
-    )  # a keypoint has none: it is filtered the same in all directions
+    # A keypoint has no ray: it is filtered the same in all directions.
+    ray = np.zeros_like(measured_m)
     distance_m = np.sqrt(_dot(root_m, root_m))
     ray[:, K] = root_m / np.where(distance_m > 0, distance_m, 1.0)
     state = _follow(state, measured_m, ray, stamp_s, min_cutoff_hz, beta)

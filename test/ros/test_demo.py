@@ -1,7 +1,9 @@
 """The command `pose3d`, as processes."""
 
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -86,3 +88,20 @@ def test_commands_explain_themselves():
     for command in ('demo', 'model', 'node', 'camera'):
         assert command in done.stdout
     assert pose3d('demo', '--nonsense').returncode == 2
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_demo_and_both_nodes(tmp_path, number):
+    command = [sys.executable, '-m', 'pose3d_ros.cli', 'demo', '--output', str(tmp_path)]
+    # Of a session of its own, so that only the demo gets the signal.
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    for line in demo.stdout:  # until the first images have been sent
+        if 'images sent' in line:
+            break
+    demo.send_signal(number)
+    printed, _ = demo.communicate(timeout=30)
+    assert demo.returncode == 0
+    assert 'images answered' in printed
+    named = f'__ns:=/pose3d_demo_{demo.pid}'
+    running = [path.read_bytes() for path in Path('/proc').glob('[0-9]*/cmdline') if path.exists()]
+    assert not any(named.encode() in line for line in running)
