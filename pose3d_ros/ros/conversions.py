@@ -8,16 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Point
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from pose3d_ros.camera import CameraImage, Intrinsics, IntrinsicsSource, check_bgr
-from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
-from pose3d_ros.people import TrackedPeople
+from pose3d_ros.camera import CameraImage, Intrinsics, check_bgr
 from pose3d_ros.ros.calibration import Calibration
-from pose3d_ros.skeleton import PANOPTIC19
 
 # Bytes per pixel, and OpenCV's conversion to BGR (None: it is BGR). Encodings that end in 16 are
 # those that end in 8 with two bytes for each.
@@ -208,46 +204,6 @@ def _whole(data: bytes) -> bool:
 def seconds(stamp: Time) -> float:
     """Seconds of a stamp; exact to a microsecond for today's dates."""
     return float(stamp.sec + 1e-9 * stamp.nanosec)
-
-
-def pose_array_msg(
-    tracked: TrackedPeople, header: Header, intrinsics_source: IntrinsicsSource
-) -> PoseArray3D:
-    """People as a message, with the image's own header."""
-    people = tracked.people
-    # Python's own numbers: messages take no others, and all at once is fastest.
-    columns = zip(
-        tracked.track_id.tolist(),
-        people.people_2d.score.tolist(),
-        tracked.state.tolist(),
-        tracked.age_s.tolist(),
-        people.root_covariance_m2.reshape(-1, 9),
-        people.xyz_m.tolist(),
-        people.people_2d.xy_px.tolist(),
-        people.people_2d.scores.tolist(),
-        people.source.tolist(),
-        strict=True,
-    )
-    return PoseArray3D(
-        header=header,
-        skeleton=PANOPTIC19.name,
-        intrinsics_source=int(intrinsics_source),
-        scale_source=PoseArray3D.ASSUMED_HEIGHT,
-        poses=[
-            Pose3D(
-                track_id=track_id,
-                score=score,
-                state=state,
-                age=age,
-                root_covariance=root_covariance,
-                keypoints=[
-                    Keypoint3D(position=Point(x=x, y=y, z=z), u=u, v=v, score=s, source=source)
-                    for (x, y, z), (u, v), s, source in zip(*keypoints, strict=True)
-                ],
-            )
-            for track_id, score, state, age, root_covariance, *keypoints in columns
-        ],
-    )
 
 
 def image_msg(bgr: NDArray[np.uint8], header: Header) -> Image:

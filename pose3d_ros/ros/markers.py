@@ -18,8 +18,9 @@ TEXT_HEIGHT_M = 0.15
 TEXT_ABOVE_M = 0.25
 # Markers of a node that has died do not stay.
 LIFETIME = Duration(sec=1)
-# What was not seen is drawn paler.
-ALPHA = {Source.OBSERVED: 1.0, Source.DEPTH: 1.0, Source.INFERRED: 0.35}
+# Of each source: what was not seen is drawn paler.
+ALPHA = np.zeros(len(Source))
+ALPHA[[Source.OBSERVED, Source.DEPTH, Source.INFERRED]] = 1.0, 1.0, 0.35
 
 _NOSE, _NECK = PANOPTIC19.index('nose'), PANOPTIC19.index('neck')
 
@@ -33,29 +34,35 @@ def marker_array(tracked: TrackedPeople, header: Header) -> MarkerArray:
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     known = np.asarray(np.isfinite(tracked.people.xyz_m).all(axis=2))
     if known.any():
-        markers += [_limbs(tracked, known, header), _keypoints(tracked, known, header)]
+        # Made once for all markers: making them is what takes time.
+        points = _points(tracked.people.xyz_m)
+        markers.append(_limbs(tracked, known, points, header))
+        markers.append(_keypoints(tracked, known, points, header))
         markers += _ids(tracked, known, header)
     return MarkerArray(markers=markers)
 
 
-def _limbs(tracked: TrackedPeople, known: np.ndarray, header: Header) -> Marker:
+def _limbs(
+    tracked: TrackedPeople, known: np.ndarray, points: list[Point], header: Header
+) -> Marker:
     marker = _marker('limbs', 0, Marker.LINE_LIST, header)
     marker.scale.x = LIMB_WIDTH_M
-    xyz, source = tracked.people.xyz_m, tracked.people.source
-    for i, limb in np.argwhere(known[:, LIMBS].all(axis=2)).tolist():
-        alpha = min(ALPHA[Source(source[i, k])] for k in LIMBS[limb])
-        for k in LIMBS[limb].tolist():
-            marker.points.append(_point(xyz[i, k]))
-            marker.colors.append(_colour(LIMBS[limb, 1], alpha))
+    person, limb = np.nonzero(known[:, LIMBS].all(axis=2))
+    ends = person[:, np.newaxis], LIMBS[limb]
+    marker.points = [points[i] for i in np.ravel_multi_index(ends, known.shape).flat]
+    alpha = ALPHA[tracked.people.source[ends]].min(axis=1)
+    # One colour for both ends: that of the outer one's side.
+    marker.colors = _colours(np.repeat(LIMBS[limb, 1], 2), np.repeat(alpha, 2))
     return marker
 
 
-def _keypoints(tracked: TrackedPeople, known: np.ndarray, header: Header) -> Marker:
+def _keypoints(
+    tracked: TrackedPeople, known: np.ndarray, points: list[Point], header: Header
+) -> Marker:
     marker = _marker('keypoints', 0, Marker.SPHERE_LIST, header)
     marker.scale = Vector3(x=KEYPOINT_DIAMETER_M, y=KEYPOINT_DIAMETER_M, z=KEYPOINT_DIAMETER_M)
-    for i, k in np.argwhere(known).tolist():
-        marker.points.append(_point(tracked.people.xyz_m[i, k]))
-        marker.colors.append(_colour(k, ALPHA[Source(tracked.people.source[i, k])]))
+    marker.points = [points[i] for i in np.flatnonzero(known)]
+    marker.colors = _colours(np.nonzero(known)[1], ALPHA[tracked.people.source[known]])
     return marker
 
 
@@ -65,7 +72,7 @@ def _ids(tracked: TrackedPeople, known: np.ndarray, header: Header) -> list[Mark
         xyz = tracked.people.xyz_m[i]
         head = next((xyz[k] for k in (_NOSE, _NECK) if known[i, k]), np.nanmean(xyz, axis=0))
         marker = _marker('ids', int(tracked.track_id[i]), Marker.TEXT_VIEW_FACING, header)
-        marker.pose.position = _point(head - (0, TEXT_ABOVE_M, 0))  # y points down
+        (marker.pose.position,) = _points(head - (0, TEXT_ABOVE_M, 0))  # y points down
         marker.scale.z = TEXT_HEIGHT_M
         marker.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
         marker.text = str(tracked.track_id[i])
@@ -80,11 +87,16 @@ def _marker(namespace: str, number: int, kind: int, header: Header) -> Marker:
     return marker
 
 
-def _point(xyz: np.ndarray) -> Point:
-    x, y, z = xyz.tolist()
-    return Point(x=x, y=y, z=z)
+def _points(xyz: np.ndarray) -> list[Point]:
+    """One for each row of ``(..., 3)``."""
+    return [Point(x=x, y=y, z=z) for x, y, z in xyz.reshape(-1, 3).tolist()]
 
 
-def _colour(keypoint: int, alpha: float) -> ColorRGBA:
-    r, g, b = keypoint_rgb(keypoint)
-    return ColorRGBA(r=r, g=g, b=b, a=alpha)
+def _colours(keypoints: np.ndarray, alphas: np.ndarray) -> list[ColorRGBA]:
+    """One for each keypoint; equal ones are one object."""
+    palette: dict[tuple[int, float], ColorRGBA] = {}
+    pairs = list(zip(keypoints.tolist(), alphas.tolist(), strict=True))
+    for k, alpha in set(pairs):
+        r, g, b = keypoint_rgb(k)
+        palette[k, alpha] = ColorRGBA(r=r, g=g, b=b, a=alpha)
+    return [palette[pair] for pair in pairs]

@@ -29,11 +29,11 @@ from pose3d_ros.ros.conversions import (
     ImageError,
     camera_image,
     image_msg,
-    pose_array_msg,
     seconds,
 )
 from pose3d_ros.ros.markers import marker_array
 from pose3d_ros.ros.parameters import PoseParameters, declare
+from pose3d_ros.ros.pose_array import pose_array_cdr
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
 from pose3d_ros.test_card import NAME as TEST_CARD
 from pose3d_ros.tracking.tracker import Tracker
@@ -126,7 +126,7 @@ class PoseNode(Node):
         people = self.estimator.estimate(camera.bgr, camera.intrinsics)
         tracked = self.tracker.update(people, seconds(image.header.stamp))
         self.ends_s.append(time.perf_counter())
-        self.poses.publish(pose_array_msg(tracked, image.header, camera.intrinsics.source))
+        self.poses.publish(pose_array_cdr(tracked, image.header, camera.intrinsics.source))
         if self.markers.get_subscription_count():
             self.markers.publish(marker_array(tracked, image.header))
         if self.overlay.get_subscription_count():
