@@ -69,9 +69,11 @@ setup(
         # Stands in for cv_bridge, which PyPI does not have.
         'rosbags-image>=0.10,<0.11',
         'ros-rclpy[fastrtps]~=9.1.2',
+        'ros-diagnostic-msgs~=5.5.1',
         'ros-geometry-msgs~=5.5.1',
         'ros-sensor-msgs~=5.5.1',
         'ros-std-msgs~=5.5.1',
+        'ros-std-srvs~=5.5.1',
         'ros-visualization-msgs~=5.5.1',
     ],
     extras_require={

@@ -1,4 +1,4 @@
-"""A camera, one pose node and somebody who listens to it, with real messages over real DDS."""
+"""Cameras, one pose node and somebody who listens to it, with real messages over real DDS."""
 
 import itertools
 import time
@@ -15,7 +15,7 @@ from visualization_msgs.msg import MarkerArray
 
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.conversions import camera_info_msg
-from pose3d_ros.ros.pose_node import PoseNode
+from pose3d_ros.ros.pose_node import SUCCESS, PoseNode
 
 # What the fixture two_people_xml sees in GREY, and not in BLACK.
 TRUTH = people_m((-0.5, 0.1, 3.0), (0.6, 0, 3.5))
@@ -23,10 +23,15 @@ GREY = np.full((256, 448, 3), 128, np.uint8)
 BLACK = np.zeros_like(GREY)
 PATIENCE_S = 10
 NUMBERS = itertools.count()
+OUTPUTS = {PoseArray3D: 'poses', MarkerArray: 'markers', Image: 'overlay'}
 
 
 class Robot:
-    """A camera that publishes to one pose node, and somebody who listens to it."""
+    """A pose node with its cameras, and somebody who listens to it.
+
+    The pose node's own side of the first camera is `camera`; `images`, `infos` and `got` are what
+    the first camera publishes with, and what was heard of it.
+    """
 
     def __init__(
         self,
@@ -35,6 +40,7 @@ class Robot:
         namespace='',
         image='',
         await_camera=True,
+        activate=True,
         **parameters,
     ):
         parameters = {'model': str(model), 'device': 'CPU', 'precision': 'f32', **parameters}
@@ -46,21 +52,41 @@ class Robot:
             parameter_overrides=overrides, namespace=namespace, cli_args=remap
         )
         self.node = rclpy.create_node('robot', namespace=namespace)
-        kind, topic = Image, image or 'image_raw'
-        if parameters.get('image_transport') == 'compressed':
-            kind, topic = CompressedImage, f'{topic}/compressed'
-        self.images = self.node.create_publisher(kind, topic, qos_profile_sensor_data)
-        self.infos = self.node.create_publisher(CameraInfo, 'camera_info', qos_profile_sensor_data)
-        self.got = {PoseArray3D: [], MarkerArray: [], Image: []}
-        topics = {PoseArray3D: 'poses', MarkerArray: 'markers', Image: 'overlay'}
-        for kind in outputs_wanted:
-            self.node.create_subscription(kind, topics[kind], self.got[kind].append, 10)
+        compressed = parameters.get('image_transport') == 'compressed'
+        self.eyes = [
+            Eye(self.node, f'{name}/' if name else '', image or 'image_raw', compressed)
+            for name in parameters.get('cameras', [''])
+        ]
+        self.images, self.infos, self.got = (
+            self.eyes[0].images,
+            self.eyes[0].infos,
+            self.eyes[0].got,
+        )
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.pose_node)
         self.executor.add_node(self.node)
-        heard = [getattr(self.pose_node, topics[kind]) for kind in outputs_wanted]
-        heard += [self.infos, *([self.images] if await_camera else [])]
-        self.spin_until(lambda: all(p.get_subscription_count() for p in heard))
+        for eye in self.eyes:
+            eye.listen(outputs_wanted)
+        if activate:
+            assert self.pose_node.trigger_configure() == SUCCESS
+            assert self.pose_node.trigger_activate() == SUCCESS
+            cameras = bool(outputs_wanted) or not parameters.get('lazy', True)
+            self.spin_until(lambda: self.heard(outputs_wanted, cameras, cameras and await_camera))
+
+    @property
+    def camera(self):
+        return self.pose_node.cameras[0]
+
+    def heard(self, outputs_wanted, infos, images):
+        """Whether everybody hears everybody."""
+        publishers = [
+            getattr(camera, OUTPUTS[kind])
+            for camera in self.pose_node.cameras
+            for kind in outputs_wanted
+        ]
+        for eye in self.eyes:
+            publishers += [eye.infos] * infos + [eye.images] * images
+        return all(publisher.get_subscription_count() for publisher in publishers)
 
     def spin_until(self, condition):
         deadline = time.monotonic() + PATIENCE_S
@@ -70,24 +96,52 @@ class Robot:
 
     def calibrate(self, info):
         self.infos.publish(info)
-        self.spin_until(lambda: self.pose_node.calibration.info == info)
+        self.spin_until(lambda: self.camera.calibration.info == info)
 
     def see(self, image):
         """Publish an image, wait for what the node makes of it."""
-        seen = self.pose_node.images
+        seen = self.camera.figures.images
         self.images.publish(image)
-        self.spin_until(lambda: self.pose_node.images > seen)
+        self.spin_until(lambda: self.camera.figures.images > seen)
 
-    def poses_of(self, image):
-        number = len(self.got[PoseArray3D])
-        self.see(image)
-        self.spin_until(lambda: len(self.got[PoseArray3D]) > number)
-        return self.got[PoseArray3D][-1]
+    def poses_of(self, image, eye=0):
+        got = self.eyes[eye].got[PoseArray3D]
+        number = len(got)
+        self.eyes[eye].images.publish(image)
+        self.spin_until(lambda: len(got) > number)
+        return got[-1]
 
     def close(self):
         self.executor.shutdown()
         self.pose_node.destroy_node()
         self.node.destroy_node()
+
+
+class Eye:
+    """A camera, and what was heard of the node's answers to it."""
+
+    def __init__(self, node, prefix, image, compressed):
+        self.node, self.prefix = node, prefix
+        kind = CompressedImage if compressed else Image
+        topic = f'{prefix}{image}{"/compressed" if compressed else ""}'
+        self.images = node.create_publisher(kind, topic, qos_profile_sensor_data)
+        self.infos = node.create_publisher(
+            CameraInfo, f'{prefix}camera_info', qos_profile_sensor_data
+        )
+        self.got = {kind: [] for kind in OUTPUTS}
+        self.listeners = []
+
+    def listen(self, outputs_wanted):
+        for kind in outputs_wanted:
+            self.listeners.append(
+                self.node.create_subscription(
+                    kind, f'{self.prefix}{OUTPUTS[kind]}', self.got[kind].append, 10
+                )
+            )
+
+    def listen_no_more(self):
+        while self.listeners:
+            self.node.destroy_subscription(self.listeners.pop())
 
 
 def header(second=0, nanosec=0, frame='camera_optical_frame'):

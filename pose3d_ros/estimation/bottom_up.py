@@ -74,11 +74,14 @@ class PoseEstimator:
         ValueError
             If the image is not of that shape and type.
         """
+        return self.parse(*self.infer(bgr), intrinsics)
+
+    def infer(self, bgr: NDArray[np.uint8]) -> tuple[Outputs, Letterbox]:
+        """Run the network; everything of `estimate` but `parse`. ValueError likewise."""
         check_bgr(bgr)
         network = self.network
         letterbox = Letterbox.fit((bgr.shape[0], bgr.shape[1]), network.input_hw, network.stride)
-        outputs = network.infer(letterbox.apply(bgr, network.input_hw))
-        return self.parse(outputs, letterbox, intrinsics)
+        return network.infer(letterbox.apply(bgr, network.input_hw)), letterbox
 
     def parse(self, outputs: Outputs, letterbox: Letterbox, intrinsics: Intrinsics) -> People3D:
         """Turn the network's outputs into people; everything of `estimate` but the network."""

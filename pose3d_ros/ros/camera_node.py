@@ -241,7 +241,7 @@ def mirrored(intrinsics: Intrinsics, width: int) -> Intrinsics:
 def main(args: list[str] | None = None) -> int:
     """Run the node until its source ends or a signal comes: 0; 1 if the source does not work."""
 
-    def work(stop: Stop) -> None:
+    def work(stop: Stop) -> int:
         node = CameraNode()
         try:
             node.run(stop)
@@ -250,5 +250,6 @@ def main(args: list[str] | None = None) -> int:
             node.get_logger().info(f'{end}: {node.summary()}')
             node.spinner.shutdown()
             node.destroy_node()
+        return 0
 
     return run('camera_node', work, args, (VideoError, CalibrationError))

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.exceptions import InvalidParameterValueException
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.validate_topic_name import validate_topic_name
+
+WHILE_UNCONFIGURED = 'can be set while the node is unconfigured'
+
+
+class ParameterError(ValueError):
+    """Parameters that cannot be used together; says what was expected and what was found."""
 
 
 def _parameter(
@@ -16,16 +25,35 @@ def _parameter(
     low: float = 0,
     high: float = 0,
     choices: tuple[str, ...] = (),
+    live: bool = False,
 ) -> Any:
-    """Make a field with what ROS needs to know; a range where `high` is above `low`."""
-    metadata = {'text': description, 'low': low, 'high': high, 'choices': choices}
+    """Make a field with what ROS needs to know.
+
+    There is a range where `high` is above `low`; `live`: holds from the next image on.
+    """
+    metadata = {'text': description, 'low': low, 'high': high, 'choices': choices, 'live': live}
     return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class PoseParameters:
-    """What can be set of the pose node. They are read once, at start."""
+    """What can be set of the pose node; what is not live is read when it is configured."""
 
+    autostart: bool = _parameter(
+        True,
+        'Configure and activate the node when its process starts; false: wait for a lifecycle '
+        'manager.',
+    )
+    cameras: tuple[str, ...] = _parameter(
+        ('',),
+        'Cameras, each with topics below its name: [front, rear] has front/image_raw, '
+        "front/poses and so on. ['']: one camera, with relative topics such as image_raw.",
+    )
+    lazy: bool = _parameter(
+        True,
+        'Subscribe to a camera only while somebody subscribes to what is made of its images.',
+        live=True,
+    )
     model: str = _parameter(
         'auto',
         'Network: path of an OpenVINO .xml or .onnx, a name that `pose3d model list` shows, or '
@@ -82,52 +110,115 @@ class PoseParameters:
         100000.0,
     )
     assumed_person_height: float = _parameter(
-        1.8, 'Height of everybody, m: distances scale with it.', 0.3, 2.5
+        1.8,
+        'Height of everybody, m: distances scale with it.',
+        0.3,
+        2.5,
+        live=True,
     )
-    keypoint_threshold: float = _parameter(0.1, 'Least score of a keypoint.', 0.01, 1.0)
+    keypoint_threshold: float = _parameter(0.1, 'Least score of a keypoint.', 0.01, 1.0, live=True)
     limb_threshold: float = _parameter(
-        0.05, 'Least strength of the part affinity field along a limb.', 0.0, 1.0
+        0.05,
+        'Least strength of the part affinity field along a limb.',
+        0.0,
+        1.0,
+        live=True,
     )
-    person_threshold: float = _parameter(0.1, 'Least score of a person.', 0.0, 1.0)
-    min_keypoints: int = _parameter(4, 'Least number of seen keypoints of a person.', 2, 18)
-    smoothing: bool = _parameter(True, 'Smooth 3D positions over time (one-euro filter).')
+    person_threshold: float = _parameter(0.1, 'Least score of a person.', 0.0, 1.0, live=True)
+    min_keypoints: int = _parameter(
+        4, 'Least number of seen keypoints of a person.', 2, 18, live=True
+    )
+    smoothing: bool = _parameter(
+        True, 'Smooth 3D positions over time (one-euro filter).', live=True
+    )
     smoothing_min_cutoff: float = _parameter(
         1.0,
         'Cut-off, Hz, of somebody who stands still: lower is smoother, and later.',
         0.1,
         10.0,
+        live=True,
     )
     smoothing_beta: float = _parameter(
-        6.0, 'Growth of the cut-off with speed, Hz per m/s: higher is sooner.', 0.0, 50.0
+        6.0,
+        'Growth of the cut-off with speed, Hz per m/s: higher is sooner.',
+        0.0,
+        50.0,
+        live=True,
     )
     track_memory: float = _parameter(
-        1.0, 'How long, s, somebody who is not seen keeps the id.', 0.1, 10.0
+        1.0,
+        'How long, s, somebody who is not seen keeps the id.',
+        0.1,
+        10.0,
+        live=True,
     )
 
 
-def declare(node: Node) -> PoseParameters:
-    """Declare all parameters and read their values.
+FIELDS: dict[str, Field[Any]] = {f.name: f for f in fields(PoseParameters)}
+
+
+def declare(node: Node) -> None:
+    """Declare all parameters.
 
     Raises
     ------
     rclpy.exceptions.ParameterException
         If a value is of another type, out of its range, or none of the choices.
     """
-    values = {}
-    for f in fields(PoseParameters):
-        descriptor = ParameterDescriptor(description=f.metadata['text'], read_only=True)
-        low, high = f.metadata['low'], f.metadata['high']
-        if high > low and isinstance(f.default, float):
-            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
-        elif high > low:
-            descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
-        choices = f.metadata['choices']
-        if choices:
-            descriptor.additional_constraints = f'one of: {", ".join(choices)}'
-        value = node.declare_parameter(f.name, f.default, descriptor).value
-        if choices and value not in choices:
-            raise InvalidParameterValueException(
-                f.name, value, f'it must be {descriptor.additional_constraints}'
+    for name, f in FIELDS.items():
+        node.declare_parameter(name, f.default, descriptor(f))
+
+
+def descriptor(f: Field[Any]) -> ParameterDescriptor:
+    """Describe a parameter as `ros2 param describe` shows it."""
+    low, high, choices = (f.metadata[key] for key in ('low', 'high', 'choices'))
+    constraints = [f'one of: {", ".join(choices)}'] if choices else []
+    constraints += [] if f.metadata['live'] else [WHILE_UNCONFIGURED]
+    made = ParameterDescriptor(
+        description=f.metadata['text'], additional_constraints='; '.join(constraints)
+    )
+    if high > low and isinstance(f.default, float):
+        made.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    elif high > low:
+        made.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+    return made
+
+
+def refusal(changes: Iterable[Parameter[Any]], configured: bool) -> str:
+    """Say why some of the changes must not be, or ''. ROS itself checks types and ranges."""
+    for change in changes:
+        if change.name not in FIELDS:
+            continue
+        metadata = FIELDS[change.name].metadata
+        if metadata['choices'] and change.value not in metadata['choices']:
+            return (
+                f'{change.name} must be one of: {", ".join(metadata["choices"])}, '
+                f'found {change.value!r}'
             )
-        values[f.name] = value
-    return PoseParameters(**values)
+        if configured and not metadata['live']:
+            return f'{change.name}: {WHILE_UNCONFIGURED}: deactivate it, clean it up, set it'
+    return ''
+
+
+def read(node: Node) -> PoseParameters:
+    """Read what is set now."""
+    values = {name: node.get_parameter(name).value for name in FIELDS}
+    return PoseParameters(**{**values, 'cameras': tuple(values['cameras'])})
+
+
+def check_together(p: PoseParameters) -> None:
+    """ParameterError where values that are allowed by themselves do not go together."""
+    if bool(p.input_height) != bool(p.input_width):
+        raise ParameterError(
+            'input_height and input_width go together: both 0 or both set, '
+            f'found {p.input_height} and {p.input_width}'
+        )
+    if not p.cameras or len(set(p.cameras)) < len(p.cameras):
+        raise ParameterError(
+            f'cameras must be at least one, each another, found {list(p.cameras)}'
+        )
+    for camera in filter(None, p.cameras):
+        try:
+            validate_topic_name(camera)
+        except InvalidTopicNameException as error:
+            raise ParameterError(f'cameras must be names of topics, found {camera!r}') from error

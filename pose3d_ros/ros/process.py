@@ -28,7 +28,7 @@ class Stop(threading.Event):
 
 def run(
     name: str,
-    work: Callable[[Stop], None],
+    work: Callable[[Stop], int],
     args: list[str] | None,
     errors: tuple[type[Exception], ...],
 ) -> int:
@@ -39,7 +39,7 @@ def run(
     name
         For the log.
     work
-        Makes a node and runs it until it has done or its argument is set.
+        Makes a node and runs it until it has done or its argument is set; gives the exit status.
     args
         Of the command line; None: the process's own.
     errors
@@ -48,7 +48,7 @@ def run(
     Returns
     -------
     int
-        0 at the end of the work or by a signal, 1 for one of `errors`.
+        That of the work, 0 where a signal ended it, 1 for one of `errors`.
     """
     keep_memory()
     stop = Stop()
@@ -64,7 +64,7 @@ def run(
     try:
         # rclpy's own handlers shut ROS down under a node that is publishing, which then fails.
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-        work(stop)
+        return work(stop)
     except KeyboardInterrupt:
         pass
     except (ParameterException, *errors) as error:

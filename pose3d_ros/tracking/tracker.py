@@ -63,6 +63,19 @@ class Tracker:
         max_age_s: float = 1.0,
         confirm_s: float = 0.2,
     ) -> None:
+        self.tune(smoothing, min_cutoff_hz, beta, max_age_s, confirm_s)
+        self._next_id = 0
+        self.reset()
+
+    def tune(
+        self,
+        smoothing: bool = True,
+        min_cutoff_hz: float = 1.0,
+        beta: float = 6.0,
+        max_age_s: float = 1.0,
+        confirm_s: float = 0.2,
+    ) -> None:
+        """Change what the tracker was made with, without forgetting anybody."""
         for name, value, least in (
             ('min_cutoff_hz', min_cutoff_hz, 1e-3),
             ('beta', beta, 0.0),
@@ -76,8 +89,6 @@ class Tracker:
         self._beta = beta
         self._max_age_s = max_age_s
         self._confirm_s = confirm_s
-        self._next_id = 0
-        self.reset()
 
     def reset(self) -> None:
         """Forget everybody. Ids go on from where they were: none is given twice."""

@@ -4,20 +4,15 @@ import time
 
 import numpy as np
 import pytest
-import rclpy
 from network import write_network
-from rclpy.exceptions import ParameterException
 from rclpy.qos import QoSReliabilityPolicy
-from robot import BLACK, GREY, TRUTH, Robot, camera_info, header, metres
+from robot import BLACK, GREY, TRUTH, camera_info, header, metres
 from scene import CAMERA, outputs, people_m
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import Marker, MarkerArray
 
-from pose3d_ros.estimation.network import NetworkError
-from pose3d_ros.models import ModelError
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
 from pose3d_ros.ros.conversions import image_msg
-from pose3d_ros.ros.pose_node import main
 
 
 def test_people_in_metres_with_the_images_own_header(robot):
@@ -133,27 +128,4 @@ def test_markers_and_overlay(robot):
 
 def test_two_nodes_in_one_process_share_nothing(robot):
     a, b = robot(), robot(focal_length=720.0)
-    assert a.pose_node.tracker is not b.pose_node.tracker
-
-
-@pytest.mark.parametrize(
-    ('parameters', 'error', 'says'),
-    [
-        ({'model': '/nowhere/model.xml'}, ModelError, '/nowhere/model.xml'),
-        ({'device': 'TPU'}, NetworkError, "device 'TPU'"),
-        ({'stride': 4}, NetworkError, 'stride is 4'),
-        ({'input_height': 256}, NetworkError, 'both set, found 256 and 0'),
-        ({'image_transport': 'theora'}, ParameterException, 'one of: raw, compressed'),
-    ],
-)
-def test_a_wrong_configuration_is_named(robot, two_people_xml, parameters, error, says):
-    with pytest.raises(error, match=says):
-        Robot(parameters.pop('model', two_people_xml), **parameters)
-
-
-def test_main_says_what_is_wrong_and_returns_1(capfd):
-    assert main(['--ros-args', '-p', 'model:=/nowhere/model.xml']) == 1
-    printed = ''.join(capfd.readouterr())
-    assert '/nowhere/model.xml' in printed
-    assert 'Traceback' not in printed
-    assert not rclpy.ok()
+    assert a.camera.tracker is not b.camera.tracker

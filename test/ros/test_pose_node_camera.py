@@ -45,7 +45,7 @@ def test_unusable_camera_info_is_not_used(robot):
         assert message.intrinsics_source == PoseArray3D.GUESSED
         assert len(message.poses) == 2
     r.infos.publish(absurd)
-    r.spin_until(lambda: np.isnan(r.pose_node.calibration.info.k[0]))
+    r.spin_until(lambda: np.isnan(r.camera.calibration.info.k[0]))
     assert r.poses_of(image_msg(GREY, header())).intrinsics_source == PoseArray3D.GUESSED
 
 
@@ -84,7 +84,7 @@ def test_truncated_compressed_images_are_counted_and_dropped(robot, part, capfd)
     image = jpeg(GREY, header())
     image.data = bytes(image.data)[: int(part * len(image.data))]
     r.see(image)
-    assert (r.pose_node.images, r.pose_node.bad_images) == (1, 1)
+    assert (r.camera.figures.images, r.camera.figures.bad_images) == (1, 1)
     assert r.got[PoseArray3D] == []
     assert re.search(f'WARN.*1 of 1.*found {len(image.data)} bytes', capfd.readouterr().err)
     assert len(r.poses_of(jpeg(GREY, header(1))).poses) == 2
@@ -154,7 +154,7 @@ def spoil(**fields):
 def test_a_bad_image_is_counted_and_dropped(robot, image, says, capfd):
     r = robot()
     r.see(image)
-    assert (r.pose_node.images, r.pose_node.bad_images) == (1, 1)
+    assert (r.camera.figures.images, r.camera.figures.bad_images) == (1, 1)
     assert r.got[PoseArray3D] == []
     logged = capfd.readouterr().err
     assert re.search(f'WARN.*1 of 1.*{says}', logged)

@@ -1,0 +1,129 @@
+"""What became of one camera's images: counts, and rates and times of the last seconds."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+RECENT_S = 5.0
+# At most so many images of them: more than any camera sends.
+RECENT_IMAGES = 1000
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One image that this node took.
+
+    Parameters
+    ----------
+    at_s
+        When, s of the monotonic clock.
+    sent
+        How many images the camera sent for it to come: itself, and those before it that never
+        came here. None: the middleware does not say.
+    times_s
+        Latency, inference and parsing, s; NaN for an image that could not be read.
+    """
+
+    at_s: float
+    sent: int | None
+    times_s: tuple[float, float, float] = (np.nan, np.nan, np.nan)
+
+
+@dataclass(frozen=True)
+class Recent:
+    """The last seconds: Hz and s. NaN: unknown.
+
+    Parameters
+    ----------
+    images, bad_images
+        How many came, and how many of them could not be read.
+    input_hz, output_hz
+        Images that the camera sent, and answers.
+    latency_s, latency_p95_s
+        From an image's stamp to its poses.
+    inference_s, parse_s
+        Means.
+    """
+
+    images: int
+    bad_images: int
+    input_hz: float
+    output_hz: float
+    latency_s: float
+    latency_p95_s: float
+    inference_s: float
+    parse_s: float
+
+
+class Figures:
+    """Counts the images of one camera.
+
+    Nothing here is of the images' own clock, which may be simulated, jump or stand still.
+    """
+
+    def __init__(self) -> None:
+        self.images = self.bad_images = 0
+        # Sent by the camera and never seen here: lost, or older than the newest. None: unknown.
+        self.dropped: int | None = 0
+        self.last_s = np.nan
+        self.start()
+
+    def start(self) -> None:
+        """Note that images are heard from now on; those before are nobody's loss."""
+        self.since_s = time.monotonic()
+        self._taken: deque[Taken] = deque(maxlen=RECENT_IMAGES)
+        self._numbers: dict[bytes, int] = {}
+
+    def arrived(self, info: dict[str, Any]) -> None:
+        """Count an image, and those that its publisher numbered before it."""
+        missed = self._missed(info)
+        self.dropped = None if missed is None or self.dropped is None else self.dropped + missed
+        self.images += 1
+        self.last_s = time.monotonic()
+        self._taken.append(Taken(self.last_s, None if missed is None else 1 + missed))
+
+    def answered(self, latency_s: float, inference_s: float, parse_s: float) -> None:
+        """Note how long the image that arrived last has taken."""
+        last = self._taken.pop()
+        self._taken.append(Taken(last.at_s, last.sent, (latency_s, inference_s, parse_s)))
+
+    def silence_s(self) -> float:
+        """Tell how long ago the last image came, or since when one is waited for."""
+        return time.monotonic() - max(self.since_s, np.nan_to_num(self.last_s))
+
+    def recent(self) -> Recent:
+        """Sum up the last seconds."""
+        now_s = time.monotonic()
+        span_s = min(max(now_s - self.since_s, 1.0), RECENT_S)
+        taken = [t for t in self._taken if t.at_s > now_s - RECENT_S]
+        times_s = np.array([t.times_s for t in taken]).reshape(-1, 3)
+        times_s = times_s[np.isfinite(times_s[:, 0])]
+        unknown = any(t.sent is None for t in taken)
+        sent = np.nan if unknown else sum(t.sent or 0 for t in taken)
+        means = times_s.mean(0) if len(times_s) else np.full(3, np.nan)
+        return Recent(
+            len(taken),
+            len(taken) - len(times_s),
+            sent / span_s,
+            len(times_s) / span_s,
+            means[0],
+            float(np.percentile(times_s[:, 0], 95)) if len(times_s) else np.nan,
+            means[1],
+            means[2],
+        )
+
+    def _missed(self, info: dict[str, Any]) -> int | None:
+        """Images between this one and the last of its publisher; the middleware numbers them."""
+        number = info['publication_sequence_number']
+        if not number:  # None, or 0 where the middleware does not count
+            return None
+        publisher = bytes((info.get('publisher_gid') or {}).get('data', b''))
+        last = self._numbers.get(publisher, number - 1)
+        self._numbers[publisher] = number
+        # Not in order: a publisher that has started again.
+        return max(number - last - 1, 0)
