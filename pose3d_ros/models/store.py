@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -181,6 +182,17 @@ def resolve(model: str, folder: Path | None = None) -> Path:
             f'{INSTALL_COMMAND}'
         )
     return _file(model, folder, paths)
+
+
+def checksum(model: str) -> str:
+    """Return the SHA-256 of a network's file, of an .xml with its weights; '' if it has none."""
+    path = Path(model)
+    if not path.is_file():
+        return ''
+    digest = hashlib.sha256(path.read_bytes())
+    if path.suffix == '.xml':
+        digest.update(path.with_suffix('.bin').read_bytes())
+    return digest.hexdigest()
 
 
 def _file(model: str, folder: Path, paths: dict[str, Path]) -> Path:

@@ -67,17 +67,21 @@ class CameraStream:
         # Where the last image's intrinsics came from, and why not from its CameraInfo.
         self.intrinsics_source: IntrinsicsSource | None = None
         self.trouble = ''
-        self.poses = self._publisher(PoseArray3D, 'poses')
-        self.markers = self._publisher(MarkerArray, 'markers')
-        self.overlay = self._publisher(Image, 'overlay')
         self.image_type, self.image_name = Image, self._topic('image_raw')
         if p.image_transport != 'raw':
             # As in image_transport, the name is remapped first: one remapping serves both.
             resolved = node.resolve_topic_name(self.image_name)
             self.image_type, self.image_name = CompressedImage, f'{resolved}/{p.image_transport}'
+        self.publishers: list[Any] = []
         self.subscriptions: list[Any] = []
         self.wanted = False
         self.tune(p)
+
+    def offer(self) -> None:
+        """Make the publishers."""
+        self.poses = self._publisher(PoseArray3D, 'poses')
+        self.markers = self._publisher(MarkerArray, 'markers')
+        self.overlay = self._publisher(Image, 'overlay')
 
     def tune(self, p: PoseParameters) -> None:
         """Take what may change while the node runs."""
@@ -92,8 +96,7 @@ class CameraStream:
 
     def attend(self) -> None:
         """Subscribe to the camera while it is to be answered, and not else."""
-        outputs = (self.poses, self.markers, self.overlay)
-        heard = not self.lazy or any(output.get_subscription_count() for output in outputs)
+        heard = not self.lazy or any(p.get_subscription_count() for p in self.publishers)
         if self.wanted and heard:
             if not self.subscriptions:
                 self.figures.start()
@@ -109,11 +112,15 @@ class CameraStream:
         """Where the images come from."""
         return self.node.resolve_topic_name(self.image_name)
 
+    def publisher_count(self) -> int:
+        """Tell how many publishers of images are heard."""
+        return self.subscriptions[-1].get_publisher_count() if self.subscriptions else 0
+
     def destroy(self) -> None:
         """Take everything back that the node has of it."""
         self.want(False)
-        for publisher in (self.poses, self.markers, self.overlay):
-            self.node.destroy_publisher(publisher)
+        while self.publishers:
+            self.node.destroy_publisher(self.publishers.pop())
 
     def on_image(self, image: Image | CompressedImage, info: dict[str, Any]) -> None:
         """Find the people of one image and publish them, whatever comes."""
@@ -170,13 +177,15 @@ class CameraStream:
         return f'{self.name}/{name}' if self.name else name
 
     def _publisher(self, kind: Any, name: str) -> Any:
-        return self.node.create_publisher(
+        publisher = self.node.create_publisher(
             kind,
             self._topic(name),
             results(),
             event_callbacks=PublisherEventCallbacks(matched=lambda _: self.attend()),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
+        self.publishers.append(publisher)
+        return publisher
 
     def _subscribe(self, kind: Any, name: str, callback: Any) -> None:
         """Hear what a camera publishes; complain of publishers that cannot be heard."""

@@ -40,6 +40,8 @@ class Recent:
 
     Parameters
     ----------
+    span_s
+        How many they are.
     images, bad_images
         How many came, and how many of them could not be read.
     input_hz, output_hz
@@ -50,6 +52,7 @@ class Recent:
         Means.
     """
 
+    span_s: float
     images: int
     bad_images: int
     input_hz: float
@@ -92,9 +95,13 @@ class Figures:
         last = self._taken.pop()
         self._taken.append(Taken(last.at_s, last.sent, (latency_s, inference_s, parse_s)))
 
+    def age_s(self) -> float:
+        """Tell how long ago the last image came. NaN: none did."""
+        return time.monotonic() - self.last_s
+
     def silence_s(self) -> float:
-        """Tell how long ago the last image came, or since when one is waited for."""
-        return time.monotonic() - max(self.since_s, np.nan_to_num(self.last_s))
+        """Tell for how long an image has been waited for."""
+        return float(np.fmin(self.age_s(), time.monotonic() - self.since_s))
 
     def recent(self) -> Recent:
         """Sum up the last seconds."""
@@ -107,6 +114,7 @@ class Figures:
         sent = np.nan if unknown else sum(t.sent or 0 for t in taken)
         means = times_s.mean(0) if len(times_s) else np.full(3, np.nan)
         return Recent(
+            span_s,
             len(taken),
             len(taken) - len(times_s),
             sent / span_s,

@@ -152,6 +152,22 @@ class PoseParameters:
         10.0,
         live=True,
     )
+    diagnostics_period: float = _parameter(
+        1.0, 'Seconds from one message on /diagnostics to the next.', 0.1, 60.0
+    )
+    stale_after: float = _parameter(
+        2.0, 'Diagnostics: ERROR after so many seconds without an image.', 0.1, 600.0, live=True
+    )
+    min_rate: float = _parameter(
+        1.0, 'Diagnostics: WARN at fewer answered images per second.', 0.0, 1000.0, live=True
+    )
+    max_latency: float = _parameter(
+        0.5,
+        "Diagnostics: WARN if poses come more seconds than these after their image's stamp.",
+        0.001,
+        3600.0,
+        live=True,
+    )
 
 
 FIELDS: dict[str, Field[Any]] = {f.name: f for f in fields(PoseParameters)}

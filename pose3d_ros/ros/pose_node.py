@@ -6,7 +6,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -16,9 +18,10 @@ from pose3d_ros.estimation.bottom_up import PoseEstimator
 from pose3d_ros.estimation.grouping import Thresholds
 from pose3d_ros.estimation.network import NetworkError
 from pose3d_ros.models import ModelError, test_card
-from pose3d_ros.models.store import cache_folder, resolve
+from pose3d_ros.models.store import cache_folder, checksum, resolve
 from pose3d_ros.ros import parameters
-from pose3d_ros.ros.camera_stream import CameraStream
+from pose3d_ros.ros.camera_stream import CameraStream, results
+from pose3d_ros.ros.diagnostics import camera_status, network_status
 from pose3d_ros.ros.parameters import ParameterError, PoseParameters
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
 from pose3d_ros.test_card import NAME as TEST_CARD
@@ -49,6 +52,8 @@ class PoseNode(LifecycleNode):
         super().__init__('pose_node', **options)
         self.estimator: PoseEstimator | None = None
         self.cameras: list[CameraStream] = []
+        self.diagnostics: Any = None
+        self.diagnostics_timer: Any = None
         self.active = self.paused = False
         self.add_on_set_parameters_callback(self._may_set)
         parameters.declare(self)
@@ -96,19 +101,44 @@ class PoseNode(LifecycleNode):
         p = parameters.read(self)
         parameters.check_together(p)
         self.estimator = load(p)
+        self.sha256 = checksum(self.estimator.network.name)
         self._tune(p)
         network = self.estimator.network
         height, width = network.input_hw
         for name in p.cameras:
             camera = CameraStream(self, name, self.estimator, p)
             self.cameras.append(camera)
+            camera.offer()
             self.get_logger().info(
                 f'{camera.image_topic} -> {camera.poses.topic_name} with {network.name} '
                 f'({width}x{height}) on {network.device}'
             )
+        self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', results())
+        # Of the machine's time: a simulated clock may stand still.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.diagnostics_timer = self.create_timer(
+            p.diagnostics_period, self._diagnose, clock=steady
+        )
+
+    def _diagnose(self) -> None:
+        assert self.estimator
+        p, node = parameters.read(self), self.get_fully_qualified_name().lstrip('/')
+        idle = 'inactive' if not self.active else 'paused' if self.paused else ''
+        array = DiagnosticArray()
+        array.header.stamp = self.get_clock().now().to_msg()
+        array.status = [
+            network_status(f'{node}: network', self.estimator.network, self.sha256),
+            *(camera_status(f'{node}: {c.name or "camera"}', c, idle, p) for c in self.cameras),
+        ]
+        self.diagnostics.publish(array)
 
     def _free(self) -> None:
         self.active = False
+        if self.diagnostics_timer:
+            self.destroy_timer(self.diagnostics_timer)
+        if self.diagnostics:
+            self.destroy_publisher(self.diagnostics)
+        self.diagnostics = self.diagnostics_timer = None
         while self.cameras:
             self.cameras.pop().destroy()
         self.estimator = None

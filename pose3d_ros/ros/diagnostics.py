@@ -1,0 +1,113 @@
+"""What /diagnostics says of the network and of every camera."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+from pose3d_ros.camera import IntrinsicsSource
+from pose3d_ros.estimation.network import Network
+from pose3d_ros.ros.camera_stream import CameraStream
+from pose3d_ros.ros.figures import RECENT_S, Recent
+from pose3d_ros.ros.parameters import PoseParameters
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+# No camera and no network is so late: the stamps are of another clock.
+OTHER_CLOCK_S = 60.0
+
+
+def network_status(name: str, network: Network, checksum: str) -> DiagnosticStatus:
+    """Say which network runs where."""
+    height, width = network.input_hw
+    values = {'model': network.name, 'sha256': checksum, 'input': f'{width}x{height}'}
+    values['device'] = network.device
+    return _status(name, network.device, OK, f'{network.name} on {network.device}', values)
+
+
+def camera_status(
+    name: str, camera: CameraStream, idle: str, p: PoseParameters
+) -> DiagnosticStatus:
+    """Say how one camera is answered.
+
+    Parameters
+    ----------
+    name
+        Of the status.
+    camera
+        What is looked at.
+    idle
+        Why the node answers nobody, or ''.
+    p
+        Thresholds.
+    """
+    idle = idle or ('' if camera.subscriptions else 'nobody subscribes to what is made of it')
+    recent = camera.figures.recent()
+    found = [] if idle else list(complaints(camera, recent, p))
+    level = max((level for level, _ in found), default=OK)
+    # The worst first.
+    texts = [text for _, text in sorted(found, key=lambda one: one[0], reverse=True)]
+    return _status(
+        name, camera.image_topic, level, '; '.join(texts) or idle or 'running',
+        {'state': idle or 'running', **values(camera, recent)},
+    )  # fmt: skip
+
+
+def complaints(
+    camera: CameraStream, recent: Recent, p: PoseParameters
+) -> Iterator[tuple[bytes, str]]:
+    """Find what is wrong with a camera that is listened to."""
+    silence_s = camera.figures.silence_s()
+    if silence_s > p.stale_after:
+        why = '' if camera.publisher_count() else f': nobody publishes {camera.image_topic}'
+        yield ERROR, f'no image for {silence_s:.1f} s{why}'
+        return
+    if recent.bad_images:
+        level = ERROR if recent.bad_images == recent.images else WARN
+        yield level, f'{recent.bad_images} of the last {recent.images} images could not be read'
+    elif recent.span_s == RECENT_S and recent.output_hz < p.min_rate:
+        yield WARN, f'{recent.output_hz:.2g} answers a second, min_rate is {p.min_rate:g}'
+    if camera.trouble:
+        yield WARN, camera.trouble
+    if camera.intrinsics_source == IntrinsicsSource.GUESSED:
+        yield WARN, 'focal length guessed, distances are rough'
+    if abs(recent.latency_s) > p.max_latency:
+        other = abs(recent.latency_s) > OTHER_CLOCK_S
+        yield (
+            WARN,
+            f'poses come {recent.latency_s:.3g} s after the stamp of the image, max_latency is '
+            f'{p.max_latency:g}{": is use_sim_time right?" if other else ""}',
+        )
+
+
+def values(camera: CameraStream, recent: Recent) -> dict[str, str]:
+    """List the figures of a camera."""
+    figures, source = camera.figures, camera.intrinsics_source
+    calibration = 'unknown' if source is None else source.name
+    return {
+        'input rate (Hz)': _number(recent.input_hz),
+        'output rate (Hz)': _number(recent.output_hz),
+        'latency mean (ms)': _number(1e3 * recent.latency_s),
+        'latency p95 (ms)': _number(1e3 * recent.latency_p95_s),
+        'inference mean (ms)': _number(1e3 * recent.inference_s),
+        'parse mean (ms)': _number(1e3 * recent.parse_s),
+        'images': str(figures.images),
+        'dropped images': 'unknown' if figures.dropped is None else str(figures.dropped),
+        'bad images': str(figures.bad_images),
+        'calibration': f'{calibration}: {camera.trouble}' if camera.trouble else calibration,
+        'time since last image (s)': _number(figures.age_s()),
+    }
+
+
+def _number(value: float) -> str:
+    return f'{value:.1f}' if math.isfinite(value) else 'unknown'
+
+
+def _status(
+    name: str, hardware: str, level: bytes, message: str, values: dict[str, str]
+) -> DiagnosticStatus:
+    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
+    return DiagnosticStatus(
+        level=level, name=name, message=message, hardware_id=hardware, values=pairs
+    )
