@@ -39,6 +39,7 @@ class Robot:
         outputs_wanted=(PoseArray3D,),
         namespace='',
         image='',
+        remap=(),
         await_camera=True,
         activate=True,
         **parameters,
@@ -47,9 +48,10 @@ class Robot:
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
         # A namespace of its own: other robots have topics of the same names.
         namespace = namespace or f'/robot{next(NUMBERS)}'
-        remap = ['--ros-args', '-r', f'image_raw:={image}'] if image else []
+        rules = [*remap, *([f'image_raw:={image}'] if image else [])]
+        cli_args = ['--ros-args', *(word for rule in rules for word in ('-r', rule))]
         self.pose_node = PoseNode(
-            parameter_overrides=overrides, namespace=namespace, cli_args=remap
+            parameter_overrides=overrides, namespace=namespace, cli_args=cli_args
         )
         self.node = rclpy.create_node('robot', namespace=namespace)
         compressed = parameters.get('image_transport') == 'compressed'

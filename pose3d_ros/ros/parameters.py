@@ -200,8 +200,11 @@ def descriptor(f: Field[Any]) -> ParameterDescriptor:
     return made
 
 
-def refusal(changes: Iterable[Parameter[Any]], configured: bool) -> str:
-    """Say why some of the changes must not be, or ''. ROS itself checks types and ranges."""
+def refusal(changes: Iterable[Parameter[Any]], configured: PoseParameters | None) -> str:
+    """Say why some of the changes must not be, or ''. ROS itself checks types and ranges.
+
+    `configured`: what the node runs with; None: it is unconfigured, and everything may change.
+    """
     for change in changes:
         if change.name not in FIELDS:
             continue
@@ -211,7 +214,11 @@ def refusal(changes: Iterable[Parameter[Any]], configured: bool) -> str:
                 f'{change.name} must be one of: {", ".join(metadata["choices"])}, '
                 f'found {change.value!r}'
             )
-        if configured and not metadata['live']:
+        if configured is None or metadata['live']:
+            continue
+        # To set what is set already is no change: a file of all parameters can be loaded.
+        value = tuple(change.value) if change.name == 'cameras' else change.value
+        if value != getattr(configured, change.name):
             return f'{change.name}: {WHILE_UNCONFIGURED}: deactivate it, clean it up, set it'
     return ''
 

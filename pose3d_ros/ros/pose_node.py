@@ -155,7 +155,8 @@ class PoseNode(LifecycleNode):
         return response
 
     def _may_set(self, changes: list[Parameter[Any]]) -> SetParametersResult:
-        reason = parameters.refusal(changes, configured=self.estimator is not None)
+        configured = parameters.read(self) if self.estimator else None
+        reason = parameters.refusal(changes, configured)
         return SetParametersResult(successful=not reason, reason=reason)
 
     def _have_set(self, changes: list[Parameter[Any]]) -> None:

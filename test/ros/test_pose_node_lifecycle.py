@@ -16,7 +16,6 @@ from visualization_msgs.msg import MarkerArray
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros import pose_node
 from pose3d_ros.ros.conversions import image_msg
-from pose3d_ros.ros.pose_node import main
 
 ROUNDS = 20
 ROUND = (
@@ -168,11 +167,3 @@ def test_shutdown_from_every_state_frees_everything(robot, steps):
     assert manager.state() == State.PRIMARY_STATE_FINALIZED
     assert r.pose_node.estimator is None
     assert topics(r.pose_node) == before
-
-
-def test_main_says_what_is_wrong_and_returns_1(capfd):
-    assert main(['--ros-args', '-p', 'model:=/nowhere/model.xml']) == 1
-    printed = ''.join(capfd.readouterr())
-    assert '/nowhere/model.xml' in printed
-    assert 'Traceback' not in printed
-    assert not rclpy.ok()

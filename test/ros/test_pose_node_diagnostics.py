@@ -1,0 +1,208 @@
+"""What the pose node says of itself on /diagnostics."""
+
+import hashlib
+from types import SimpleNamespace
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.parameter import Parameter
+from robot import GREY, camera_info, header
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from pose3d_ros.camera import IntrinsicsSource
+from pose3d_ros.ros.conversions import image_msg
+from pose3d_ros.ros.diagnostics import complaints
+from pose3d_ros.ros.figures import RECENT_S, Figures, Recent
+from pose3d_ros.ros.parameters import PoseParameters
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+class Monitor:
+    """Listens to the diagnostics of one node."""
+
+    def __init__(self, robot, topic='/diagnostics'):
+        self.robot, self.arrays = robot, []
+        self.node = robot.pose_node.get_fully_qualified_name()[1:]
+        robot.node.create_subscription(DiagnosticArray, topic, self.hear, 10)
+
+    def hear(self, array):
+        if array.status[0].name.startswith(self.node):
+            self.arrays.append(array)
+
+    def next(self):
+        """The statuses of the next array that is made, by what comes behind the node's name."""
+        self.robot.spin_until(lambda: self.arrays)
+        number = len(self.arrays)
+        self.robot.spin_until(lambda: len(self.arrays) > number)
+        return {s.name.removeprefix(f'{self.node}: '): s for s in self.arrays[-1].status}
+
+    def until(self, level, text, name='camera'):
+        found = []
+        self.robot.spin_until(
+            lambda: (
+                found.append(self.next()[name])
+                or (found[-1].level == level and text in found[-1].message)
+            )
+        )
+        return found[-1]
+
+
+def values(status):
+    return {pair.key: pair.value for pair in status.values}
+
+
+def now(robot):
+    return Header(frame_id='eye', stamp=robot.node.get_clock().now().to_msg())
+
+
+@pytest.fixture
+def quick(robot):
+    """A robot that hears from its node ten times a second."""
+
+    def make(*args, **parameters):
+        return robot(*args, diagnostics_period=0.1, max_latency=3600.0, **parameters)
+
+    return make
+
+
+def test_the_network_and_the_camera_are_described(quick, two_people_xml):
+    r = quick()
+    monitor = Monitor(r)
+    r.calibrate(camera_info())
+    for _ in range(3):
+        r.poses_of(image_msg(GREY, now(r)))
+    statuses = monitor.next()
+    assert list(statuses) == ['network', 'camera']
+    network, camera = statuses.values()
+    assert (network.level, network.hardware_id) == (OK, 'CPU')
+    weights = two_people_xml.with_suffix('.bin').read_bytes()
+    digest = hashlib.sha256(two_people_xml.read_bytes() + weights).hexdigest()
+    assert values(network) == {
+        'model': str(two_people_xml), 'sha256': digest, 'device': 'CPU', 'input': '448x256'
+    }  # fmt: skip
+    assert (camera.level, camera.message) == (OK, 'running')
+    assert camera.hardware_id == r.images.topic_name
+    found = values(camera)
+    exact = {
+        'state': 'running', 'images': '3', 'dropped images': '0', 'bad images': '0',
+        'calibration': 'CAMERA_INFO',
+    }  # fmt: skip
+    assert found.items() >= exact.items()
+    numbers = {key: float(value) for key, value in found.items() if key not in exact}
+    assert set(numbers) == {
+        'input rate (Hz)', 'output rate (Hz)', 'latency mean (ms)', 'latency p95 (ms)',
+        'inference mean (ms)', 'parse mean (ms)', 'time since last image (s)',
+    }  # fmt: skip
+    assert 0 < numbers['output rate (Hz)'] <= numbers['input rate (Hz)'] <= 3
+    taken = numbers['inference mean (ms)'] + numbers['parse mean (ms)']
+    assert 0 < taken <= numbers['latency mean (ms)'] <= numbers['latency p95 (ms)']
+
+
+def test_every_camera_has_a_status(quick):
+    r = quick(cameras=['front', 'rear'])
+    monitor = Monitor(r)
+    r.poses_of(image_msg(GREY, now(r)), eye=1)
+    statuses = monitor.next()
+    assert list(statuses) == ['network', 'front', 'rear']
+    assert [values(statuses[name])['images'] for name in ('front', 'rear')] == ['0', '1']
+    assert values(statuses['front'])['time since last image (s)'] == 'unknown'
+
+
+def test_silence_is_an_error_until_the_next_image(quick):
+    r = quick(stale_after=0.5)
+    monitor = Monitor(r)
+    r.calibrate(camera_info())
+    r.poses_of(image_msg(GREY, now(r)))
+    assert monitor.next()['camera'].level == OK
+    monitor.until(ERROR, 'no image for 0.')
+    r.poses_of(image_msg(GREY, now(r)))
+    monitor.until(OK, 'running')
+    r.node.destroy_publisher(r.images)
+    monitor.until(ERROR, f'nobody publishes {r.camera.image_topic}')
+
+
+def test_bad_images_and_a_guessed_focal_length(quick):
+    r = quick()
+    monitor = Monitor(r)
+    r.poses_of(image_msg(GREY, now(r)))
+    monitor.until(WARN, 'focal length guessed')
+    r.images.publish(Image())
+    status = monitor.until(WARN, '1 of the last 2 images could not be read')
+    assert values(status)['bad images'] == '1'
+    wrong = camera_info()
+    wrong.k[0] = -1.0
+    r.infos.publish(wrong)
+    r.spin_until(lambda: r.camera.calibration.info)
+    r.poses_of(image_msg(GREY, now(r)))
+    status = monitor.until(WARN, 'CameraInfo is not used')
+    assert values(status)['calibration'].startswith('GUESSED: CameraInfo is not used: focal')
+
+
+def test_an_idle_node_says_why_and_nothing_is_wrong(quick):
+    r = quick(stale_after=0.1)
+    monitor = Monitor(r)
+    monitor.until(ERROR, 'no image')
+    r.pose_node.paused = True
+    r.pose_node.cameras[0].want(False)
+    assert values(monitor.until(OK, 'paused'))['state'] == 'paused'
+    r.pose_node.paused = False
+    r.eyes[0].listen_no_more()
+    monitor.until(OK, 'nobody subscribes')
+    r.pose_node.trigger_deactivate()
+    monitor.until(OK, 'inactive')
+
+
+def test_a_clock_that_stands_still_does_not_stop_the_diagnostics(quick):
+    r = quick(use_sim_time=True)
+    monitor = Monitor(r)
+    r.poses_of(image_msg(GREY, header()))
+    monitor.until(WARN, 'guessed')
+    r.pose_node.set_parameters([Parameter('stale_after', value=0.1)])
+    monitor.until(ERROR, 'no image')
+    assert len({(a.header.stamp.sec, a.header.stamp.nanosec) for a in monitor.arrays}) == 1
+
+
+def test_the_topic_can_be_remapped(quick):
+    r = quick(remap=['/diagnostics:=/robot/health'])
+    assert list(Monitor(r, '/robot/health').next()) == ['network', 'camera']
+
+
+def test_losses_that_the_middleware_does_not_count_are_unknown(quick):
+    r = quick()
+    figures, arrived = r.camera.figures, r.camera.figures.arrived
+    figures.arrived = lambda info: arrived({**info, 'publication_sequence_number': None})
+    r.poses_of(image_msg(GREY, now(r)))
+    found = values(Monitor(r).next()['camera'])
+    assert (found['dropped images'], found['input rate (Hz)']) == ('unknown', 'unknown')
+    assert float(found['output rate (Hz)']) > 0
+
+
+FINE = {
+    'span_s': RECENT_S, 'images': 150, 'bad_images': 0, 'input_hz': 30.0, 'output_hz': 10.0,
+    'latency_s': 0.1, 'latency_p95_s': 0.2, 'inference_s': 0.01, 'parse_s': 0.001,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ('change', 'level', 'says'),
+    [
+        ({'output_hz': 0.5}, WARN, '0.5 answers a second, min_rate is 1'),
+        ({'output_hz': 0.5, 'span_s': 3.0}, OK, ''),  # it has only begun
+        ({'bad_images': 1}, WARN, '1 of the last 150'),
+        ({'bad_images': 150, 'output_hz': 0.0}, ERROR, '150 of the last 150'),
+        ({'latency_s': 0.7}, WARN, 'come 0.7 s after the stamp of the image, max_latency is 0.5'),
+        ({'latency_s': -1e9}, WARN, 'is use_sim_time right?'),
+        ({'latency_s': float('nan')}, OK, ''),
+    ],
+)
+def test_thresholds(change, level, says):
+    camera = SimpleNamespace(
+        figures=Figures(), trouble='', intrinsics_source=IntrinsicsSource.CAMERA_INFO
+    )
+    found = list(complaints(camera, Recent(**FINE), PoseParameters()))
+    assert found == []
+    found = list(complaints(camera, Recent(**{**FINE, **change}), PoseParameters()))
+    assert max((one for one, _ in found), default=OK) == level
+    assert says in ''.join(text for _, text in found)

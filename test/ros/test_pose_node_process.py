@@ -1,0 +1,92 @@
+"""The pose node as a process: how it starts by itself, waits for a manager, and ends."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+import rclpy
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+
+from pose3d_ros.ros import pose_node
+from pose3d_ros.ros.pose_node import main
+
+PATIENCE_S = 30
+
+
+@pytest.fixture
+def process():
+    """Start a pose node with the test card's network; ends it, if it has not ended."""
+    started = []
+
+    def start(*parameters):
+        command = [sys.executable, '-m', 'pose3d_ros.cli', 'node', '--ros-args']
+        for parameter in ('model:=test_card', *parameters):
+            command += ['-p', parameter]
+        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()
+
+
+@pytest.fixture
+def manager():
+    rclpy.init()
+    node = rclpy.create_node('manager')
+
+    def call(kind, name, request):
+        client = node.create_client(kind, f'/pose_node/{name}')
+        assert client.wait_for_service(PATIENCE_S)
+        future = client.call_async(request)
+        rclpy.spin_until_future_complete(node, future, timeout_sec=PATIENCE_S)
+        return future.result()
+
+    yield call
+    node.destroy_node()
+    rclpy.shutdown()
+
+
+def state(manager):
+    return manager(GetState, 'get_state', GetState.Request()).current_state.id
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_manager_takes_over_and_a_signal_ends_it(process, manager, number):
+    node = process('autostart:=false')
+    assert state(manager) == State.PRIMARY_STATE_UNCONFIGURED
+    for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+        request = ChangeState.Request(transition=Transition(id=transition))
+        assert manager(ChangeState, 'change_state', request).success
+    assert state(manager) == State.PRIMARY_STATE_ACTIVE
+    node.send_signal(number)
+    _, logged = node.communicate(timeout=PATIENCE_S)
+    assert node.returncode == 0
+    assert 'stopped: 0 images' in logged
+
+
+def test_it_starts_by_itself(process, manager):
+    node = process()
+    assert any(' on CPU' in line for line in node.stderr)
+    assert state(manager) == State.PRIMARY_STATE_ACTIVE
+
+
+def test_a_wrong_configuration_ends_the_process_in_a_line(capfd):
+    assert main(['--ros-args', '-p', 'model:=/nowhere/model.xml']) == 1
+    printed = ''.join(capfd.readouterr())
+    assert '/nowhere/model.xml' in printed
+    assert 'Traceback' not in printed
+    assert not rclpy.ok()
+
+
+def test_a_bug_ends_the_process_with_its_traceback(monkeypatch, capfd):
+    def bug(_):
+        raise IndexError('a bug')
+
+    monkeypatch.setattr(pose_node, 'load', bug)
+    assert main([]) == 1
+    assert 'IndexError: a bug' in ''.join(capfd.readouterr())
+    assert not rclpy.ok()
