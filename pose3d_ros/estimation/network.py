@@ -102,6 +102,8 @@ class Network:
         if precision not in PRECISIONS:
             raise NetworkError(f'precision must be one of {list(PRECISIONS)}, found {precision!r}')
         core = ov.Core()
+        # A mapped file that somebody cuts short ends the process, whenever a page of it is read.
+        core.set_property({'ENABLE_MMAP': False})
         if isinstance(model, ov.Model):
             self.name, graph = model.get_friendly_name(), model.clone()
         else:

@@ -1,6 +1,7 @@
 """Where installed networks are, and how one is found."""
 
 import dataclasses
+import hashlib
 
 import pytest
 
@@ -119,6 +120,17 @@ def test_a_model_that_is_not_there_is_named_with_what_to_do(tmp_path, monkeypatc
 def test_an_onnx_needs_no_weights_beside_it(tmp_path):
     (tmp_path / 'net.onnx').write_bytes(b'')
     assert resolve(str(tmp_path / 'net.onnx'), tmp_path) == tmp_path / 'net.onnx'
+
+
+def test_the_checksum_is_of_the_weights_too(tmp_path):
+    (tmp_path / 'net.xml').write_bytes(b'<net/>')
+    sums = set()
+    for weights in (b'0', b'1'):
+        (tmp_path / 'net.bin').write_bytes(weights)
+        sums.add(store.checksum(str(tmp_path / 'net.xml')))
+        assert hashlib.sha256(b'<net/>' + weights).hexdigest() in sums
+    assert len(sums) == 2
+    assert store.checksum('test_card') == ''
 
 
 def test_the_catalogue_is_well_formed():

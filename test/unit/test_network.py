@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import checkpoint_files
 import numpy as np
 import pytest
@@ -62,6 +65,19 @@ def test_a_written_answer_is_the_same_with_a_cache(one_person_xml, tmp_path):
     assert list(tmp_path.iterdir())
     again = Network(one_person_xml, 'CPU', precision='f32', cache_dir=tmp_path).infer(GREY)
     np.testing.assert_array_equal(first.heatmaps, again.heatmaps)
+
+
+def test_files_may_change_under_a_running_network(two_people_xml, tmp_path):
+    """To read a page of a mapped file that was cut short would end the process."""
+    for file in (two_people_xml, two_people_xml.with_suffix('.bin')):
+        shutil.copy(file, tmp_path / 'net').rename(tmp_path / f'net{file.suffix}')
+    networks = [Network(tmp_path / 'net.xml', 'CPU', cache_dir=tmp_path) for _ in range(2)]
+    assert len(list(tmp_path.iterdir())) > 2  # what the second came from
+    assert str(tmp_path) not in Path('/proc/self/maps').read_text()
+    first = networks[1].infer(GREY).heatmaps
+    for file in tmp_path.iterdir():
+        file.write_bytes(b'')
+    np.testing.assert_array_equal(networks[1].infer(GREY).heatmaps, first)
 
 
 def test_a_missing_output_is_named(tmp_path):

@@ -339,6 +339,19 @@ def test_bad_parameters_are_refused(name, value):
         Tracker(**{name: value})
 
 
+def test_tuning_forgets_nobody():
+    tracker = Tracker()
+    before = ids(tracker, scene([LEFT, RIGHT]), 0.0)
+    tracker.tune(smoothing=False, max_age_s=5.0)
+    people = scene([LEFT, RIGHT])
+    tracked = tracker.update(people, 4.0)
+    assert list(tracked.track_id) == list(before)
+    assert tracked.people is people
+    with pytest.raises(ValueError, match='beta'):
+        tracker.tune(beta=-1.0)
+    assert tracker.update(people, 4.1).people is people
+
+
 def golden_detections(sequence, key):
     """People3D of the published decoder, their published ids, and who they are (-1: nobody)."""
     rows, truth = sequence['ref_key'] == key, sequence['gt_key'] == key
