@@ -24,7 +24,8 @@ PARAMETERS = {
     'calibration_file': (str, '',
                          'YAML file that camera_calibration wrote; wins over focal_length'),
     'wait_for_subscribers': (int, '1',
-                             'begin when so many subscribe to the images: pose_node has to load'),
+                             'begin when so many subscribe to the images: pose_node has to load, '
+                             'and does once somebody listens to it; after 10 s at the latest'),
 }  # fmt: skip
 SHARED = {'frame_id': str, 'focal_length': float}
 
