@@ -150,6 +150,22 @@ def _distort(
 
 
 @dataclass(frozen=True)
+class CameraPose:
+    """How a camera stands in the room.
+
+    Parameters
+    ----------
+    up
+        ``(3,)`` unit vector against gravity, in the camera optical frame.
+    height_m
+        Of the camera above the floor, m. NaN: not known.
+    """
+
+    up: NDArray[np.float64]
+    height_m: float
+
+
+@dataclass(frozen=True)
 class CameraImage:
     """An image and the camera that took it.
 
