@@ -75,7 +75,8 @@ class People3D:
     people_2d
         The same people as pixels.
     xyz_m
-        ``(N, K, 3)`` m in the camera optical frame (x right, y down, z forward). NaN: unknown.
+        ``(N, K, 3)`` m in the camera optical frame (x right, y down, z forward), unless somebody
+        has moved them to another (`ros.frames.transformed`). NaN: unknown.
     source
         ``(N, K)`` uint8, a ``Source`` each.
     root_covariance_m2

@@ -1,0 +1,258 @@
+"""Frames by TF: the arithmetic with known answers, then real tf2 where it is installed."""
+
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import rclpy
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
+from hypothesis import given
+from hypothesis import strategies as st
+from rclpy.executors import SingleThreadedExecutor
+from robot import header
+
+from pose3d_ros.people import People2D, People3D, TrackedPeople
+from pose3d_ros.ros.frames import (
+    FrameError,
+    Transforms,
+    camera_pose,
+    quaternion,
+    rotation,
+    transformed,
+)
+
+PATIENCE_S = 10
+# REP 103: from x right, y down, z forward to x forward, y left, z up.
+OPTICAL = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
+
+
+def transform(x=0.0, y=0.0, z=0.0, q=OPTICAL):
+    return Transform(translation=Vector3(x=x, y=y, z=z), rotation=q)
+
+
+def turned(axis, degrees):
+    half = np.deg2rad(degrees) / 2
+    x, y, z = (np.sin(half) * np.array(axis)).tolist()
+    return Quaternion(x=x, y=y, z=z, w=float(np.cos(half)))
+
+
+def somebody(xyz_m, covariance=None):
+    """One person with every keypoint at the same place but the last, which is unknown."""
+    xyz = np.tile(np.array(xyz_m, float), (1, 19, 1))
+    xyz[0, -1] = np.nan
+    covariance = np.eye(3) if covariance is None else covariance
+    people_2d = People2D(np.zeros((1, 19, 2)), np.ones((1, 19)), np.ones(1))
+    people = People3D(people_2d, xyz, np.ones((1, 19), np.uint8), covariance[None])
+    return TrackedPeople(people, np.array([4]), np.array([1], np.uint8), np.array([2.0]))
+
+
+def test_a_point_ahead_of_the_camera_is_ahead_of_the_robot():
+    seen = somebody((0.5, -0.2, 3.0), np.diag([1.0, 4.0, 9.0]))
+    moved = transformed(seen, transform(0.1, 0.0, 1.2))
+    np.testing.assert_allclose(moved.people.xyz_m[0, 0], (3.1, -0.5, 1.4), atol=1e-12)
+    np.testing.assert_allclose(
+        moved.people.root_covariance_m2[0], np.diag([9.0, 1.0, 4.0]), atol=1e-12
+    )
+    assert moved.track_id.tolist() == [4]
+    assert np.isnan(moved.people.xyz_m[0, -1]).all()
+    np.testing.assert_array_equal(seen.people.xyz_m[0, 0], (0.5, -0.2, 3.0))
+
+
+def test_nobody_is_nobody_in_every_frame():
+    empty = People3D(
+        People2D(np.zeros((0, 19, 2)), np.zeros((0, 19)), np.zeros(0)),
+        np.zeros((0, 19, 3)),
+        np.zeros((0, 19), np.uint8),
+        np.zeros((0, 3, 3)),
+    )
+    nobody = TrackedPeople(empty, np.zeros(0, int), np.zeros(0, np.uint8), np.zeros(0))
+    assert len(transformed(nobody, transform())) == 0
+
+
+@pytest.mark.parametrize(
+    ('axis', 'degrees', 'to'),
+    [((0, 0, 1), 90, (0, 1, 0)), ((0, 1, 0), 90, (0, 0, -1)), ((1, 0, 0), 90, (1, 0, 0))],
+)
+def test_rotations_turn_right_handed(axis, degrees, to):
+    np.testing.assert_allclose(rotation(turned(axis, degrees)) @ (1, 0, 0), to, atol=1e-12)
+
+
+number = st.floats(-1, 1)
+
+
+@given(st.tuples(number, number, number, number).filter(lambda q: np.linalg.norm(q) > 0.1))
+def test_there_and_back(q):
+    unit = np.array(q) / np.linalg.norm(q)
+    matrix = rotation(Quaternion(**dict(zip('xyzw', unit.tolist(), strict=True))))
+    np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(matrix) == pytest.approx(1)
+    np.testing.assert_allclose(rotation(quaternion(matrix)), matrix, atol=1e-6)
+
+
+@pytest.mark.parametrize('axis', [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0.6, 0, 0.8), (0, 0.6, -0.8)])
+@pytest.mark.parametrize('degrees', [0, 1e-4, 90, 179.999, 180])
+def test_half_turns_and_no_turn(axis, degrees):
+    matrix = rotation(turned(axis, degrees))
+    np.testing.assert_allclose(rotation(quaternion(matrix)), matrix, atol=1e-6)
+
+
+def test_a_quaternion_that_is_nearly_one_is_made_one():
+    matrix = rotation(Quaternion(x=0.0, y=0.0, z=0.0, w=1.005))
+    np.testing.assert_allclose(matrix, np.eye(3), atol=1e-12)
+
+
+@pytest.mark.parametrize('w', [0.0, 2.0, float('nan')])
+def test_what_is_no_rotation_is_refused(w):
+    with pytest.raises(ValueError, match='quaternion of length 1'):
+        rotation(Quaternion(x=0.0, y=0.0, z=0.0, w=w))
+
+
+def test_how_a_level_camera_stands():
+    pose = camera_pose(transform(0.3, 0.0, 1.2))
+    np.testing.assert_allclose(pose.up, (0, -1, 0), atol=1e-12)
+    assert pose.height_m == 1.2
+
+
+def test_how_a_camera_stands_that_looks_down():
+    """Pitched down by 30 degrees: what is up comes towards the camera."""
+    down = rotation(turned((0, 1, 0), 30)) @ rotation(OPTICAL)
+    pose = camera_pose(transform(z=0.9, q=quaternion(down)))
+    np.testing.assert_allclose(pose.up, (0, -np.cos(np.pi / 6), -0.5), atol=1e-7)
+    assert np.linalg.norm(pose.up) == pytest.approx(1)
+    assert pose.height_m == 0.9
+
+
+def test_without_tf2_ros_the_remedy_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'tf2_ros', None)
+    with pytest.raises(FrameError, match=r'apt install ros-.*tf2-ros-py'):
+        Transforms(None)
+
+
+class Tf:
+    """Somebody who tells TF where frames are, and the real Transforms that hears it."""
+
+    def __init__(self, tf2_ros):
+        self.node = rclpy.create_node('somebody', namespace='/tf_test')
+        self.moving = tf2_ros.TransformBroadcaster(self.node)
+        self.static = tf2_ros.StaticTransformBroadcaster(self.node)
+        self.transforms = Transforms(self.node)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+
+    def tell(self, parent, child, second, nanosec=0, x=0.0, static=False):
+        told = TransformStamped(header=header(second, nanosec, parent), child_frame_id=child)
+        told.transform = transform(x=x)
+        (self.static if static else self.moving).sendTransform(told)
+
+    def until_found(self, *args, tell=lambda: None):
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            tell()
+            try:
+                return self.transforms.find(*args)
+            except FrameError:
+                assert time.monotonic() < deadline, 'TF was not heard'
+                self.executor.spin_once(timeout_sec=0.02)
+
+    def close(self):
+        self.transforms.close()
+        self.executor.shutdown()
+        self.node.destroy_node()
+
+
+@pytest.fixture
+def tf():
+    tf2_ros = pytest.importorskip('tf2_ros', reason='tf2_ros is not installed')
+    rclpy.init()
+    made = Tf(tf2_ros)
+    yield made
+    made.close()
+    rclpy.shutdown()
+
+
+def test_a_static_transform_holds_at_every_stamp(tf):
+    tf.tell('base_link', 'camera', 0, x=0.25, static=True)
+    found = tf.until_found('base_link', 'camera', Time(sec=1_000_000_000))
+    assert found.translation.x == 0.25
+    np.testing.assert_allclose(rotation(found.rotation), rotation(OPTICAL), atol=1e-12)
+
+
+def test_between_two_transforms_it_is_the_stamp_that_counts(tf):
+    """The robot went on while the image was worked on: the newest is not the one."""
+
+    def tell():
+        for second in range(3):
+            tf.tell('odom', 'camera', 100 + second, x=float(second))
+
+    found = tf.until_found('odom', 'camera', Time(sec=101, nanosec=500_000_000), tell=tell)
+    assert found.translation.x == pytest.approx(1.5)
+    assert tf.transforms.find('odom', 'camera', Time(sec=101)).translation.x == pytest.approx(1)
+
+
+def test_no_transform_is_an_error_that_names_it(tf):
+    with pytest.raises(FrameError, match=r"'camera' to 'base_link' at 5\.000000007: .*exist"):
+        tf.transforms.find('base_link', 'camera', Time(sec=5, nanosec=7))
+
+
+def test_frames_that_nothing_joins(tf):
+    tf.tell('base_link', 'lidar', 0, static=True)
+    tf.tell('map', 'camera', 0, static=True)
+    tf.until_found('map', 'camera', Time(sec=5))
+    tf.until_found('base_link', 'lidar', Time(sec=5))
+    with pytest.raises(FrameError, match='at 5'):
+        tf.transforms.find('base_link', 'camera', Time(sec=5))
+
+
+def test_neither_the_past_nor_the_latest_stands_in(tf):
+    tf.until_found('odom', 'camera', Time(sec=100), tell=lambda: tf.tell('odom', 'camera', 100))
+    for second in (99, 102):
+        with pytest.raises(FrameError, match=f'at {second}'):
+            tf.transforms.find('odom', 'camera', Time(sec=second))
+
+
+def test_no_stamp_is_not_the_latest(tf):
+    """Time 0 means latest to tf2; to a camera it means that nobody set the stamp."""
+    tf.tell('base_link', 'camera', 0, static=True)
+    tf.until_found('base_link', 'camera', Time(sec=5))
+    with pytest.raises(FrameError, match='has no stamp'):
+        tf.transforms.find('base_link', 'camera', Time())
+
+
+def test_a_transform_that_is_on_its_way_is_waited_for(tf, monkeypatch):
+    monkeypatch.setattr('pose3d_ros.ros.frames.WAIT_S', float(PATIENCE_S))
+    tf.until_found('odom', 'camera', Time(sec=100), tell=lambda: tf.tell('odom', 'camera', 100))
+    later = threading.Timer(0.2, lambda: tf.tell('odom', 'camera', 101, x=2.0))
+    later.start()
+    found = tf.transforms.find('odom', 'camera', Time(sec=100, nanosec=500_000_000))
+    later.join()
+    assert found.translation.x == pytest.approx(1.0)
+
+
+def test_who_has_stopped_is_not_waited_for(tf, monkeypatch):
+    """Or else every image would be held up."""
+    tf.until_found('odom', 'camera', Time(sec=100), tell=lambda: tf.tell('odom', 'camera', 100))
+    waits = []
+    buffer = tf.transforms._buffer
+    real = buffer.lookup_transform
+
+    def lookup(target, source, when, timeout):
+        waits.append(timeout.nanoseconds)
+        return real(target, source, when, timeout)
+
+    monkeypatch.setattr(buffer, 'lookup_transform', lookup)
+    for second, nanosec in ((100, 300_000_000), (102, 0), (99, 0)):
+        with pytest.raises(FrameError):
+            tf.transforms.find('odom', 'camera', Time(sec=second, nanosec=nanosec))
+    assert waits == [100_000_000, 0, 0]
+
+
+def test_a_bag_that_starts_again(tf):
+    """TF takes nothing older than ten seconds before its newest, until it is cleared."""
+    tf.until_found('odom', 'camera', Time(sec=100), tell=lambda: tf.tell('odom', 'camera', 100))
+    found = tf.until_found(
+        'odom', 'camera', Time(sec=3), tell=lambda: tf.tell('odom', 'camera', 3, x=7.0)
+    )
+    assert found.translation.x == 7.0
