@@ -26,6 +26,7 @@ PARAMETERS = {
     'image_transport': (str, 'raw or compressed: the latter is image_topic/compressed'),
     'rectified': (bool, 'the images are rectified: true for image_rect'),
     'focal_length': (float, 'px, for a camera whose CameraInfo is uncalibrated; 0: guess it'),
+    'target_frame': (str, 'TF frame of poses and markers; that of the images if unset'),
     'assumed_person_height': (float, 'm, how tall everybody is taken to be'),
     'keypoint_threshold': (float, 'score from which a keypoint counts as seen'),
     'smoothing': (bool, 'smooth the keypoints over time'),

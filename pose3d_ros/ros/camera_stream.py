@@ -30,6 +30,8 @@ from pose3d_ros.ros.conversions import (
     seconds,
 )
 from pose3d_ros.ros.figures import Figures
+from pose3d_ros.ros.frames import UP, FrameError, Placed, Transforms
+from pose3d_ros.ros.hri import Bodies, SeenIn
 from pose3d_ros.ros.markers import marker_array
 from pose3d_ros.ros.parameters import PoseParameters
 from pose3d_ros.ros.pose_array import pose_array_cdr
@@ -55,10 +57,23 @@ class CameraStream:
         The network, which other cameras use too.
     p
         What is not live in them is read now.
+    transforms
+        For the parameter target_frame, where it is set.
+    bodies
+        Where people are published as REP 155 has them, if they are to be.
     """
 
-    def __init__(self, node: Node, name: str, estimator: PoseEstimator, p: PoseParameters) -> None:
+    def __init__(
+        self,
+        node: Node,
+        name: str,
+        estimator: PoseEstimator,
+        p: PoseParameters,
+        transforms: Transforms | None = None,
+        bodies: Bodies | None = None,
+    ) -> None:
         self.node, self.name, self.estimator = node, name, estimator
+        self.transforms, self.target_frame, self.bodies = transforms, p.target_frame, bodies
         # `once` and throttling are a logger's own: what one camera says must not silence another.
         self.logger = node.get_logger().get_child(name) if name else node.get_logger()
         self.calibration = Calibration(p.focal_length, p.rectified)
@@ -96,7 +111,8 @@ class CameraStream:
 
     def attend(self) -> None:
         """Subscribe to the camera while it is to be answered, and not else."""
-        heard = not self.lazy or any(p.get_subscription_count() for p in self.publishers)
+        heard = any(publisher.get_subscription_count() for publisher in self.publishers)
+        heard = heard or not self.lazy or self.bodies is not None
         if self.wanted and heard:
             if not self.subscriptions:
                 self.figures.start()
@@ -137,14 +153,25 @@ class CameraStream:
         people = self.estimator.parse(outputs, letterbox, camera.intrinsics)
         tracked = self.tracker.update(people, seconds(image.header.stamp))
         parsed_s = time.perf_counter()
-        self.poses.publish(pose_array_cdr(tracked, image.header, camera.intrinsics.source))
+        try:
+            placed = self._place(Placed(tracked, image.header, UP))
+        except FrameError as error:
+            self._warn_of_frame(error)
+            return
+        self.poses.publish(pose_array_cdr(placed.tracked, placed.header, camera.intrinsics.source))
         latency_s = 1e-9 * self.node.get_clock().now().nanoseconds - seconds(image.header.stamp)
         self.figures.answered(latency_s, inferred_s - start_s, parsed_s - inferred_s)
         if self.markers.get_subscription_count():
-            self.markers.publish(marker_array(tracked, image.header))
+            self.markers.publish(marker_array(placed))
         if self.overlay.get_subscription_count():
             overlay = self._draw(camera, tracked, parsed_s - start_s)
             self.overlay.publish(image_msg(overlay, image.header))
+        if self.bodies:
+            height, width = camera.bgr.shape[:2]
+            self.bodies.publish(self.name, placed, SeenIn(image.header, width, height))
+
+    def _place(self, seen: Placed) -> Placed:
+        return self.transforms.place(seen, self.target_frame) if self.transforms else seen
 
     def _draw(self, camera: CameraImage, tracked: TrackedPeople, took_s: float) -> np.ndarray:
         """Skeletons, ids, the time that one image takes and the rate of answers, on a copy."""
@@ -158,6 +185,13 @@ class CameraStream:
         self.figures.bad_images += 1
         self.logger.warning(
             f'image dropped ({self.figures.bad_images} of {self.figures.images}): {error}',
+            throttle_duration_sec=WARN_EVERY_S,
+        )
+
+    def _warn_of_frame(self, error: FrameError) -> None:
+        self.figures.unplaced += 1
+        self.logger.warning(
+            f'poses dropped ({self.figures.unplaced} of {self.figures.images}): {error}',
             throttle_duration_sec=WARN_EVERY_S,
         )
 

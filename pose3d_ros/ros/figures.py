@@ -70,7 +70,8 @@ class Figures:
     """
 
     def __init__(self) -> None:
-        self.images = self.bad_images = 0
+        # Unplaced: nobody knew how to come from the image's frame to that of the poses.
+        self.images = self.bad_images = self.unplaced = 0
         # Sent by the camera and never seen here: lost, or older than the newest. None: unknown.
         self.dropped: int | None = 0
         self.last_s = np.nan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,13 @@ from rclpy import time as rclpy_time
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from std_msgs.msg import Header
 
 from pose3d_ros.camera import CameraPose
 from pose3d_ros.people import TrackedPeople
 
+# Of a camera that stands upright, in its optical frame.
+UP = np.array([0.0, -1.0, 0.0])
 # How long a transform is waited for that is on its way; and how far behind the image, at most,
 # the newest one is then. If it is further behind, who publishes it has stopped.
 WAIT_S, BEHIND_S = 0.1, 1.0
@@ -88,6 +91,25 @@ def translation(transform: Transform) -> NDArray[np.float64]:
     return np.array([t.x, t.y, t.z])
 
 
+@dataclass(frozen=True)
+class Placed:
+    """People in one frame.
+
+    Parameters
+    ----------
+    tracked
+        Positions in the frame of `header`.
+    header
+        With the image's stamp.
+    up
+        ``(3,)`` unit vector in that frame: what is up in the image.
+    """
+
+    tracked: TrackedPeople
+    header: Header
+    up: NDArray[np.float64]
+
+
 class Transforms:
     """What TF tells, heard in a thread of its own: who waits for a transform must not block it.
 
@@ -131,6 +153,24 @@ class Transforms:
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
 
+    def place(self, seen: Placed, target: str) -> Placed:
+        """People in the frame `target`, by the transform at the image's stamp.
+
+        Raises
+        ------
+        FrameError
+            If there is none, and none comes in time.
+        """
+        source, stamp = seen.header.frame_id, seen.header.stamp
+        if source == target:  # which need not be in TF
+            return seen
+        transform = self.find(target, source, stamp)
+        return Placed(
+            transformed(seen.tracked, transform),
+            Header(stamp=stamp, frame_id=target),
+            rotation(transform.rotation) @ seen.up,
+        )
+
     def find(self, target: str, source: str, stamp: Time) -> Transform:
         """Transform that takes points in `source` to `target`, at this stamp and no other.
 
@@ -169,7 +209,7 @@ class Transforms:
         with suppress(ExternalShutdownException):
             self._executor.spin()
 
-    def close(self) -> None:
+    def destroy(self) -> None:
         """End the thread and the node."""
         self._executor.shutdown()
         self._thread.join()

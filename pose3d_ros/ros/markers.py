@@ -10,6 +10,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from pose3d_ros.drawing import LIMBS, keypoint_rgb
 from pose3d_ros.people import Source, TrackedPeople
+from pose3d_ros.ros.frames import Placed
 from pose3d_ros.skeleton import PANOPTIC19
 
 LIMB_WIDTH_M = 0.025
@@ -25,11 +26,12 @@ ALPHA[[Source.OBSERVED, Source.DEPTH, Source.INFERRED]] = 1.0, 1.0, 0.35
 _NOSE, _NECK = PANOPTIC19.index('nose'), PANOPTIC19.index('neck')
 
 
-def marker_array(tracked: TrackedPeople, header: Header) -> MarkerArray:
+def marker_array(placed: Placed) -> MarkerArray:
     """Everybody's limbs, keypoints and ids; the markers of the last image are taken away.
 
     One NaN would have RViz drop a whole marker: unknown keypoints are left out.
     """
+    tracked, header = placed.tracked, placed.header
     # Without a namespace: of all namespaces.
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     known = np.asarray(np.isfinite(tracked.people.xyz_m).all(axis=2))
@@ -38,7 +40,7 @@ def marker_array(tracked: TrackedPeople, header: Header) -> MarkerArray:
         points = _points(tracked.people.xyz_m)
         markers.append(_limbs(tracked, known, points, header))
         markers.append(_keypoints(tracked, known, points, header))
-        markers += _ids(tracked, known, header)
+        markers += _ids(tracked, known, header, TEXT_ABOVE_M * placed.up)
     return MarkerArray(markers=markers)
 
 
@@ -66,13 +68,15 @@ def _keypoints(
     return marker
 
 
-def _ids(tracked: TrackedPeople, known: np.ndarray, header: Header) -> list[Marker]:
+def _ids(
+    tracked: TrackedPeople, known: np.ndarray, header: Header, above_m: np.ndarray
+) -> list[Marker]:
     markers = []
     for i in np.flatnonzero(known.any(axis=1)).tolist():
         xyz = tracked.people.xyz_m[i]
         head = next((xyz[k] for k in (_NOSE, _NECK) if known[i, k]), np.nanmean(xyz, axis=0))
         marker = _marker('ids', int(tracked.track_id[i]), Marker.TEXT_VIEW_FACING, header)
-        (marker.pose.position,) = _points(head - (0, TEXT_ABOVE_M, 0))  # y points down
+        (marker.pose.position,) = _points(head + above_m)
         marker.scale.z = TEXT_HEIGHT_M
         marker.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
         marker.text = str(tracked.track_id[i])

@@ -109,6 +109,21 @@ class PoseParameters:
         0.0,
         100000.0,
     )
+    target_frame: str = _parameter(
+        '',
+        'TF frame of poses and markers, by the transform at the stamp of the image; without one, '
+        "nothing is published. '': the frame of the image.",
+    )
+    publish_body_tf: bool = _parameter(
+        False,
+        'Send a frame body_ID of every confirmed person to /tf, as REP 155 defines it: between '
+        'the hips, x out of the body, z to the head.',
+    )
+    hri: bool = _parameter(
+        False,
+        'Publish confirmed people as REP 155 (ROS4HRI) has them: /humans/bodies/tracked, and roi '
+        'and skeleton2d of each body.',
+    )
     assumed_person_height: float = _parameter(
         1.8,
         'Height of everybody, m: distances scale with it.',

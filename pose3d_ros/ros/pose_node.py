@@ -22,13 +22,15 @@ from pose3d_ros.models.store import cache_folder, checksum, resolve
 from pose3d_ros.ros import parameters
 from pose3d_ros.ros.camera_stream import CameraStream, results
 from pose3d_ros.ros.diagnostics import camera_status, network_status
+from pose3d_ros.ros.frames import FrameError, Transforms
+from pose3d_ros.ros.hri import Bodies, HriError
 from pose3d_ros.ros.parameters import ParameterError, PoseParameters
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
 from pose3d_ros.test_card import NAME as TEST_CARD
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 # What a wrong configuration raises; anything else is a bug.
-CONFIGURATION_ERRORS = (ModelError, NetworkError, ParameterError)
+CONFIGURATION_ERRORS = (ModelError, NetworkError, ParameterError, FrameError, HriError)
 
 
 class PoseNode(LifecycleNode):
@@ -54,6 +56,8 @@ class PoseNode(LifecycleNode):
         self.cameras: list[CameraStream] = []
         self.diagnostics: Any = None
         self.diagnostics_timer: Any = None
+        self.transforms: Transforms | None = None
+        self.bodies: Bodies | None = None
         self.active = self.paused = False
         self.add_on_set_parameters_callback(self._may_set)
         parameters.declare(self)
@@ -84,6 +88,11 @@ class PoseNode(LifecycleNode):
         """Likewise, after a bug: the node is unconfigured, and can be configured again."""
         return self._attempt(self._free)
 
+    def destroy_node(self) -> None:
+        """Give everything back, and the node itself."""
+        self._free()
+        super().destroy_node()
+
     def _attempt(self, work: Callable[[], None]) -> TransitionCallbackReturn:
         """Do the work of a transition; rclpy would swallow what it raises."""
         try:
@@ -103,10 +112,13 @@ class PoseNode(LifecycleNode):
         self.estimator = load(p)
         self.sha256 = checksum(self.estimator.network.name)
         self._tune(p)
+        self.transforms = Transforms(self) if p.target_frame else None
+        if p.publish_body_tf or p.hri:
+            self.bodies = Bodies(self, p.publish_body_tf, p.hri)
         network = self.estimator.network
         height, width = network.input_hw
         for name in p.cameras:
-            camera = CameraStream(self, name, self.estimator, p)
+            camera = CameraStream(self, name, self.estimator, p, self.transforms, self.bodies)
             self.cameras.append(camera)
             camera.offer()
             self.get_logger().info(
@@ -141,7 +153,10 @@ class PoseNode(LifecycleNode):
         self.diagnostics = self.diagnostics_timer = None
         while self.cameras:
             self.cameras.pop().destroy()
-        self.estimator = None
+        for helper in (self.transforms, self.bodies):
+            if helper:
+                helper.destroy()
+        self.estimator = self.transforms = self.bodies = None
 
     def _attend(self, active: bool) -> None:
         self.active = active

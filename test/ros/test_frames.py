@@ -158,7 +158,7 @@ class Tf:
                 self.executor.spin_once(timeout_sec=0.02)
 
     def close(self):
-        self.transforms.close()
+        self.transforms.destroy()
         self.executor.shutdown()
         self.node.destroy_node()
 
@@ -256,3 +256,20 @@ def test_a_bag_that_starts_again(tf):
         'odom', 'camera', Time(sec=3), tell=lambda: tf.tell('odom', 'camera', 3, x=7.0)
     )
     assert found.translation.x == 7.0
+
+
+def test_names_that_are_given_to_the_process():
+    """`__node` is of the pose node; where /tf is, is of both."""
+    pytest.importorskip('tf2_ros', reason='tf2_ros is not installed')
+    remap = ['--ros-args', '-r', '__node:=front', '-r', '__ns:=/bot', '-r', '/tf:=/bot/tf']
+    rclpy.init(args=remap)
+    node = rclpy.create_node('pose_node')
+    transforms = Transforms(node)
+    try:
+        made = transforms._node
+        assert (made.get_namespace(), made.get_name()) == ('/bot', 'front_tf')
+        assert '/bot/tf' in {s.topic_name for s in made.subscriptions}
+    finally:
+        transforms.destroy()
+        node.destroy_node()
+        rclpy.shutdown()

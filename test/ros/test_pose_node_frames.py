@@ -1,0 +1,141 @@
+"""Poses in another frame, with tf2 where it is installed and with a stand-in for it everywhere."""
+
+import importlib.util
+import sys
+import time
+
+import numpy as np
+import pytest
+import tf2_stand_in
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
+from rclpy.parameter import Parameter
+from rclpy.time import Time as RclpyTime
+from robot import GREY, TRUTH, camera_info, header, metres
+from sensor_msgs.msg import Image
+from visualization_msgs.msg import Marker, MarkerArray
+
+from pose3d_ros.msg import PoseArray3D
+from pose3d_ros.ros.conversions import image_msg
+from pose3d_ros.ros.frames import FrameError
+from pose3d_ros.ros.pose_node import SUCCESS
+
+PATIENCE_S = 10
+# REP 103: from x right, y down, z forward to x forward, y left, z up.
+OPTICAL = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
+needs_tf2 = pytest.mark.skipif(
+    importlib.util.find_spec('tf2_ros') is None, reason='tf2_ros is not installed'
+)
+
+
+@pytest.fixture(params=['stand-in', pytest.param('tf2_ros', marks=needs_tf2)])
+def tell(request, monkeypatch):
+    """Tell a robot's pose node that at a second its camera is at x, m, in base_link."""
+    if request.param == 'stand-in':
+        monkeypatch.setitem(sys.modules, 'tf2_ros', tf2_stand_in.module())
+
+    def tell(r, second, x=0.0):
+        stamp = Time(sec=second)
+        transform = Transform(translation=Vector3(x=x, y=0.0, z=1.2), rotation=OPTICAL)
+        transforms = r.pose_node.transforms
+        if request.param == 'stand-in':
+            key = ('base_link', 'camera_optical_frame', RclpyTime.from_msg(stamp).nanoseconds)
+            transforms._buffer.told[key] = transform
+            return
+        import tf2_ros
+
+        told = TransformStamped(header=header(second, frame='base_link'), transform=transform)
+        told.child_frame_id = 'camera_optical_frame'
+        broadcaster = tf2_ros.TransformBroadcaster(r.node)
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            broadcaster.sendTransform(told)
+            try:
+                transforms.find('base_link', 'camera_optical_frame', stamp)
+                return
+            except FrameError:
+                assert time.monotonic() < deadline, 'TF was not heard'
+                time.sleep(0.02)
+
+    return tell
+
+
+def test_poses_and_markers_in_the_frame_of_the_robot(robot, tell):
+    r = robot(outputs_wanted=(PoseArray3D, MarkerArray), target_frame='base_link')
+    r.calibrate(camera_info())
+    tell(r, 12, x=0.25)
+    message = r.poses_of(image_msg(GREY, header(12)))
+    assert message.header == header(12, frame='base_link')
+    x, y, z = np.moveaxis(TRUTH, -1, 0)
+    expected = np.stack([z + 0.25, -x, 1.2 - y], axis=-1)
+    np.testing.assert_allclose(metres(message), np.array(sorted(expected.tolist())), atol=0.01)
+    left = min(message.poses, key=lambda p: p.keypoints[0].u)
+    deviations = np.sqrt(np.diag(np.reshape(left.root_covariance, (3, 3))))
+    assert deviations.argmax() == 0  # along the line of sight: ahead of the robot
+    r.spin_until(lambda: r.got[MarkerArray])
+    markers = r.got[MarkerArray][-1].markers
+    assert {m.header.frame_id for m in markers} == {'base_link'}
+    text = next(m for m in markers if m.type == Marker.TEXT_VIEW_FACING and m.text == '0')
+    heads = [p.keypoints[1].position for p in message.poses if p.track_id == 0]
+    assert text.pose.position.z == pytest.approx(heads[0].z + 0.25)
+    assert text.pose.position.x == pytest.approx(heads[0].x)
+
+
+def test_without_a_transform_at_the_stamp_nothing_is_published(robot, tell):
+    r = robot(outputs_wanted=(PoseArray3D, MarkerArray), target_frame='base_link')
+    r.calibrate(camera_info())
+    r.see(image_msg(GREY, header(10)))
+    tell(r, 12)
+    r.see(image_msg(GREY, header(11)))
+    r.see(image_msg(GREY, header(0)))
+    message = r.poses_of(image_msg(GREY, header(12)))
+    assert message.header.stamp.sec == 12
+    assert len(r.got[PoseArray3D]) == 1
+    assert r.camera.figures.unplaced == 3
+
+
+def test_a_camera_that_is_there_already(robot, tell):
+    """Nothing has to know the frame, and nothing moves."""
+    r = robot(target_frame='base_link')
+    r.calibrate(camera_info())
+    message = r.poses_of(image_msg(GREY, header(3, frame='base_link')))
+    assert message.header == header(3, frame='base_link')
+    np.testing.assert_allclose(metres(message), TRUTH, atol=0.01)
+
+
+def test_the_overlay_tells_the_distance_from_the_camera(robot, tell):
+    """It is drawn in the image, of what was seen there, whatever the frame of the poses."""
+
+    def overlay(**parameters):
+        r = robot(outputs_wanted=(Image,), **parameters)
+        r.calibrate(camera_info())
+        if parameters:
+            tell(r, 5, x=40.0)
+        r.see(image_msg(GREY, header(5)))
+        r.spin_until(lambda: r.got[Image])
+        image = np.reshape(r.got[Image][-1].data, GREY.shape)
+        return image[30:]  # without the time it took
+
+    np.testing.assert_array_equal(overlay(), overlay(target_frame='base_link'))
+
+
+def test_without_tf2_the_node_says_so_and_can_be_tried_again(robot, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'tf2_ros', None)
+    r = robot(target_frame='base_link', activate=False)
+    assert r.pose_node.trigger_configure() != SUCCESS
+    r.pose_node.set_parameters([Parameter('target_frame', value='')])
+    assert r.pose_node.trigger_configure() == SUCCESS
+    assert r.pose_node.transforms is None
+
+
+def test_what_listens_goes_with_the_configuration(robot, tell):
+    """Configured and cleaned up again and again, there is one listener or none."""
+    r = robot(target_frame='base_link', activate=False)
+    names = lambda: r.node.get_node_names()  # noqa: E731
+    for _ in range(3):
+        assert r.pose_node.trigger_configure() == SUCCESS
+        r.spin_until(lambda: names().count('pose_node_tf') == 1)
+        thread = r.pose_node.transforms._thread
+        assert r.pose_node.trigger_cleanup() == SUCCESS
+        assert not thread.is_alive()
+        r.spin_until(lambda: 'pose_node_tf' not in names())
