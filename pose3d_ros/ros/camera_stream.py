@@ -189,7 +189,7 @@ class CameraStream:
         )
 
     def _warn_of_frame(self, error: FrameError) -> None:
-        self.figures.unplaced += 1
+        self.figures.not_placed()
         self.logger.warning(
             f'poses dropped ({self.figures.unplaced} of {self.figures.images}): {error}',
             throttle_duration_sec=WARN_EVERY_S,

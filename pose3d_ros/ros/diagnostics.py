@@ -63,10 +63,16 @@ def complaints(
         why = '' if camera.publisher_count() else f': nobody publishes {camera.image_topic}'
         yield ERROR, f'no image for {silence_s:.1f} s{why}'
         return
-    if recent.bad_images:
-        level = ERROR if recent.bad_images == recent.images else WARN
-        yield level, f'{recent.bad_images} of the last {recent.images} images could not be read'
-    elif recent.span_s == RECENT_S and recent.output_hz < p.min_rate:
+    unanswered = {
+        'could not be read': recent.bad_images,
+        f'have no transform to {p.target_frame}': recent.unplaced,
+    }
+    for what, number in unanswered.items():
+        if number:
+            level = ERROR if number == recent.images else WARN
+            yield level, f'{number} of the last {recent.images} images {what}'
+    slow = recent.span_s == RECENT_S and recent.output_hz < p.min_rate
+    if slow and not any(unanswered.values()):
         yield WARN, f'{recent.output_hz:.2g} answers a second, min_rate is {p.min_rate:g}'
     if camera.trouble:
         yield WARN, camera.trouble
@@ -95,6 +101,7 @@ def values(camera: CameraStream, recent: Recent) -> dict[str, str]:
         'images': str(figures.images),
         'dropped images': 'unknown' if figures.dropped is None else str(figures.dropped),
         'bad images': str(figures.bad_images),
+        'images without a transform': str(figures.unplaced),
         'calibration': f'{calibration}: {camera.trouble}' if camera.trouble else calibration,
         'time since last image (s)': _number(figures.age_s()),
     }

@@ -26,12 +26,15 @@ class Taken:
         How many images the camera sent for it to come: itself, and those before it that never
         came here. None: the middleware does not say.
     times_s
-        Latency, inference and parsing, s; NaN for an image that could not be read.
+        Latency, inference and parsing, s; NaN for an image that was not answered.
+    placed
+        False: it was not answered because there was no transform to the frame of the poses.
     """
 
     at_s: float
     sent: int | None
     times_s: tuple[float, float, float] = (np.nan, np.nan, np.nan)
+    placed: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Recent:
         From an image's stamp to its poses.
     inference_s, parse_s
         Means.
+    unplaced
+        How many images came without a transform.
     """
 
     span_s: float
@@ -61,6 +66,7 @@ class Recent:
     latency_p95_s: float
     inference_s: float
     parse_s: float
+    unplaced: int = 0
 
 
 class Figures:
@@ -70,7 +76,6 @@ class Figures:
     """
 
     def __init__(self) -> None:
-        # Unplaced: nobody knew how to come from the image's frame to that of the poses.
         self.images = self.bad_images = self.unplaced = 0
         # Sent by the camera and never seen here: lost, or older than the newest. None: unknown.
         self.dropped: int | None = 0
@@ -96,6 +101,12 @@ class Figures:
         last = self._taken.pop()
         self._taken.append(Taken(last.at_s, last.sent, (latency_s, inference_s, parse_s)))
 
+    def not_placed(self) -> None:
+        """Count the image that arrived last among those without a transform."""
+        self.unplaced += 1
+        last = self._taken.pop()
+        self._taken.append(Taken(last.at_s, last.sent, placed=False))
+
     def age_s(self) -> float:
         """Tell how long ago the last image came. NaN: none did."""
         return time.monotonic() - self.last_s
@@ -111,19 +122,21 @@ class Figures:
         taken = [t for t in self._taken if t.at_s > now_s - RECENT_S]
         times_s = np.array([t.times_s for t in taken]).reshape(-1, 3)
         times_s = times_s[np.isfinite(times_s[:, 0])]
+        unplaced = sum(not t.placed for t in taken)
         unknown = any(t.sent is None for t in taken)
         sent = np.nan if unknown else sum(t.sent or 0 for t in taken)
         means = times_s.mean(0) if len(times_s) else np.full(3, np.nan)
         return Recent(
             span_s,
             len(taken),
-            len(taken) - len(times_s),
+            len(taken) - len(times_s) - unplaced,
             sent / span_s,
             len(times_s) / span_s,
             means[0],
             float(np.percentile(times_s[:, 0], 95)) if len(times_s) else np.nan,
             means[1],
             means[2],
+            unplaced,
         )
 
     def _missed(self, info: dict[str, Any]) -> int | None:

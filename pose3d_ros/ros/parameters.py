@@ -109,6 +109,13 @@ class PoseParameters:
         0.0,
         100000.0,
     )
+    assumed_person_height: float = _parameter(
+        1.8,
+        'Height of everybody, m: distances scale with it.',
+        0.3,
+        2.5,
+        live=True,
+    )
     target_frame: str = _parameter(
         '',
         'TF frame of poses and markers, by the transform at the stamp of the image; without one, '
@@ -123,13 +130,6 @@ class PoseParameters:
         False,
         'Publish confirmed people as REP 155 (ROS4HRI) has them: /humans/bodies/tracked, and roi '
         'and skeleton2d of each body.',
-    )
-    assumed_person_height: float = _parameter(
-        1.8,
-        'Height of everybody, m: distances scale with it.',
-        0.3,
-        2.5,
-        live=True,
     )
     keypoint_threshold: float = _parameter(0.1, 'Least score of a keypoint.', 0.01, 1.0, live=True)
     limb_threshold: float = _parameter(

@@ -87,7 +87,7 @@ def test_the_network_and_the_camera_are_described(quick, two_people_xml):
     found = values(camera)
     exact = {
         'state': 'running', 'images': '3', 'dropped images': '0', 'bad images': '0',
-        'calibration': 'CAMERA_INFO',
+        'images without a transform': '0', 'calibration': 'CAMERA_INFO',
     }  # fmt: skip
     assert found.items() >= exact.items()
     numbers = {key: float(value) for key, value in found.items() if key not in exact}
@@ -192,6 +192,8 @@ FINE = {
         ({'output_hz': 0.5, 'span_s': 3.0}, OK, ''),  # it has only begun
         ({'bad_images': 1}, WARN, '1 of the last 150'),
         ({'bad_images': 150, 'output_hz': 0.0}, ERROR, '150 of the last 150'),
+        ({'unplaced': 1}, WARN, '1 of the last 150 images have no transform to '),
+        ({'unplaced': 150, 'output_hz': 0.0}, ERROR, '150 of the last 150'),
         ({'latency_s': 0.7}, WARN, 'come 0.7 s after the stamp of the image, max_latency is 0.5'),
         ({'latency_s': -1e9}, WARN, 'is use_sim_time right?'),
         ({'latency_s': float('nan')}, OK, ''),

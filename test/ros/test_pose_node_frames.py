@@ -92,6 +92,8 @@ def test_without_a_transform_at_the_stamp_nothing_is_published(robot, tell):
     assert message.header.stamp.sec == 12
     assert len(r.got[PoseArray3D]) == 1
     assert r.camera.figures.unplaced == 3
+    recent = r.camera.figures.recent()
+    assert (recent.images, recent.unplaced, recent.bad_images) == (4, 3, 0)
 
 
 def test_a_camera_that_is_there_already(robot, tell):
