@@ -91,10 +91,10 @@ class Limit:
 
     def factor(self, now_s, steady_s):
         """Tell the factor now, by the clock of the stamps and by the steady one, and why."""
-        age_s, silent_s = now_s - self.stamp_s, steady_s - self.heard_s
-        if silent_s > self.p.max_age or not -AHEAD_S <= age_s <= self.p.max_age:
-            why = f'no poses of now: the last came {silent_s:.2f} s ago, {age_s:.2f} s old by now'
-            self._remember(steady_s, 0.0, why)
+        if steady_s - self.heard_s > self.p.max_age:
+            self._remember(steady_s, 0.0, 'no poses come')
+        elif not -AHEAD_S <= now_s - self.stamp_s <= self.p.max_age:
+            self._remember(steady_s, 0.0, 'the poses are old, or stamped by another clock')
         _, factor, why = min(self.recent, key=lambda remembered: remembered[1])
         return factor, why
 
@@ -134,7 +134,7 @@ class SlowNearPeople(Node):
         """Command what is allowed of what is wanted, always: a stop must not wait for news."""
         steady_s = time.monotonic()
         factor, why = self.limit.factor(self.get_clock().now().nanoseconds * 1e-9, steady_s)
-        if bool(why) != bool(self.why):
+        if why != self.why:
             self.get_logger().info(why or 'free to go')
         self.why = why
         self.command(factor if steady_s - self.came_s <= self.limit.p.command_timeout else 0.0)
