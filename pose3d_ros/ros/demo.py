@@ -154,19 +154,22 @@ def demo(arguments: argparse.Namespace) -> int:
     namespace = f'/pose3d_demo_{os.getpid()}'
     arguments.output.mkdir(parents=True, exist_ok=True)
     keep_memory()
-    # The nodes are in sessions of their own: whatever ends the demo must let it end them.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # The nodes are in sessions of their own: whatever ends the demo must let it end them. No
+    # KeyboardInterrupt: raised while ROS makes a message, it comes out as a RuntimeError.
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     recorder = Recorder(arguments.output)
     listener = Listener(namespace, recorder)
     children = [Child('node', namespace, pose_parameters(arguments))]
     try:
-        if wait_for(listener, children[0]):
+        if wait_for(listener, children[0], stop):
             camera = Child('camera', namespace, camera_parameters(arguments))
             children.append(camera)
-            listen(listener, children[0], camera, arguments.seconds)
-    except KeyboardInterrupt:
-        print('\nstopped')
+            listen(listener, children[0], camera, arguments.seconds, stop)
+        if stop.is_set():
+            print('\nstopped')
     finally:
         # The camera first: what is under way is answered.
         failed = [child.end() != 0 for child in reversed(children)]
@@ -216,23 +219,25 @@ def camera_parameters(arguments: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def wait_for(listener: Listener, pose: Child) -> bool:
+def wait_for(listener: Listener, pose: Child, stop: threading.Event) -> bool:
     """Wait until the pose node is heard of, so that none of its results is missed."""
     deadline_s = time.monotonic() + START_S
-    while not pose.ended() and time.monotonic() < deadline_s:
+    while not pose.ended() and not stop.is_set() and time.monotonic() < deadline_s:
         if listener.count_publishers('poses') and listener.count_publishers('overlay'):
             return True
         time.sleep(0.05)
     return False
 
 
-def listen(listener: Listener, pose: Child, camera: Child, limit_s: float) -> None:
-    """Listen until the camera has ended and was answered, a node has failed, or time is up."""
+def listen(
+    listener: Listener, pose: Child, camera: Child, limit_s: float, stop: threading.Event
+) -> None:
+    """Listen until the camera has ended and was answered, a node has failed, or it is to stop."""
     executor = SingleThreadedExecutor()
     executor.add_node(listener)
     start_s = told_s = time.monotonic()
     ended_s = None
-    while not pose.ended():
+    while not pose.ended() and not stop.is_set():
         executor.spin_once(timeout_sec=0.05)
         now_s = time.monotonic()
         if listener.sent and now_s - told_s >= 1:
