@@ -13,6 +13,7 @@ from visualization_msgs.msg import MarkerArray
 
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.conversions import image_msg
+from pose3d_ros.ros.figures import Figures
 
 TWO = {'cameras': ['front', 'rear']}
 FAST_HZ = 400
@@ -133,17 +134,23 @@ def test_each_publishers_images_are_counted_by_themselves(robot):
     assert (r.camera.figures.images, r.camera.figures.dropped) == (9, 0)
 
 
-def unknown(info):
-    return {**info, 'publication_sequence_number': None}
-
-
-def test_where_the_middleware_does_not_count_losses_are_unknown(robot):
-    r = robot()
-    figures, arrived = r.camera.figures, r.camera.figures.arrived
-    figures.arrived = lambda info: arrived(unknown(info))
-    r.poses_of(image_msg(GREY, header()))
-    assert figures.dropped is None
-    assert np.isnan(figures.recent().input_hz)
+@pytest.mark.parametrize(
+    ('numbers', 'dropped'),
+    [
+        ([7, 8, 9], 0),  # what was before the first was not for us
+        ([7, 9, 12], 3),
+        ([7, 8, 1, 2, 4], 1),  # a publisher that has started again
+        ([7, None, 9], None),
+        ([0, 0, 0], None),  # a middleware that does not count
+    ],
+)
+def test_numbers_of_images_without_a_word_of_who_sent_them(numbers, dropped):
+    figures = Figures()
+    for number in numbers:
+        figures.arrived({'publication_sequence_number': number})
+        figures.answered(0.1, 0.1, 0.1)
+    assert (figures.images, figures.dropped) == (len(numbers), dropped)
+    assert np.isnan(figures.recent().input_hz) == (dropped is None)
     assert figures.recent().output_hz > 0
 
 

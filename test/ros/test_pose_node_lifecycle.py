@@ -16,6 +16,7 @@ from visualization_msgs.msg import MarkerArray
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros import pose_node
 from pose3d_ros.ros.conversions import image_msg
+from pose3d_ros.ros.parameters import ParameterError
 
 ROUNDS = 20
 ROUND = (
@@ -134,15 +135,12 @@ def test_a_value_that_is_never_right_ends_the_start(robot, parameters):
         robot(activate=False, **parameters)
 
 
-def test_a_bug_is_shown_and_the_node_can_be_configured_again(robot, monkeypatch, capfd):
+@pytest.mark.parametrize('where', ['load', 'Clock'])  # first, and when all else is made
+def test_a_bug_is_shown_and_the_node_can_be_configured_again(robot, monkeypatch, capfd, where):
     r = robot(activate=False)
     before, manager = topics(r.pose_node), Manager(r)
-
-    def bug(*_):
-        raise IndexError('a bug')
-
     with monkeypatch.context() as patched:
-        patched.setattr(pose_node, 'load', bug)
+        patched.setattr(pose_node, where, fails(IndexError('a bug')))
         assert not manager.change(Transition.TRANSITION_CONFIGURE)
     logged = capfd.readouterr().err
     assert 'Traceback' in logged
@@ -150,6 +148,22 @@ def test_a_bug_is_shown_and_the_node_can_be_configured_again(robot, monkeypatch,
     assert manager.state() == State.PRIMARY_STATE_UNCONFIGURED
     assert topics(r.pose_node) == before
     assert manager.change(Transition.TRANSITION_CONFIGURE)
+
+
+def test_half_a_configuration_leaves_nothing_behind(robot, monkeypatch):
+    r = robot(activate=False)
+    before, manager = topics(r.pose_node), Manager(r)
+    monkeypatch.setattr(pose_node, 'Clock', fails(ParameterError('late')))
+    assert not manager.change(Transition.TRANSITION_CONFIGURE)
+    assert manager.state() == State.PRIMARY_STATE_UNCONFIGURED
+    assert topics(r.pose_node) == before
+
+
+def fails(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
 
 
 @pytest.mark.parametrize('steps', [0, 1, 2])
