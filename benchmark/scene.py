@@ -30,7 +30,15 @@ def people_m(*positions_m, turn_rad=0.0):
     return np.array([figure_m(turn_rad) + p for p in positions_m]).reshape(-1, 19, 3)
 
 
-def outputs(xyz_m, intrinsics, letterbox=None, hidden=(), grid_hw=GRID_HW, sigma=0.9):
+def outputs(
+    xyz_m,
+    intrinsics,
+    letterbox=None,
+    hidden=(),
+    grid_hw=GRID_HW,
+    sigma=0.9,
+    body_heights_m=BODY_HEIGHT_M,
+):
     """Say what a perfect network would of (N, 19, 3) people; `hidden`: (person, keypoint)."""
     h, w = grid_hw
     letterbox = letterbox or Letterbox(1.0)
@@ -39,7 +47,8 @@ def outputs(xyz_m, intrinsics, letterbox=None, hidden=(), grid_hw=GRID_HW, sigma
     y, x = np.mgrid[:h, :w] + 0.5
     heatmaps, pafs = np.zeros((19, h, w)), np.zeros((38, h, w))
     features = np.zeros((19, 3, h, w))
-    relative = (xyz_m - xyz_m[:, [PANOPTIC19.index('pelvis')]]) / BODY_HEIGHT_M
+    relative = xyz_m - xyz_m[:, [PANOPTIC19.index('pelvis')]]
+    relative /= np.reshape(body_heights_m, (-1, 1, 1))
 
     def near(point, radius):
         return (x - point[0]) ** 2 + (y - point[1]) ** 2 <= radius**2

@@ -131,6 +131,19 @@ class Intrinsics:
         number = LENS_ANGLES if rises.all() else int(np.argmin(rises)) + 1
         return tangents[:number], radii[:number]
 
+    def pixels(self, rays: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Give where the lens puts each direction: ``(..., 2)`` x/z, y/z to px; undoes `rays`.
+
+        NaN stays NaN. Directions beyond what the lens model covers give NaN too.
+        """
+        xy: NDArray[np.float64] = np.asarray(rays, np.float64)
+        if any(self.distortion) and xy.size:
+            tangents, _ = self._lens
+            within = np.hypot(xy[..., 0], xy[..., 1]) <= tangents[-1]  # NaN is not
+            xy = np.where(within[..., np.newaxis], xy, np.nan)
+            xy = _distort(xy.reshape(-1, 2), self.distortion, self.model).reshape(xy.shape)
+        return xy * (self.fx, self.fy) + (self.cx, self.cy)
+
     def project(self, xyz_m: NDArray[np.floating]) -> NDArray[np.float64]:
         """Give the pixel of each point, ``(..., 3)`` m to ``(..., 2)`` px, without distortion."""
         xyz_m = np.asarray(xyz_m, np.float64)
@@ -182,6 +195,42 @@ class CameraImage:
 
     def __post_init__(self) -> None:
         check_bgr(self.bgr)
+
+
+@dataclass(frozen=True)
+class DepthImage:
+    """How far away things are, measured by a sensor and registered to a camera.
+
+    Parameters
+    ----------
+    depth_m
+        ``(H, W)`` float32, m along the optical axis (z, not along the ray). NaN: unknown.
+    intrinsics
+        Of these pixels. The optical centre is that of the camera it is registered to; size and
+        focal length may be others.
+    """
+
+    depth_m: NDArray[np.float32]
+    intrinsics: Intrinsics
+
+    def __post_init__(self) -> None:
+        depth_m = self.depth_m
+        if depth_m.ndim != 2 or depth_m.dtype != np.float32 or not depth_m.size:
+            raise ValueError(
+                'a depth image must be (H, W) float32 and not empty, '
+                f'found {depth_m.shape} {depth_m.dtype}'
+            )
+
+    def at(self, rays: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Depth in directions ``(..., 2)`` x/z, y/z, of the nearest pixel, m. NaN: unknown."""
+        height, width = self.depth_m.shape
+        xy = self.intrinsics.pixels(rays)
+        inside = (np.abs(xy - ((width - 1) / 2, (height - 1) / 2)) < (width / 2, height / 2)).all(
+            -1
+        )
+        whole = np.where(inside[..., np.newaxis], np.rint(xy), 0).astype(np.intp)
+        depth_m = self.depth_m[whole[..., 1], whole[..., 0]].astype(np.float64)
+        return np.where(inside & np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan)
 
 
 def check_bgr(bgr: NDArray[np.uint8]) -> None:

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pose3d_ros.camera import CameraImage, Intrinsics, IntrinsicsSource
+from pose3d_ros.camera import CameraImage, DepthImage, Intrinsics, IntrinsicsSource
 
 
 def test_rays_and_project_are_inverse():
@@ -130,3 +130,34 @@ def test_bad_intrinsics_are_refused(arguments, match):
 def test_bad_images_are_refused(bgr):
     with pytest.raises(ValueError, match=r'\(H, W, 3\) uint8'):
         CameraImage(bgr, Intrinsics.guess(4, 4))
+
+
+@pytest.mark.parametrize(('model', 'distortion'), [('plumb_bob', ()), *LENSES])
+def test_pixels_undo_rays(model, distortion):
+    camera = Intrinsics(500, 510, 310, 250, distortion, model)
+    xy_px = np.stack(np.meshgrid([150.0, 310, 480], [120.0, 250, 400]), axis=-1)
+    np.testing.assert_allclose(camera.pixels(camera.rays(xy_px)), xy_px, atol=0.15)
+
+
+def test_no_pixel_beyond_the_lens_model():
+    camera = Intrinsics(500, 500, 310, 250, (-0.35, 0, 0, 0))
+    assert np.isnan(camera.pixels(np.array([[3.0, 0.0], [np.nan, 0.1]]))).all()
+    assert camera.pixels(np.zeros((0, 2))).shape == (0, 2)
+
+
+def test_depth_is_that_of_the_nearest_pixel():
+    camera = Intrinsics(100, 100, 1, 0.5)
+    depth = DepthImage(np.array([[1, 2, 3], [4, 0, np.inf]], np.float32), camera)
+    xy_px = np.array(
+        [[0.4, 0.4], [1.6, -0.4], [0, 1.4], [1, 1], [2, 1], [-0.6, 0], [0, 1.6], [np.nan, 0]]
+    )
+    found_m = depth.at(camera.rays(xy_px))
+    np.testing.assert_array_equal(found_m, [1, 3, 4] + [np.nan] * 5)
+
+
+@pytest.mark.parametrize(
+    'depth_m', [np.zeros((2, 3)), np.zeros((2, 3, 1), np.float32), np.zeros((0, 3), np.float32)]
+)
+def test_a_depth_image_says_what_it_must_be(depth_m):
+    with pytest.raises(ValueError, match='float32'):
+        DepthImage(depth_m, Intrinsics(100, 100, 1, 0.5))
