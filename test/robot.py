@@ -156,6 +156,20 @@ def camera_info():
     return camera_info_msg(CAMERA, 448, 256, header())
 
 
+def depth_msg(depth_m, encoding='16UC1', big=False, padding=0, **fields):
+    """A depth image (H, W) m as a message; `fields` change it afterwards."""
+    kind = 'f4' if encoding == '32FC1' else 'u2'
+    values = depth_m if kind == 'f4' else np.round(np.nan_to_num(depth_m) * 1000)
+    samples = values.astype(np.dtype(kind).newbyteorder('>' if big else '<'))
+    rows = np.ascontiguousarray(samples).view(np.uint8).reshape(len(depth_m), -1)
+    padded = np.pad(rows, ((0, 0), (0, padding)), constant_values=99)
+    image = Image(encoding=encoding, height=depth_m.shape[0], width=depth_m.shape[1])
+    image.is_bigendian, image.step, image.data = int(big), padded.shape[1], padded.tobytes()
+    for name, value in fields.items():
+        setattr(image, name, value)
+    return image
+
+
 def metres(message):
     """(N, 19, 3), the people from left to right."""
     xyz = [

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import numpy as np
+from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import (
     PublisherEventCallbacks,
     QoSRequestedIncompatibleQoSInfo,
@@ -29,6 +30,7 @@ from pose3d_ros.ros.conversions import (
     image_msg,
     seconds,
 )
+from pose3d_ros.ros.depth_stream import HELD, DepthStream
 from pose3d_ros.ros.figures import Figures
 from pose3d_ros.ros.frames import UP, FrameError, Placed, Transforms
 from pose3d_ros.ros.hri import Bodies, SeenIn
@@ -38,6 +40,8 @@ from pose3d_ros.ros.pose_array import pose_array_cdr
 from pose3d_ros.tracking.tracker import Tracker
 
 WARN_EVERY_S = 5.0
+# How long an image waits for its depth image, if none comes after it before.
+DEPTH_WAIT_S = 0.1
 # What asks for least of a publisher, and so hears every one.
 HEARS_ALL = {'RELIABILITY': 'best_effort', 'DURABILITY': 'volatile'}
 
@@ -78,6 +82,11 @@ class CameraStream:
         self.logger = node.get_logger().get_child(name) if name else node.get_logger()
         self.calibration = Calibration(p.focal_length, p.rectified)
         self.tracker = Tracker()
+        self.depth = DepthStream(p.depth_tolerance, p.rectified) if p.depth else None
+        # The image that waits for its depth image, and the timer that ends it.
+        self.waiting: Image | CompressedImage | None = None
+        self.patience: Any = None
+        self.depth_subscription: Any = None
         self.figures = Figures()
         # Where the last image's intrinsics came from, and why not from its CameraInfo.
         self.intrinsics_source: IntrinsicsSource | None = None
@@ -102,6 +111,8 @@ class CameraStream:
         """Take what may change while the node runs."""
         self.tracker.tune(p.smoothing, p.smoothing_min_cutoff, p.smoothing_beta, p.track_memory)
         self.lazy = p.lazy
+        if self.depth:
+            self.depth.tolerance_s = p.depth_tolerance
         self.attend()
 
     def want(self, wanted: bool) -> None:
@@ -118,10 +129,15 @@ class CameraStream:
                 self.figures.start()
                 # The calibration first, so that it is there when the first image comes.
                 self._subscribe(CameraInfo, self._topic('camera_info'), self.calibration.update)
+                if self.depth:
+                    self._hear_depth(self.depth)
                 self._subscribe(self.image_type, self.image_name, self.on_image)
         else:
             while self.subscriptions:
                 self.node.destroy_subscription(self.subscriptions.pop())
+            if self.patience:
+                self.node.destroy_timer(self.patience)
+            self.waiting = self.patience = None
 
     @property
     def image_topic(self) -> str:
@@ -139,8 +155,29 @@ class CameraStream:
             self.node.destroy_publisher(self.publishers.pop())
 
     def on_image(self, image: Image | CompressedImage, info: dict[str, Any]) -> None:
-        """Find the people of one image and publish them, whatever comes."""
+        """Answer an image; if its depth image may still come, when it has."""
+        self._answer_waiting()
         self.figures.arrived(info)
+        if self.depth:
+            # Those that came while the last image was worked on; the executor would take them one
+            # by one, and the next image in between.
+            while taken := self.depth_subscription.handle.take_message(Image, False):
+                self.depth.hear(taken[0])
+            if self.depth.expect(image.header.stamp):
+                self.waiting = image
+                self.patience.reset()
+                return
+        self.answer(image)
+
+    def on_depth(self, depth: Image) -> None:
+        """Take a depth image, and answer the image that need not wait any longer."""
+        assert self.depth
+        self.depth.hear(depth)
+        if self.waiting and not self.depth.may_come(self.waiting.header.stamp):
+            self._answer_waiting()
+
+    def answer(self, image: Image | CompressedImage) -> None:
+        """Find the people of one image and publish them, whatever comes."""
         try:
             camera, self.trouble = camera_image(image, self.calibration)
         except ImageError as error:
@@ -151,6 +188,10 @@ class CameraStream:
         outputs, letterbox = self.estimator.infer(camera.bgr)
         inferred_s = time.perf_counter()
         people = self.estimator.parse(outputs, letterbox, camera.intrinsics)
+        if self.depth:
+            height_m = self.estimator.assumed_person_height_m
+            people = self.depth.measure(people, image.header, camera, height_m)
+            self._warn_of_depth(self.depth)
         tracked = self.tracker.update(people, seconds(image.header.stamp))
         parsed_s = time.perf_counter()
         try:
@@ -207,6 +248,30 @@ class CameraStream:
                 once=True,
             )
 
+    def _warn_of_depth(self, depth: DepthStream) -> None:
+        if depth.trouble:
+            self.logger.warning(
+                f'image without depth ({depth.missing} of {self.figures.images}): {depth.trouble}',
+                throttle_duration_sec=WARN_EVERY_S,
+            )
+
+    def _answer_waiting(self) -> None:
+        if self.waiting:
+            image, self.waiting = self.waiting, None
+            self.patience.cancel()
+            self.answer(image)
+
+    def _hear_depth(self, depth: DepthStream) -> None:
+        depth.start()
+        name = self._topic('depth_registered')
+        self._subscribe(CameraInfo, f'{name}/camera_info', depth.calibration.update)
+        self._subscribe(Image, f'{name}/image_rect', self.on_depth, HELD)
+        self.depth_subscription = self.subscriptions[-1]
+        # Of the machine's time: a simulated clock may stand still.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.patience = self.node.create_timer(DEPTH_WAIT_S, self._answer_waiting, clock=steady)
+        self.patience.cancel()
+
     def _topic(self, name: str) -> str:
         return f'{self.name}/{name}' if self.name else name
 
@@ -221,7 +286,7 @@ class CameraStream:
         self.publishers.append(publisher)
         return publisher
 
-    def _subscribe(self, kind: Any, name: str, callback: Any) -> None:
+    def _subscribe(self, kind: Any, name: str, callback: Any, number: int = 1) -> None:
         """Hear what a camera publishes; complain of publishers that cannot be heard."""
         topic = self.node.resolve_topic_name(name)
 
@@ -239,19 +304,19 @@ class CameraStream:
                 kind,
                 name,
                 callback,
-                newest(),
+                newest(number),
                 event_callbacks=SubscriptionEventCallbacks(incompatible_qos=cannot_hear),
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             )
         )
 
 
-def newest() -> QoSProfile:
-    """Hear cameras: the newest image wins, and best effort hears everybody.
+def newest(number: int = 1) -> QoSProfile:
+    """Hear cameras: the newest image wins, or so many, and best effort hears everybody.
 
     A profile of its own each time, because rclpy writes a user's overrides into it.
     """
-    return QoSProfile(depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+    return QoSProfile(depth=number, reliability=QoSReliabilityPolicy.BEST_EFFORT)
 
 
 def results() -> QoSProfile:

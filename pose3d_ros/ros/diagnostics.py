@@ -76,6 +76,8 @@ def complaints(
         yield WARN, f'{recent.output_hz:.2g} answers a second, min_rate is {p.min_rate:g}'
     if camera.trouble:
         yield WARN, camera.trouble
+    if camera.depth and camera.depth.trouble:
+        yield WARN, f'the last image had no depth: {camera.depth.trouble}'
     if camera.intrinsics_source == IntrinsicsSource.GUESSED:
         yield WARN, 'focal length guessed, distances are rough'
     if abs(recent.latency_s) > p.max_latency:
@@ -91,6 +93,15 @@ def values(camera: CameraStream, recent: Recent) -> dict[str, str]:
     """List the figures of a camera."""
     figures, source = camera.figures, camera.intrinsics_source
     calibration = 'unknown' if source is None else source.name
+    depth = camera.depth
+    of_depth = (
+        {}
+        if depth is None
+        else {
+            'images without depth': str(depth.missing),
+            'bad depth images': str(depth.bad_images),
+        }
+    )
     return {
         'input rate (Hz)': _number(recent.input_hz),
         'output rate (Hz)': _number(recent.output_hz),
@@ -104,6 +115,7 @@ def values(camera: CameraStream, recent: Recent) -> dict[str, str]:
         'images without a transform': str(figures.unplaced),
         'calibration': f'{calibration}: {camera.trouble}' if camera.trouble else calibration,
         'time since last image (s)': _number(figures.age_s()),
+        **of_depth,
     }
 
 

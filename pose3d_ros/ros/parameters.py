@@ -109,9 +109,21 @@ class PoseParameters:
         0.0,
         100000.0,
     )
+    depth: bool = _parameter(
+        False,
+        'Measure people by depth images registered to the camera: depth_registered/image_rect and '
+        'depth_registered/camera_info.',
+    )
+    depth_tolerance: float = _parameter(
+        0.01,
+        'By how many seconds the stamp of a depth image may differ from that of the image.',
+        0.0,
+        1.0,
+        live=True,
+    )
     assumed_person_height: float = _parameter(
         1.8,
-        'Height of everybody, m: distances scale with it.',
+        'Height of everybody, m: distances scale with it, but for people measured by depth.',
         0.3,
         2.5,
         live=True,

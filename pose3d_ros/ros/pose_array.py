@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 
 from pose3d_ros.camera import IntrinsicsSource
 from pose3d_ros.msg import PoseArray3D
-from pose3d_ros.people import K, TrackedPeople
+from pose3d_ros.people import K, Source, TrackedPeople
 from pose3d_ros.skeleton import PANOPTIC19
 
 # Fields of the messages, and at which byte of theirs each begins where a message begins at a
@@ -44,12 +44,14 @@ def pose_array_cdr(
     tracked: TrackedPeople, header: Header, intrinsics_source: IntrinsicsSource
 ) -> bytes:
     """People as a serialised PoseArray3D, with the image's own header."""
+    measured = (tracked.people.source == Source.DEPTH).any(axis=1)
+    by_depth = len(measured) and measured.all()
     nobody = serialize_message(
         PoseArray3D(
             header=header,
             skeleton=PANOPTIC19.name,
             intrinsics_source=int(intrinsics_source),
-            scale_source=PoseArray3D.ASSUMED_HEIGHT,
+            scale_source=PoseArray3D.DEPTH if by_depth else PoseArray3D.ASSUMED_HEIGHT,
         )
     )
     people, poses = tracked.people, np.zeros(len(tracked), _POSE)

@@ -201,7 +201,10 @@ FINE = {
 )
 def test_thresholds(change, level, says):
     camera = SimpleNamespace(
-        figures=Figures(), trouble='', intrinsics_source=IntrinsicsSource.CAMERA_INFO
+        figures=Figures(),
+        trouble='',
+        intrinsics_source=IntrinsicsSource.CAMERA_INFO,
+        depth=None,
     )
     found = list(complaints(camera, Recent(**FINE), PoseParameters()))
     assert found == []

@@ -17,7 +17,7 @@ from pose3d_ros.ros.pose_node import SUCCESS, PoseNode
 LIVE = {
     'lazy', 'assumed_person_height', 'keypoint_threshold', 'limb_threshold', 'person_threshold',
     'min_keypoints', 'smoothing', 'smoothing_min_cutoff', 'smoothing_beta', 'track_memory',
-    'stale_after', 'min_rate', 'max_latency',
+    'stale_after', 'min_rate', 'max_latency', 'depth_tolerance',
 }  # fmt: skip
 
 
