@@ -27,6 +27,7 @@ PARAMETERS = {
     'rectified': (bool, 'the images are rectified: true for image_rect'),
     'focal_length': (float, 'px, for a camera whose CameraInfo is uncalibrated; 0: guess it'),
     'target_frame': (str, 'TF frame of poses and markers; that of the images if unset'),
+    'depth': (bool, 'measure people by depth_topic, registered to the camera'),
     'assumed_person_height': (float, 'm, how tall everybody is taken to be'),
     'keypoint_threshold': (float, 'score from which a keypoint counts as seen'),
     'smoothing': (bool, 'smooth the keypoints over time'),
@@ -41,6 +42,9 @@ def arguments() -> list[DeclareLaunchArgument]:
         ('image_topic', 'image_raw',
          'images, raw or compressed; in the namespace unless it begins with /'),
         ('camera_info_topic', 'camera_info', 'their sensor_msgs/CameraInfo, likewise'),
+        ('depth_topic', 'depth_registered/image_rect', 'with depth: the depth images, likewise'),
+        ('depth_info_topic', 'depth_registered/camera_info',
+         'their sensor_msgs/CameraInfo, likewise'),
         ('params_file', str(CONFIG / 'pose3d.yaml'), 'parameters of pose_node'),
         *((name, '', f'{text}. Empty: as params_file says')
           for name, (_, text) in PARAMETERS.items()),
@@ -78,6 +82,8 @@ def pose_node(context) -> list[Node]:
         remappings=[
             ('image_raw', args['image_topic']),
             ('camera_info', args['camera_info_topic']),
+            ('depth_registered/image_rect', args['depth_topic']),
+            ('depth_registered/camera_info', args['depth_info_topic']),
         ],
         ros_arguments=['--log-level', args['log_level']],
         additional_env={args['fastdds_variable']: profile} if profile else {},

@@ -17,6 +17,7 @@ from launch.actions import IncludeLaunchDescription  # noqa: E402
 from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
+DEPTH_TOPICS = ('depth_registered/image_rect', 'depth_registered/camera_info')
 FILES = ('pose3d', 'camera', 'usb_camera')
 PROGRAMS = {
     'pose3d_ros': ('pose_node', 'camera_node'),
@@ -136,7 +137,8 @@ def test_starts_without_arguments_and_without_rviz(start, file, names):
     assert set(nodes) == names
     node = nodes['/pose_node']
     assert node.params_files == [str(ROOT / 'config/pose3d.yaml')]
-    assert node.remappings == {'image_raw': 'image_raw', 'camera_info': 'camera_info'}
+    topics = ('image_raw', 'camera_info', *DEPTH_TOPICS)
+    assert node.remappings == {topic: topic for topic in topics}
     assert node.option('--log-level') == 'info'
 
 
@@ -144,13 +146,13 @@ def test_arguments_override_the_parameter_file(start):
     given = {
         'model': '/a b/net.xml', 'device': 'CPU', 'precision': 'f32', 'focal_length': '600',
         'assumed_person_height': '1.7', 'keypoint_threshold': '0.2', 'smoothing': 'false',
-        'image_transport': 'compressed', 'rectified': 'true',
+        'image_transport': 'compressed', 'rectified': 'true', 'depth': 'true',
     }  # fmt: skip
     node = start(('pose3d', given))['/pose_node']
     assert node.given == {
         'model': '/a b/net.xml', 'device': 'CPU', 'precision': 'f32', 'focal_length': 600.0,
         'assumed_person_height': 1.7, 'keypoint_threshold': 0.2, 'smoothing': False,
-        'image_transport': 'compressed', 'rectified': True,
+        'image_transport': 'compressed', 'rectified': True, 'depth': True,
     }  # fmt: skip
     assert isinstance(node.given['focal_length'], float)
     assert node.params_files[0] == str(ROOT / 'config/pose3d.yaml')
@@ -179,7 +181,14 @@ def test_camera_and_pose_node_meet_on_the_topics_given(start):
     topics = {'image_topic': '/front/image', 'camera_info_topic': 'info'}
     nodes = start(('camera', {'namespace': 'here', **topics}))
     for node in nodes.values():
-        assert node.remappings == {'image_raw': '/front/image', 'camera_info': 'info'}
+        given = {n: to for n, to in node.remappings.items() if n not in DEPTH_TOPICS}
+        assert given == {'image_raw': '/front/image', 'camera_info': 'info'}
+
+
+def test_a_depth_sensor_of_any_name(start):
+    given = {'depth_topic': '/camera/aligned_depth_to_color/image_raw', 'depth_info_topic': 'info'}
+    node = start(('pose3d', {**given, 'depth': 'true'}))['/pose_node']
+    assert [node.remappings[topic] for topic in DEPTH_TOPICS] == list(given.values())
 
 
 def test_camera_node_parameters(start):

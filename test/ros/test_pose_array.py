@@ -1,5 +1,7 @@
 """The bytes of a PoseArray3D, read back by the middleware."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message
@@ -7,7 +9,7 @@ from robot import header
 
 from pose3d_ros.camera import IntrinsicsSource
 from pose3d_ros.msg import PoseArray3D
-from pose3d_ros.people import K, People2D, People3D, TrackedPeople
+from pose3d_ros.people import K, People2D, People3D, Source, TrackedPeople
 from pose3d_ros.ros.pose_array import pose_array_cdr
 
 
@@ -47,3 +49,21 @@ def test_every_field_is_read_back(number, frame):
             np.testing.assert_array_equal([keypoint.u, keypoint.v], xy_px)
             assert keypoint.score == np.float32(people.people_2d.scores[i, k])
             assert keypoint.source == people.source[i, k]
+
+
+@pytest.mark.parametrize(
+    ('sources', 'scale'),
+    [
+        ([], PoseArray3D.ASSUMED_HEIGHT),
+        ([Source.OBSERVED], PoseArray3D.ASSUMED_HEIGHT),
+        ([Source.DEPTH, Source.OBSERVED], PoseArray3D.ASSUMED_HEIGHT),
+        ([Source.DEPTH, Source.DEPTH], PoseArray3D.DEPTH),
+    ],
+)
+def test_the_scale_is_by_depth_where_everybodys_is(sources, scale):
+    tracked = tracked_people(len(sources))
+    source = np.full((len(sources), K), Source.INFERRED, np.uint8)
+    source[:, 0] = sources
+    tracked = replace(tracked, people=replace(tracked.people, source=source))
+    data = pose_array_cdr(tracked, header(), IntrinsicsSource.GUESSED)
+    assert deserialize_message(data, PoseArray3D).scale_source == scale
