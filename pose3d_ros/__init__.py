@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 __path__ = extend_path(__path__, __name__)  # from a checkout, find the installed messages too
 
 if TYPE_CHECKING:
-    from pose3d_ros.camera import CameraImage, Intrinsics
+    from pose3d_ros.camera import CameraImage, DepthImage, Intrinsics
     from pose3d_ros.estimation.bottom_up import PoseEstimator
     from pose3d_ros.people import People2D, People3D, TrackedPeople
     from pose3d_ros.tracking.tracker import Tracker
 
 __all__ = [
     'CameraImage',
+    'DepthImage',
     'Intrinsics',
     'People2D',
     'People3D',
@@ -24,6 +25,7 @@ __all__ = [
 
 _HOMES = {
     'CameraImage': 'camera',
+    'DepthImage': 'camera',
     'Intrinsics': 'camera',
     'People2D': 'people',
     'People3D': 'people',

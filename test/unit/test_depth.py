@@ -18,7 +18,7 @@ from depth_scene import (
 from benchmark.depth import CONDITIONS, run
 from pose3d_ros.camera import DepthImage, Intrinsics
 from pose3d_ros.estimation.depth import measure
-from pose3d_ros.people import Source
+from pose3d_ros.people import K, People2D, People3D, Source
 from pose3d_ros.skeleton import PANOPTIC19
 
 index = PANOPTIC19.index
@@ -226,3 +226,32 @@ def test_the_assumed_height_does_not_matter(child):
     taller = replace(lifted, xyz_m=lifted.xyz_m * (1.4 / HEIGHT_M))
     found = measure(taller, depth, CAMERA, 1.4)
     assert np.median(errors_m(found, truth)) < 0.03
+
+
+@pytest.mark.filterwarnings('error')
+def test_nonsense_is_survived():
+    """Positions, pixels and depths that mean nothing: no error, and nothing made up."""
+    rng = np.random.default_rng(0)
+    cameras = [CAMERA, Intrinsics(300, 400, 100, 100, (-0.3, 0.1, 0, 0))]
+    for i in range(100):
+        number = int(rng.integers(0, 5))
+        hidden = rng.random((number, K)) < rng.random()
+        xy_px = np.where(hidden[..., None], np.nan, rng.uniform(-400, 1100, (number, K, 2)))
+        scores = np.where(hidden, 0, rng.random((number, K)))
+        xyz_m = rng.normal(0, 10 ** rng.uniform(-3, 3), (number, K, 3))
+        xyz_m[..., 2] = np.abs(xyz_m[..., 2]) + 10 ** rng.uniform(-6, 2)
+        xyz_m[rng.random((number, K)) < 0.3 * rng.random()] = np.nan
+        source = np.where(hidden, Source.INFERRED, Source.OBSERVED).astype(np.uint8)
+        people_2d = People2D(xy_px, scores, np.ones(number))
+        people = People3D(people_2d, xyz_m, source, np.zeros((number, 3, 3)))
+        hw = rng.integers(1, 480, 2)
+        depth_m = np.where(rng.random(hw) < 0.3, np.nan, rng.uniform(-1, 5, hw))
+        if i % 3 == 0:
+            depth_m = np.full(hw, rng.uniform(0.3, 6))
+        camera = cameras[i % 2]
+        depth = DepthImage(depth_m.astype(np.float32), camera)
+        found = measure(people, depth, camera, HEIGHT_M)
+        measured = found.source == Source.DEPTH
+        assert not (measured & hidden).any()
+        assert np.isfinite(found.xyz_m[measured]).all()
+        assert (found.xyz_m[measured][:, 2] > 0).all()
