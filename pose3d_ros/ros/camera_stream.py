@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import numpy as np
-from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import (
     PublisherEventCallbacks,
     QoSRequestedIncompatibleQoSInfo,
@@ -40,8 +39,6 @@ from pose3d_ros.ros.pose_array import pose_array_cdr
 from pose3d_ros.tracking.tracker import Tracker
 
 WARN_EVERY_S = 5.0
-# How long an image waits for its depth image, if none comes after it before.
-DEPTH_WAIT_S = 0.1
 # What asks for least of a publisher, and so hears every one.
 HEARS_ALL = {'RELIABILITY': 'best_effort', 'DURABILITY': 'volatile'}
 
@@ -82,11 +79,7 @@ class CameraStream:
         self.logger = node.get_logger().get_child(name) if name else node.get_logger()
         self.calibration = Calibration(p.focal_length, p.rectified)
         self.tracker = Tracker()
-        self.depth = DepthStream(p.depth_tolerance, p.rectified) if p.depth else None
-        # The image that waits for its depth image, and the timer that ends it.
-        self.waiting: Image | CompressedImage | None = None
-        self.patience: Any = None
-        self.depth_subscription: Any = None
+        self.depth = DepthStream(self.answer, p.depth_tolerance, p.rectified) if p.depth else None
         self.figures = Figures()
         # Where the last image's intrinsics came from, and why not from its CameraInfo.
         self.intrinsics_source: IntrinsicsSource | None = None
@@ -135,9 +128,8 @@ class CameraStream:
         else:
             while self.subscriptions:
                 self.node.destroy_subscription(self.subscriptions.pop())
-            if self.patience:
-                self.node.destroy_timer(self.patience)
-            self.waiting = self.patience = None
+            if self.depth:
+                self.depth.stop(self.node)
 
     @property
     def image_topic(self) -> str:
@@ -156,25 +148,11 @@ class CameraStream:
 
     def on_image(self, image: Image | CompressedImage, info: dict[str, Any]) -> None:
         """Answer an image; if its depth image may still come, when it has."""
-        self._answer_waiting()
-        self.figures.arrived(info)
         if self.depth:
-            # Those that came while the last image was worked on; the executor would take them one
-            # by one, and the next image in between.
-            while taken := self.depth_subscription.handle.take_message(Image, False):
-                self.depth.hear(taken[0])
-            if self.depth.expect(image.header.stamp):
-                self.waiting = image
-                self.patience.reset()
-                return
-        self.answer(image)
-
-    def on_depth(self, depth: Image) -> None:
-        """Take a depth image, and answer the image that need not wait any longer."""
-        assert self.depth
-        self.depth.hear(depth)
-        if self.waiting and not self.depth.may_come(self.waiting.header.stamp):
-            self._answer_waiting()
+            self.depth.wait_no_more()
+        self.figures.arrived(info)
+        if not (self.depth and self.depth.waits(image)):
+            self.answer(image)
 
     def answer(self, image: Image | CompressedImage) -> None:
         """Find the people of one image and publish them, whatever comes."""
@@ -255,22 +233,11 @@ class CameraStream:
                 throttle_duration_sec=WARN_EVERY_S,
             )
 
-    def _answer_waiting(self) -> None:
-        if self.waiting:
-            image, self.waiting = self.waiting, None
-            self.patience.cancel()
-            self.answer(image)
-
     def _hear_depth(self, depth: DepthStream) -> None:
-        depth.start()
         name = self._topic('depth_registered')
         self._subscribe(CameraInfo, f'{name}/camera_info', depth.calibration.update)
-        self._subscribe(Image, f'{name}/image_rect', self.on_depth, HELD)
-        self.depth_subscription = self.subscriptions[-1]
-        # Of the machine's time: a simulated clock may stand still.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.patience = self.node.create_timer(DEPTH_WAIT_S, self._answer_waiting, clock=steady)
-        self.patience.cancel()
+        self._subscribe(Image, f'{name}/image_rect', depth.on_depth, HELD)
+        depth.start(self.node, self.subscriptions[-1])
 
     def _topic(self, name: str) -> str:
         return f'{self.name}/{name}' if self.name else name

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import CameraImage, DepthImage, Intrinsics, IntrinsicsSource
@@ -16,6 +20,10 @@ from pose3d_ros.people import People3D
 from pose3d_ros.ros.calibration import Calibration
 from pose3d_ros.ros.conversions import MAX_PIXELS, ImageError, seconds
 
+Picture: TypeAlias = Image | CompressedImage
+
+# How long an image waits for its depth image, if none comes after it before.
+WAIT_S = 0.1
 # Those of the last images; an image and its depth come in any order.
 HELD = 3
 # How depth comes (REP 118), and metres of its unit. Some say mono16 for 16UC1.
@@ -25,42 +33,79 @@ STAMP_S = 1e-6
 
 
 class DepthStream:
-    """Depth images of one camera as they come.
+    """Depth images of one camera, and the image that waits for its own.
 
     Parameters
     ----------
+    answer
+        What is done with an image that has waited.
     tolerance_s
         By how much the stamps of an image and of its depth image may differ.
     rectified
         The depth images' CameraInfo is that of rectified images, as the camera's is.
     """
 
-    def __init__(self, tolerance_s: float, rectified: bool) -> None:
+    def __init__(
+        self, answer: Callable[[Picture], None], tolerance_s: float, rectified: bool
+    ) -> None:
+        self._answer = answer
         self.tolerance_s = tolerance_s
         self.calibration = Calibration(rectified=rectified)
         # Images that had no depth, and those of them whose depth image could not be used.
         self.missing = self.bad_images = 0
         # Why the last image had none, or ''.
         self.trouble = ''
-        self.start()
+        self.waiting: Picture | None = None
+        self._patience: Any = None
 
-    def start(self) -> None:
-        """Forget what was heard."""
+    def start(self, node: Node, subscription: Any) -> None:
+        """Begin to listen with a subscription that was made for `on_depth`."""
+        self._subscription = subscription
         self._held: deque[Image] = deque(maxlen=HELD)
         self._silent = False
+        # Of the machine's time: a simulated clock may stand still.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._patience = node.create_timer(WAIT_S, self.wait_no_more, clock=steady)
+        self._patience.cancel()
+
+    def stop(self, node: Node) -> None:
+        """Listen no more; nobody is answered."""
+        if self._patience:
+            node.destroy_timer(self._patience)
+        self.waiting = self._patience = None
+
+    def on_depth(self, depth: Image) -> None:
+        """Take a depth image, and answer the image that need not wait any longer."""
+        self.hear(depth)
+        if self.waiting and not self._may_come(self.waiting.header.stamp):
+            self.wait_no_more()
 
     def hear(self, depth: Image) -> None:
         """Take a depth image."""
         self._held.append(depth)
         self._silent = False
 
-    def expect(self, stamp: Time) -> bool:
-        """Tell whether to wait for an image's depth; if none comes meanwhile, the last time."""
-        waits = not self._silent and self.may_come(stamp)
-        self._silent |= waits
-        return waits
+    def waits(self, image: Picture) -> bool:
+        """Keep an image whose depth may still come, and tell so."""
+        # Those that came while the last image was worked on; the executor would take them one by
+        # one, and the next image in between.
+        while taken := self._subscription.handle.take_message(Image, False):
+            self.hear(taken[0])
+        if self._silent or not self._may_come(image.header.stamp):
+            return False
+        self.waiting = image
+        self._silent = True  # unless something is heard meanwhile
+        self._patience.reset()
+        return True
 
-    def may_come(self, stamp: Time) -> bool:
+    def wait_no_more(self) -> None:
+        """Answer the image that waits, if one does."""
+        if self.waiting:
+            image, self.waiting = self.waiting, None
+            self._patience.cancel()
+            self._answer(image)
+
+    def _may_come(self, stamp: Time) -> bool:
         """Tell whether an image's depth is not there, and nothing younger has come."""
         if self._nearest(stamp) is not None:
             return False

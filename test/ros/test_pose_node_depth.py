@@ -13,7 +13,7 @@ from scene import CAMERA
 from sensor_msgs.msg import CameraInfo, Image
 
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
-from pose3d_ros.ros import camera_stream, parameters
+from pose3d_ros.ros import depth_stream, parameters
 from pose3d_ros.ros.conversions import camera_info_msg, image_msg
 from pose3d_ros.ros.diagnostics import camera_status
 
@@ -58,7 +58,7 @@ def measuring(robot):
 @pytest.fixture
 def patient(monkeypatch):
     """Images wait for their depth for as long as the test takes."""
-    monkeypatch.setattr(camera_stream, 'DEPTH_WAIT_S', 1000.0)
+    monkeypatch.setattr(depth_stream, 'WAIT_S', 1000.0)
 
 
 def depth_at(second=0, nanosec=0, **how):
@@ -119,10 +119,8 @@ def test_depth_that_has_come_already_is_not_waited_for(measuring, patient):
     for second in range(1, 4):
         sensor.images.publish(depth_at(second))
     time.sleep(0.3)  # they are on their way, and nobody takes them
-    waits, expect = [], r.camera.depth.expect
-    r.camera.depth.expect = lambda stamp: waits.append(expect(stamp)) or waits[-1]
     r.camera.on_image(image_msg(GREY, header(3)), {'publication_sequence_number': None})
-    assert waits == [False]
+    assert r.camera.depth.waiting is None
     r.spin_until(lambda: r.got[PoseArray3D])
     assert is_measured(r.got[PoseArray3D][-1])
 
@@ -160,7 +158,7 @@ def test_a_sensor_that_is_silent_is_waited_for_once(measuring):
     assert not is_measured(r.poses_of(image_msg(GREY, header(1))))  # after a tenth of a second
     for second in (2, 3):
         r.see(image_msg(GREY, header(second)))
-        assert r.camera.waiting is None
+        assert r.camera.depth.waiting is None
         r.spin_until(lambda second=second: len(r.got[PoseArray3D]) == second)
     assert r.camera.depth.missing == 3
     sensor.send(depth_at(4))  # it is back
@@ -258,9 +256,9 @@ def test_nobody_is_an_empty_array_all_the_same(measuring):
 def test_deactivated_while_an_image_waits(measuring, patient):
     r, sensor = measuring()
     r.see(image_msg(GREY, header(1)))
-    assert r.camera.waiting is not None
+    assert r.camera.depth.waiting is not None
     r.pose_node.trigger_deactivate()
-    assert r.camera.waiting is None
+    assert r.camera.depth.waiting is None
     r.spin_until(lambda: not sensor.images.get_subscription_count())
     r.pose_node.trigger_activate()
     r.spin_until(sensor.images.get_subscription_count)
@@ -274,7 +272,7 @@ def test_every_camera_has_a_sensor_of_its_own(robot, patient):
     sensor = Sensor(r, 'front/')
     r.calibrate(camera_info())
     r.eyes[1].images.publish(image_msg(GREY, header(1)))
-    r.spin_until(lambda: r.pose_node.cameras[1].waiting)
+    r.spin_until(lambda: r.pose_node.cameras[1].depth.waiting)
     sensor.send(depth_at(1))
     assert is_measured(r.poses_of(image_msg(GREY, header(1))))
     assert not r.eyes[1].got[PoseArray3D]
