@@ -1,0 +1,299 @@
+"""A pose node in a process of its own, and what can be known of it from outside.
+
+That is what it publishes, what its services say, its log, and what Linux knows of a process.
+"""
+
+import contextlib
+import itertools
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from hypothesis import HealthCheck, Phase, settings
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.parameter_client import AsyncParameterClient
+from rclpy.qos import QoSProfile
+from robot import GREY, Eye, camera_info
+from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import Header
+
+from pose3d_ros.msg import PoseArray3D
+from pose3d_ros.ros.conversions import image_msg
+
+# For what is not the point of a test: the machine may be busy.
+PATIENCE_S = 60
+# Images that a recovered node may leave unanswered, sent every 0.1 s: a second. They are counted
+# instead of the time, since what holds the node up on a busy machine holds the camera up as well.
+AT_ONCE = 10
+PERIOD_S = 0.1
+NUMBERS = itertools.count()
+CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
+DEACTIVATE, CLEANUP = Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP
+STATES = {
+    CONFIGURE: State.PRIMARY_STATE_INACTIVE,
+    ACTIVATE: State.PRIMARY_STATE_ACTIVE,
+    DEACTIVATE: State.PRIMARY_STATE_INACTIVE,
+    CLEANUP: State.PRIMARY_STATE_UNCONFIGURED,
+}
+# Of hypothesis: the same messages every time. What fails is printed as it is, since to make it
+# smaller would start hundreds of nodes.
+PROFILE = settings(
+    derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+COUNTS = ('images', 'dropped images', 'bad images')
+
+
+class Process:
+    """A node as a process, with its log in a file."""
+
+    def __init__(self, command, log, namespace, rules=(), **parameters):
+        line = [sys.executable, '-m', 'pose3d_ros.cli', command, '--ros-args']
+        line += ['-r', f'__ns:={namespace}', *(word for rule in rules for word in ('-r', rule))]
+        for name, value in parameters.items():
+            line += ['-p', f'{name}:={value}']
+        self.log = Path(log)
+        with self.log.open('w') as file:
+            self.popen = subprocess.Popen(line, stderr=file)
+        self.pid = self.popen.pid
+
+    def proc(self, name):
+        return Path(f'/proc/{self.pid}/{name}').read_text()
+
+    def rss_mb(self):
+        return int(re.search(r'VmRSS:\s+(\d+)', self.proc('status'))[1]) / 1024
+
+    def heeds(self, number):
+        """Whether a signal is caught."""
+        caught = int(re.search(r'SigCgt:\s+(\w+)', self.proc('status'))[1], 16)
+        return bool(caught & 1 << number - 1)
+
+    def shared_memory(self):
+        return shared_memory(self.proc('maps'))
+
+    def open_files(self):
+        return len(list(Path(f'/proc/{self.pid}/fd').iterdir()))
+
+    def children(self):
+        return self.proc(f'task/{self.pid}/children')
+
+    def ended(self):
+        return self.popen.poll() is not None
+
+    def end(self, number):
+        """Send a signal, and wait; the exit status."""
+        self.popen.send_signal(number)
+        return self.popen.wait(PATIENCE_S)
+
+    def kill(self):
+        self.popen.kill()
+        self.popen.wait()
+
+
+def shared_memory(maps):
+    """Fast DDS's segments in /proc/PID/maps. Its ports, which it never removes, are not meant."""
+    return set(re.findall(r'/dev/shm/fast\w+_[0-9a-f]{16}', maps))
+
+
+def shared_memory_in_use():
+    """Segments of everybody who lives."""
+    found = set()
+    for maps in Path('/proc').glob('[0-9]*/maps'):
+        with contextlib.suppress(OSError):  # of somebody else, or gone
+            found |= shared_memory(maps.read_text())
+    return found
+
+
+class Outside:
+    """A pose node as a process, its camera, and somebody who listens."""
+
+    def __init__(self, model, folder, rules=(), queue=0, **parameters):
+        self.namespace = f'/outside{os.getpid()}_{next(NUMBERS)}'
+        self.folder, self.rules, self.processes = folder, rules, []
+        self.parameters = {
+            'model': model, 'device': 'CPU', 'precision': 'f32', 'diagnostics_period': 0.1,
+            **parameters,
+        }  # fmt: skip
+        self.node = rclpy.create_node('outside', namespace=self.namespace)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        compressed = parameters.get('image_transport') == 'compressed'
+        self.eyes = [
+            Eye(self.node, f'{name}/' if name else '', 'image_raw', compressed)
+            for name in parameters.get('cameras', [''])
+        ]
+        for eye in self.eyes:
+            eye.listen([PoseArray3D])
+        self.eye = self.eyes[0]
+        self.good = self.png if compressed else self.stamped
+        self.camera = self.eye.prefix.rstrip('/') or 'camera'
+        self.got = self.eye.got[PoseArray3D]
+        if queue:
+            self._have_images_queue(queue)
+        # Stamps, ns, of all that was sent.
+        self.sent = []
+        self.arrays = []
+        self.node.create_subscription(DiagnosticArray, '/diagnostics', self._hear, 10)
+        self.clients = {
+            kind: self.node.create_client(kind, f'pose_node/{name}')
+            for kind, name in ((ChangeState, 'change_state'), (GetState, 'get_state'))
+        }
+        self.parameter_client = AsyncParameterClient(self.node, 'pose_node')
+        self.start()
+
+    def _have_images_queue(self, depth):
+        """Nothing makes way and nothing is lost: every image that is sent is worked on."""
+        topic, qos = self.eye.images.topic_name, QoSProfile(depth=depth)
+        kind = self.eye.images.msg_type
+        self.node.destroy_publisher(self.eye.images)
+        self.eye.images = self.node.create_publisher(kind, topic, qos)
+        for policy, value in (('reliability', 'reliable'), ('depth', depth)):
+            self.parameters[f'qos_overrides.{topic}.subscription.{policy}'] = value
+
+    def _hear(self, array):
+        if array.status[0].name.startswith(f'{self.namespace[1:]}/'):
+            self.arrays.append({s.name.rpartition(': ')[2]: s for s in array.status})
+
+    def run(self, command, rules=(), **parameters):
+        """Start another node of the package in the same namespace."""
+        log = self.folder / f'{len(self.processes)}.log'
+        self.processes.append(Process(command, log, self.namespace, rules, **parameters))
+        return self.processes[-1]
+
+    def start(self):
+        """Start the pose node."""
+        self.process = self.run('node', self.rules, **self.parameters)
+
+    def spin_until(self, condition, patience_s=PATIENCE_S):
+        deadline = time.monotonic() + patience_s
+        while not condition():
+            assert not self.process.ended(), f'the node ended:\n{self.process.log.read_text()}'
+            assert time.monotonic() < deadline, f'nothing came:\n{self.process.log.read_text()}'
+            self.executor.spin_once(timeout_sec=0.02)
+
+    def spin(self, duration_s):
+        end_s = time.monotonic() + duration_s
+        self.spin_until(lambda: time.monotonic() >= end_s)
+
+    def heard(self):
+        return self.eye.images.get_subscription_count()
+
+    def answered(self):
+        """Stamps, ns, of all the answers."""
+        return [nanoseconds(message.header.stamp) for message in self.got]
+
+    def stamped(self, bgr=GREY):
+        """Make an image of now."""
+        stamp = self.node.get_clock().now().to_msg()
+        return image_msg(bgr, Header(frame_id='camera_optical_frame', stamp=stamp))
+
+    def png(self):
+        """Make a compressed image of now."""
+        data = cv2.imencode('.png', GREY)[1].tobytes()
+        return CompressedImage(header=self.stamped().header, format='png', data=data)
+
+    def send(self, image):
+        self.sent.append(nanoseconds(image.header.stamp))
+        self.eye.images.publish(image)
+
+    def answers(self, image=None, at_most=AT_ONCE, period_s=PERIOD_S):
+        """Check that good images are answered again at once; the first answer."""
+        self.spin_until(self.heard)
+        stamps = set()
+        for _ in range(at_most):
+            good = (image or self.good)()
+            stamps.add(nanoseconds(good.header.stamp))
+            self.send(good)
+            end_s = time.monotonic() + period_s
+            while (left_s := end_s - time.monotonic()) > 0:
+                self.executor.spin_once(timeout_sec=left_s)
+                for message in reversed(self.got):
+                    if nanoseconds(message.header.stamp) in stamps:
+                        return message
+        raise AssertionError(
+            f'none of {at_most} good images was answered:\n{self.process.log.read_text()}'
+        )
+
+    def ready(self):
+        """Wait for the node to have started. Images count from the first answer on."""
+        self.answers(at_most=int(PATIENCE_S / PERIOD_S))
+        del self.sent[: self.sent.index(self.answered()[0])]
+
+    def statuses(self):
+        """What the node says on /diagnostics of everything that has happened until now."""
+        # The first may have been under way.
+        number = len(self.arrays) + 2
+        self.spin_until(lambda: len(self.arrays) >= number)
+        return self.arrays[-1]
+
+    def counts(self):
+        values = {pair.key: pair.value for pair in self.statuses()[self.camera].values}
+        return {name: int(values[name]) for name in COUNTS}
+
+    def until_status(self, level, text):
+        def said():
+            found = [array[self.camera] for array in self.arrays]
+            return any(s.level == level and text in s.message for s in found)
+
+        del self.arrays[:]
+        self.spin_until(said)
+
+    def accounts(self):
+        """Check that every image sent was answered once, bad, or dropped; the counts."""
+        # What is dropped behind the last that arrives nobody can know.
+        self.answers(period_s=PATIENCE_S / AT_ONCE)
+        found, answered = self.counts(), self.answered()
+        assert len(set(answered)) == len(answered)
+        assert set(answered) <= set(self.sent)
+        assert found['images'] == len(answered) + found['bad images']
+        assert len(self.sent) == found['images'] + found['dropped images']
+        return found
+
+    def call(self, client, request):
+        self.spin_until(client.service_is_ready)
+        return self.wait_for(client.call_async(request))
+
+    def wait_for(self, future):
+        self.spin_until(future.done)
+        return future.result()
+
+    def change(self, transition):
+        """Have the node change its state as a lifecycle manager does."""
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return self.call(self.clients[ChangeState], request).success
+
+    def state(self):
+        return self.call(self.clients[GetState], GetState.Request()).current_state.id
+
+    def set(self, **values):
+        """Set parameters one by one, as `ros2 param set` does; the results."""
+        changes = [Parameter(name, value=value) for name, value in values.items()]
+        return self.wait_for(self.parameter_client.set_parameters(changes)).results
+
+    def calibrate(self):
+        """Send a CameraInfo until it is used."""
+
+        def used():
+            self.eye.infos.publish(camera_info())
+            return self.answers().intrinsics_source == PoseArray3D.CAMERA_INFO
+
+        self.spin_until(used)
+
+    def close(self):
+        for process in self.processes:
+            process.kill()
+        self.executor.shutdown()
+        self.node.destroy_node()
+
+
+def nanoseconds(stamp):
+    return stamp.sec * 10**9 + stamp.nanosec
