@@ -201,7 +201,7 @@ class CameraStream:
         return bgr
 
     def _warn_of_image(self, error: ImageError) -> None:
-        self.figures.bad_images += 1
+        self.figures.not_read()
         self.logger.warning(
             f'image dropped ({self.figures.bad_images} of {self.figures.images}): {error}',
             throttle_duration_sec=WARN_EVERY_S,

@@ -29,12 +29,15 @@ class Taken:
         Latency, inference and parsing, s; NaN for an image that was not answered.
     placed
         False: it was not answered because there was no transform to the frame of the poses.
+    read
+        False: it was not answered because it could not be read.
     """
 
     at_s: float
     sent: int | None
     times_s: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     placed: bool = True
+    read: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,12 @@ class Figures:
         last = self._taken.pop()
         self._taken.append(Taken(last.at_s, last.sent, placed=False))
 
+    def not_read(self) -> None:
+        """Count the image that arrived last among the bad ones."""
+        self.bad_images += 1
+        last = self._taken.pop()
+        self._taken.append(Taken(last.at_s, last.sent, read=False))
+
     def age_s(self) -> float:
         """Tell how long ago the last image came. NaN: none did."""
         return time.monotonic() - self.last_s
@@ -129,7 +138,7 @@ class Figures:
         return Recent(
             span_s,
             len(taken),
-            len(taken) - len(times_s) - unplaced,
+            sum(not t.read for t in taken),
             sent / span_s,
             len(times_s) / span_s,
             means[0],

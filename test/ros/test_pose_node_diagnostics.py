@@ -179,6 +179,16 @@ def test_losses_that_the_middleware_does_not_count_are_unknown(quick):
     assert float(found['output rate (Hz)']) > 0
 
 
+def test_an_image_that_waits_for_its_depth_is_not_bad():
+    """The next message on /diagnostics may come meanwhile."""
+    figures = Figures()
+    figures.arrived({'publication_sequence_number': 1})
+    assert (figures.recent().images, figures.recent().bad_images) == (1, 0)
+    figures.not_read()
+    figures.arrived({'publication_sequence_number': 2})
+    assert (figures.recent().images, figures.recent().bad_images) == (2, 1)
+
+
 FINE = {
     'span_s': RECENT_S, 'images': 150, 'bad_images': 0, 'input_hz': 30.0, 'output_hz': 10.0,
     'latency_s': 0.1, 'latency_p95_s': 0.2, 'inference_s': 0.01, 'parse_s': 0.001,
