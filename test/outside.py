@@ -1,16 +1,12 @@
 """A pose node in a process of its own, and what can be known of it from outside.
 
-That is what it publishes, what its services say, its log, and what Linux knows of a process.
+That is what it publishes, what its services say, and its log.
 """
 
-import contextlib
 import itertools
 import os
-import re
-import subprocess
-import sys
+import signal
 import time
-from pathlib import Path
 
 import cv2
 import rclpy
@@ -18,6 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from hypothesis import HealthCheck, Phase, settings
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from node_process import PATIENCE_S, Process
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
@@ -29,8 +26,6 @@ from std_msgs.msg import Header
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.conversions import image_msg
 
-# For what is not the point of a test: the machine may be busy.
-PATIENCE_S = 60
 # Images that a recovered node may leave unanswered, sent every 0.1 s: a second. They are counted
 # instead of the time, since what holds the node up on a busy machine holds the camera up as well.
 AT_ONCE = 10
@@ -51,66 +46,6 @@ PROFILE = settings(
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 COUNTS = ('images', 'dropped images', 'bad images')
-
-
-class Process:
-    """A node as a process, with its log in a file."""
-
-    def __init__(self, command, log, namespace, rules=(), **parameters):
-        line = [sys.executable, '-m', 'pose3d_ros.cli', command, '--ros-args']
-        line += ['-r', f'__ns:={namespace}', *(word for rule in rules for word in ('-r', rule))]
-        for name, value in parameters.items():
-            line += ['-p', f'{name}:={value}']
-        self.log = Path(log)
-        with self.log.open('w') as file:
-            self.popen = subprocess.Popen(line, stderr=file)
-        self.pid = self.popen.pid
-
-    def proc(self, name):
-        return Path(f'/proc/{self.pid}/{name}').read_text()
-
-    def rss_mb(self):
-        return int(re.search(r'VmRSS:\s+(\d+)', self.proc('status'))[1]) / 1024
-
-    def heeds(self, number):
-        """Whether a signal is caught."""
-        caught = int(re.search(r'SigCgt:\s+(\w+)', self.proc('status'))[1], 16)
-        return bool(caught & 1 << number - 1)
-
-    def shared_memory(self):
-        return shared_memory(self.proc('maps'))
-
-    def open_files(self):
-        return len(list(Path(f'/proc/{self.pid}/fd').iterdir()))
-
-    def children(self):
-        return self.proc(f'task/{self.pid}/children')
-
-    def ended(self):
-        return self.popen.poll() is not None
-
-    def end(self, number):
-        """Send a signal, and wait; the exit status."""
-        self.popen.send_signal(number)
-        return self.popen.wait(PATIENCE_S)
-
-    def kill(self):
-        self.popen.kill()
-        self.popen.wait()
-
-
-def shared_memory(maps):
-    """Fast DDS's segments in /proc/PID/maps. Its ports, which it never removes, are not meant."""
-    return set(re.findall(r'/dev/shm/fast\w+_[0-9a-f]{16}', maps))
-
-
-def shared_memory_in_use():
-    """Segments of everybody who lives."""
-    found = set()
-    for maps in Path('/proc').glob('[0-9]*/maps'):
-        with contextlib.suppress(OSError):  # of somebody else, or gone
-            found |= shared_memory(maps.read_text())
-    return found
 
 
 class Outside:
@@ -173,8 +108,8 @@ class Outside:
         """Start the pose node."""
         self.process = self.run('node', self.rules, **self.parameters)
 
-    def spin_until(self, condition, patience_s=PATIENCE_S):
-        deadline = time.monotonic() + patience_s
+    def spin_until(self, condition):
+        deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert not self.process.ended(), f'the node ended:\n{self.process.log.read_text()}'
             assert time.monotonic() < deadline, f'nothing came:\n{self.process.log.read_text()}'
@@ -205,14 +140,19 @@ class Outside:
         self.sent.append(nanoseconds(image.header.stamp))
         self.eye.images.publish(image)
 
-    def answers(self, image=None, at_most=AT_ONCE, period_s=PERIOD_S):
-        """Check that good images are answered again at once; the first answer."""
+    def answers(self, image=None, at_most=AT_ONCE, period_s=PERIOD_S, then=None):
+        """Check that good images are answered again at once; the first answer.
+
+        `image` makes one; `then` is done with it when it has been sent.
+        """
         self.spin_until(self.heard)
         stamps = set()
         for _ in range(at_most):
             good = (image or self.good)()
             stamps.add(nanoseconds(good.header.stamp))
             self.send(good)
+            if then:
+                then(good)
             end_s = time.monotonic() + period_s
             while (left_s := end_s - time.monotonic()) > 0:
                 self.executor.spin_once(timeout_sec=left_s)
@@ -289,10 +229,11 @@ class Outside:
         self.spin_until(used)
 
     def close(self):
-        for process in self.processes:
-            process.kill()
+        """End all that was started; whatever it went through, it ends well."""
+        statuses = [p.end(signal.SIGTERM) for p in self.processes if not p.ended()]
         self.executor.shutdown()
         self.node.destroy_node()
+        assert not any(statuses)
 
 
 def nanoseconds(stamp):

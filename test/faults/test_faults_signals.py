@@ -7,7 +7,8 @@ import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from network import write_network
-from outside import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE, shared_memory_in_use
+from node_process import shared_memory_in_use
+from outside import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE
 from robot import TRUTH
 from scene import CAMERA, outputs
 from std_srvs.srv import SetBool
