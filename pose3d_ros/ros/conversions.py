@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from array import array
 from typing import Any
 
@@ -45,6 +46,10 @@ PAIRED = ('uyvy', 'yuv422', 'yuyv', 'yuv422_yuy2', *PLANAR)
 BAYER = tuple(encoding for encoding in ENCODINGS if encoding.startswith('bayer_'))
 # More is a fault of the sender, not a camera.
 MAX_PIXELS = 100_000_000
+# Markers of a JPEG: those of frames, with their size, and those without a length (ITU-T T.81,
+# table B.1); 0 is no marker.
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+BARE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
 
 
 class ImageError(ValueError):
@@ -165,7 +170,7 @@ def decoded(image: CompressedImage) -> NDArray[np.uint8]:
     Raises
     ------
     ImageError
-        If it is no image, or not all of one.
+        If it is no image, not all of one, or one of more pixels than any camera has.
     """
     was, _, codec = image.format.partition(';')
     # Not converted to colours or grey before, which would be named behind.
@@ -173,6 +178,9 @@ def decoded(image: CompressedImage) -> NDArray[np.uint8]:
     # CameraInfo is of the pixels as they are stored, whichever way up they are to be shown.
     flags = cv2.IMREAD_IGNORE_ORIENTATION | (cv2.IMREAD_GRAYSCALE if bayer else cv2.IMREAD_COLOR)
     data = bytes(image.data)
+    width, height = _claimed_size(data)
+    if width * height > MAX_PIXELS:
+        raise ImageError(f'image must have 1 to {MAX_PIXELS} pixels, found {width}x{height}')
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if _whole(data) else None
     except cv2.error:  # more pixels than OpenCV takes
@@ -199,6 +207,31 @@ def _whole(data: bytes) -> bool:
     if not data.startswith(b'\xff\xd8'):
         return bool(data)
     return b'\xff\xd9' in data[data.rfind(b'\xff\xda') :]
+
+
+def _claimed_size(data: bytes) -> tuple[int, int]:
+    """Width and height that a JPEG or PNG says it has; (0, 0): another format, or nothing said.
+
+    OpenCV would take memory for them, gigabytes, and seconds to fill it, for a few bytes of file.
+    Sources: PNG specification, 11.2.2; ITU-T T.81, B.1.1 and B.2.2, and as libjpeg reads files,
+    whatever is no marker between two segments is skipped.
+    """
+    if data.startswith(b'\x89PNG\r\n\x1a\n') and len(data) >= 24:
+        width, height = struct.unpack_from('>II', data, 16)
+        return width, height
+    at = 2 if data.startswith(b'\xff\xd8') else len(data)
+    while 0 <= (at := data.find(b'\xff', at)) <= len(data) - 9:
+        marker = data[at + 1]
+        if marker in FRAMES:
+            height, width = struct.unpack_from('>HH', data, at + 5)
+            return width, height
+        if marker == 0xFF:  # padding
+            at += 1
+        elif marker in BARE:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], 'big')
+    return 0, 0
 
 
 def seconds(stamp: Time) -> float:

@@ -1,5 +1,7 @@
 """Pixels of images as drivers send them: known colours, and garbage."""
 
+import struct
+import zlib
 from array import array
 
 import cv2
@@ -179,6 +181,40 @@ def test_truncated_images_are_refused(extension, part):
     data = data[: int(part * len(data))]
     with pytest.raises(ImageError, match=f'whole image .* found {len(data)} bytes of .*jpeg'):
         decoded(CompressedImage(format='jpeg', data=data))
+
+
+def segment(marker, content):
+    return bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2, 'big') + content
+
+
+@pytest.mark.parametrize(
+    'before',
+    [
+        b'',
+        segment(0xE1, bytes(compressed('.jpg', COLOUR, '').data)),  # a thumbnail
+        b'\xff\xff' + segment(0xFE, b'\xff\xc0 a comment'),
+        segment(0xFE, b'a comment') + b'no segment \xff\x00',
+    ],
+)
+@pytest.mark.parametrize('kind', [cv2.IMWRITE_JPEG_QUALITY, cv2.IMWRITE_JPEG_PROGRESSIVE])
+def test_a_jpeg_of_more_pixels_than_a_camera_has_is_refused_before_it_is_read(before, kind):
+    """Four bytes changed, and the file would take gigabytes."""
+    jpeg = bytes(compressed('.jpg', np.tile(COLOUR, (2, 2, 1)), '', kind, 1).data)
+    jpeg = jpeg[:2] + before + jpeg[2:]
+    at = jpeg.rfind(b'\xff\xc2' if kind == cv2.IMWRITE_JPEG_PROGRESSIVE else b'\xff\xc0') + 5
+    assert jpeg[at : at + 4] == struct.pack('>HH', 2 * HEIGHT, 2 * WIDTH)
+    assert decoded(CompressedImage(format='jpeg', data=jpeg)).shape == (2 * HEIGHT, 2 * WIDTH, 3)
+    bomb = jpeg[:at] + struct.pack('>HH', 20_000, 6000) + jpeg[at + 4 :]
+    with pytest.raises(ImageError, match='1 to 100000000 pixels, found 6000x20000'):
+        decoded(CompressedImage(format='jpeg', data=bomb))
+
+
+def test_a_png_of_more_pixels_than_a_camera_has_is_refused_before_it_is_read():
+    png = bytearray(compressed('.png', COLOUR, '').data)
+    png[16:24] = struct.pack('>II', 60_000, 20_000)
+    png[29:33] = struct.pack('>I', zlib.crc32(png[12:29]))
+    with pytest.raises(ImageError, match='found 60000x20000'):
+        decoded(CompressedImage(format='png', data=bytes(png)))
 
 
 def test_bayer_of_an_unknown_pattern_is_refused():
