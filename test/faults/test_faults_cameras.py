@@ -1,6 +1,7 @@
 """What cameras do to a pose node, and that it answers again at once."""
 
 import itertools
+import time
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -52,10 +53,10 @@ def test_a_camera_of_five_times_the_rate_of_the_network(outside, slow_xml):
 
 def inference_s(o):
     """Seconds that an image takes, seen from outside: one after the other."""
+    start_s = time.monotonic()
     for _ in range(10):
-        o.answers()
-    stamps = sorted(o.answered())[-10:]
-    return (stamps[-1] - stamps[0]) / 9e9
+        o.settle()
+    return (time.monotonic() - start_s) / 10
 
 
 def test_size_and_encoding_change_mid_stream(outside):

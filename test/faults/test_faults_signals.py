@@ -72,14 +72,13 @@ def test_during_an_inference(outside, slow_xml, number):
     assert 'stopped: ' in ends(o, number)
 
 
-@SIGNALS
-@pytest.mark.parametrize('tenths', [0, 2, 4, 6, 8, 12])
-def test_while_it_starts(outside, long_xml, number, tenths):
+@pytest.mark.parametrize('tenths', [0, 2, 4, 5, 6, 8, 12])
+def test_while_it_starts(outside, long_xml, tenths):
     """Wherever it is: making the node, loading, compiling, activating."""
     o = outside(long_xml, wait=False)
     o.spin_until(lambda: o.process.heeds(signal.SIGTERM))
     o.spin(tenths / 10)
-    assert o.process.end(number) == 0
+    assert o.process.end((signal.SIGINT, signal.SIGTERM)[tenths % 4 // 2]) == 0
     assert 'Traceback' not in o.process.log.read_text()
 
 
