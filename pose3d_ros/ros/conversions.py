@@ -210,14 +210,17 @@ def _whole(data: bytes) -> bool:
 
 
 def _claimed_size(data: bytes) -> tuple[int, int]:
-    """Width and height that a JPEG or PNG says it has; (0, 0): another format, or nothing said.
+    """Width and height that a JPEG, PNG or GIF says it has; (0, 0): another one, or nothing said.
 
     OpenCV would take memory for them, gigabytes, and seconds to fill it, for a few bytes of file.
-    Sources: PNG specification, 11.2.2; ITU-T T.81, B.1.1 and B.2.2, and as libjpeg reads files,
-    whatever is no marker between two segments is skipped.
+    Sources: PNG specification, 11.2.2; GIF89a, 18; ITU-T T.81, B.1.1 and B.2.2, and as libjpeg
+    reads files, whatever is no marker between two segments is skipped.
     """
     if data.startswith(b'\x89PNG\r\n\x1a\n') and len(data) >= 24:
         width, height = struct.unpack_from('>II', data, 16)
+        return width, height
+    if data.startswith(b'GIF8') and len(data) >= 10:
+        width, height = struct.unpack_from('<HH', data, 6)
         return width, height
     at = 2 if data.startswith(b'\xff\xd8') else len(data)
     while 0 <= (at := data.find(b'\xff', at)) <= len(data) - 9:

@@ -217,6 +217,13 @@ def test_a_png_of_more_pixels_than_a_camera_has_is_refused_before_it_is_read():
         decoded(CompressedImage(format='png', data=bytes(png)))
 
 
+def test_a_gif_of_more_pixels_than_a_camera_has_is_refused_before_it_is_read():
+    size = struct.pack('<HH', 60_000, 20_000)
+    gif = b'GIF89a' + size + b'\xf0\0\0' + bytes(6) + b',' + bytes(4) + size + b'\0\2\2L\1\0;'
+    with pytest.raises(ImageError, match='found 60000x20000'):
+        decoded(CompressedImage(format='gif', data=gif))
+
+
 def test_bayer_of_an_unknown_pattern_is_refused():
     message = compressed('.png', plane(GREY), 'bayer_rgbw8; png compressed ')
     with pytest.raises(ImageError, match="found 'bayer_rgbw8'"):
