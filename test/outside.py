@@ -16,7 +16,6 @@ from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from node_process import PATIENCE_S, Process
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import QoSProfile
 from robot import GREY, Eye, camera_info
@@ -67,7 +66,8 @@ class Outside:
             for name in parameters.get('cameras', [''])
         ]
         for eye in self.eyes:
-            eye.listen([PoseArray3D])
+            # Answers come while this process is busy sending: none may be overwritten.
+            eye.listen([PoseArray3D], depth=1000)
         self.eye = self.eyes[0]
         self.good = self.png if compressed else self.stamped
         self.camera = self.eye.prefix.rstrip('/') or 'camera'
@@ -94,6 +94,7 @@ class Outside:
         self.eye.images = self.node.create_publisher(kind, topic, qos)
         for policy, value in (('reliability', 'reliable'), ('depth', depth)):
             self.parameters[f'qos_overrides.{topic}.subscription.{policy}'] = value
+        self.parameters[f'qos_overrides.{self.namespace}/poses.publisher.depth'] = depth
 
     def _hear(self, array):
         if array.status[0].name.startswith(f'{self.namespace[1:]}/'):
@@ -222,11 +223,6 @@ class Outside:
 
     def state(self):
         return self.call(self.clients[GetState], GetState.Request()).current_state.id
-
-    def set(self, **values):
-        """Set parameters one by one, as `ros2 param set` does; the results."""
-        changes = [Parameter(name, value=value) for name, value in values.items()]
-        return self.wait_for(self.parameter_client.set_parameters(changes)).results
 
     def calibrate(self):
         """Send a CameraInfo until it is used."""

@@ -133,11 +133,11 @@ class Eye:
         self.got = {kind: [] for kind in OUTPUTS}
         self.listeners = []
 
-    def listen(self, outputs_wanted):
+    def listen(self, outputs_wanted, depth=10):
         for kind in outputs_wanted:
             self.listeners.append(
                 self.node.create_subscription(
-                    kind, f'{self.prefix}{OUTPUTS[kind]}', self.got[kind].append, 10
+                    kind, f'{self.prefix}{OUTPUTS[kind]}', self.got[kind].append, depth
                 )
             )
 

@@ -1,14 +1,18 @@
 import pytest
 import rclpy
 from network import write_network
-from outside import Outside
 from robot import TRUTH
 from scene import CAMERA, outputs
+
+# What it asserts is to be told in numbers.
+pytest.register_assert_rewrite('outside')
 
 
 @pytest.fixture
 def outside(two_people_xml, tmp_path):
     """Start a pose node as a process, by default with the network that sees two people."""
+    from outside import Outside
+
     made = []
 
     def make(model=two_people_xml, wait=True, **parameters):

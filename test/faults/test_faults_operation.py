@@ -168,7 +168,7 @@ def test_a_storm_of_parameters(outside):
 
 
 def held(o):
-    """What the node has: topics, threads, and open files."""
+    """Names of the topics and services that the node has."""
     own = 'pose_node', o.namespace
     kinds = (
         o.node.get_publisher_names_and_types_by_node,
