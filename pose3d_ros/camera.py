@@ -164,18 +164,31 @@ def _distort(
 
 @dataclass(frozen=True)
 class CameraPose:
-    """How a camera stands in the room.
+    """How a camera is held.
 
     Parameters
     ----------
     up
-        ``(3,)`` unit vector against gravity, in the camera optical frame.
+        ``(3,)`` unit vector against gravity, in the camera optical frame: (0, -1, 0) for a level
+        camera.
     height_m
-        Of the camera above the floor, m. NaN: not known.
+        Of the camera above the floor on which people are, m. NaN: not known.
+
+    Raises
+    ------
+    ValueError
+        If `up` is not a unit vector, or the height is negative or infinite.
     """
 
     up: NDArray[np.float64]
-    height_m: float
+    height_m: float = float('nan')
+
+    def __post_init__(self) -> None:
+        length = np.linalg.norm(self.up) if np.shape(self.up) == (3,) else np.nan
+        if not abs(length - 1) < 1e-3:
+            raise ValueError(f'up must be a unit vector (3,), found {self.up}')
+        if self.height_m < 0 or np.isinf(self.height_m):
+            raise ValueError(f'height_m must be NaN or at least 0 m, found {self.height_m}')
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Training of the networks that the package brings along; not installed with it."""
