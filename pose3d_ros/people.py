@@ -81,15 +81,21 @@ class People3D:
         ``(N, K)`` uint8, a ``Source`` each.
     root_covariance_m2
         ``(N, 3, 3)`` m2, how sure it is where each person as a whole is. NaN: could not be placed.
+    sd_m
+        ``(N, K)`` m, standard deviation per axis of each keypoint relative to the root; None where
+        nobody says.
     """
 
     people_2d: People2D
     xyz_m: NDArray[np.float64]
     source: NDArray[np.uint8]
     root_covariance_m2: NDArray[np.float64]
+    sd_m: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.people_2d)
+        if self.sd_m is not None:
+            _check('sd_m', self.sd_m, (n, K))
         _check('root_covariance_m2', self.root_covariance_m2, (n, 3, 3))
         _check('xyz_m', self.xyz_m, (n, K, 3))
         _check('source', self.source, (n, K))

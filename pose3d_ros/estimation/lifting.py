@@ -188,6 +188,8 @@ def root_covariance_m2(
     rays: NDArray[np.float64],
     weights: NDArray[np.float64],
     translation_m: NDArray[np.float64],
+    first_reading: NDArray[np.intp] = _FIRST_READING,
+    height_sd: NDArray[np.float64] | float = HEIGHT_SD,
 ) -> NDArray[np.float64]:
     """Tell how sure it is where people are: ``(N, 3, 3)`` m2; NaN where they could not be placed.
 
@@ -201,7 +203,7 @@ def root_covariance_m2(
     r = np.where(known[..., np.newaxis], rays, 0)
     squared = ((p[..., :2] - r * p[..., 2:]) ** 2).sum(-1)
     # Readings of one keypoint err together: as many measurements as keypoints.
-    keypoints = np.maximum.reduceat(w > MIN_WEIGHT, _FIRST_READING, axis=1).sum(1)
+    keypoints = np.maximum.reduceat(w > MIN_WEIGHT, first_reading, axis=1).sum(1)
     with np.errstate(divide='ignore', invalid='ignore'):
         total = w.sum(1)
         per_axis = np.maximum((w * squared).sum(1) / total / 2, LEAST_SD_M**2)
@@ -216,6 +218,7 @@ def root_covariance_m2(
         placed = variance[:, np.newaxis, np.newaxis] * (
             across + along / np.maximum(spread, MIN_SPREAD)[:, np.newaxis, np.newaxis]
         )
-        height = HEIGHT_SD**2 * translation_m[:, :, np.newaxis] * translation_m[:, np.newaxis]
+        height = translation_m[:, :, np.newaxis] * translation_m[:, np.newaxis]
+        height *= np.reshape(height_sd, (-1, 1, 1)) ** 2
     covariance: NDArray[np.float64] = placed + height
     return covariance

@@ -118,13 +118,7 @@ class Network:
             options['INFERENCE_PRECISION_HINT'] = PRECISIONS[precision]
         if cache_dir is not None:
             options['CACHE_DIR'] = str(cache_dir)
-        try:
-            compiled = core.compile_model(graph, device, options)
-        except RuntimeError as error:
-            raise NetworkError(
-                f'device {device!r} cannot run {self.name}; OpenVINO finds '
-                f'{core.available_devices} here (AUTO chooses by itself): {_last_line(error)}'
-            ) from error
+        compiled = _compiled(core, graph, device, options, self.name)
         self.device = ','.join(compiled.get_property('EXECUTION_DEVICES'))
         self._request = compiled.create_infer_request()
 
@@ -146,23 +140,88 @@ class Network:
         return Outputs(**{name: array.copy() for name, array in arrays.items()})
 
 
-def _read(core: ov.Core, path: Path) -> ov.Model:
-    if not path.is_file() or path.suffix not in ('.xml', '.onnx'):
-        what = 'is neither' if path.is_file() else 'does not exist; give the path of'
-        raise NetworkError(f'model file {path} {what} an OpenVINO .xml or an .onnx')
+class VectorNetwork:
+    """A network from rows of numbers to rows of numbers, compiled for any number of rows.
+
+    Parameters
+    ----------
+    model
+        Path of an OpenVINO IR (.xml) with one input ``(n, inputs)``.
+    device
+        Any OpenVINO device.
+    inputs
+        Width of the input.
+    outputs
+        Name and width of each output.
+
+    Raises
+    ------
+    NetworkError
+        If the file, its input or outputs, or the device cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        device: str,
+        inputs: int,
+        outputs: dict[str, int],
+    ) -> None:
+        core = ov.Core()
+        graph = _read_file(core, Path(model))
+        shapes = {name: o.partial_shape for o in graph.outputs for name in o.get_names()}
+        expected = {'features': inputs, **outputs}
+        shapes.update({name: i.partial_shape for i in graph.inputs for name in i.get_names()})
+        wrong = [n for n, w in expected.items() if shapes.get(n) != ov.PartialShape([-1, w])]
+        if wrong or len(graph.inputs) != 1:
+            raise NetworkError(
+                f'model {model} must have one input `features` and the outputs {list(outputs)}, '
+                f'rows of widths {expected}, found {shapes or "none with a name"}'
+            )
+        self._outputs = list(outputs)
+        # Too small for more than one thread, and its answers are positions: not in bf16.
+        options = {'INFERENCE_NUM_THREADS': '1', 'INFERENCE_PRECISION_HINT': 'f32'}
+        self._request = _compiled(core, graph, device, options, str(model)).create_infer_request()
+
+    def infer(self, rows: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Run the network on ``(n, inputs)``. Returns arrays of its own, ``(n, width)`` each."""
+        self._request.infer({0: rows}, share_inputs=True)
+        return {name: self._request.get_tensor(name).data.copy() for name in self._outputs}
+
+
+def _compiled(
+    core: ov.Core, graph: ov.Model, device: str, options: dict[str, str], name: str
+) -> ov.CompiledModel:
     try:
-        graph = core.read_model(path)
+        return core.compile_model(graph, device, options)
     except RuntimeError as error:
         raise NetworkError(
-            f'model file {path} cannot be read as an OpenVINO IR with its .bin beside it, or as '
-            f'ONNX: {_last_line(error)}'
+            f'device {device!r} cannot run {name}; OpenVINO finds '
+            f'{core.available_devices} here (AUTO chooses by itself): {_last_line(error)}'
         ) from error
+
+
+def _read(core: ov.Core, path: Path) -> ov.Model:
+    graph = _read_file(core, path)
     if len(graph.inputs) != 1 or graph.input().partial_shape.rank != 4:
         found = [str(i.partial_shape) for i in graph.inputs]
         raise NetworkError(
             f'model {path} must have one image input (1, 3, height, width), found {found}'
         )
     return graph
+
+
+def _read_file(core: ov.Core, path: Path) -> ov.Model:
+    if not path.is_file() or path.suffix not in ('.xml', '.onnx'):
+        what = 'is neither' if path.is_file() else 'does not exist; give the path of'
+        raise NetworkError(f'model file {path} {what} an OpenVINO .xml or an .onnx')
+    try:
+        return core.read_model(path)
+    except RuntimeError as error:
+        raise NetworkError(
+            f'model file {path} cannot be read as an OpenVINO IR with its .bin beside it, or as '
+            f'ONNX: {_last_line(error)}'
+        ) from error
 
 
 def _normalisation(graph: ov.Model, model: str, mean: float, scale: float) -> tuple[float, float]:

@@ -1,0 +1,1 @@
+"""Training of the lifting network (docs/models/lifting.md)."""

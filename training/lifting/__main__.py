@@ -1,0 +1,5 @@
+"""Train the lifting network from nothing: `python -m training.lifting`."""
+
+from training.lifting.train import main
+
+main()

@@ -1,0 +1,106 @@
+"""How right the lifting network is on sampled people that it was not trained on.
+
+    python -m training.lifting.evaluate [--model lifting.xml]
+
+All of the package's own part counts: placement and drawing to rays. Real people are judged by
+`python -m benchmark.lifting`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose3d_ros.camera import CameraPose, Intrinsics
+from pose3d_ros.estimation.lifting_network import BUNDLED, LiftingNetwork
+from pose3d_ros.estimation.person_camera import UNIT_HEIGHT_M
+from pose3d_ros.people import People2D
+from pose3d_ros.skeleton import PANOPTIC19
+from training.bodies import BodyModel
+from training.lifting import samples
+
+SEED = 7
+SHAPES, PEOPLE = 2000, 10_000
+# Pixels that are rays.
+CAMERA = Intrinsics(1, 1, 0, 0)
+ROOT = PANOPTIC19.index(PANOPTIC19.root)
+# Squared length within which nine tenths of a normal distribution in three dimensions are.
+NINE_TENTHS = 6.25
+
+
+def errors(network: LiftingNetwork, views: samples.Views) -> NDArray[np.floating]:
+    """Of each person, ``(n, 4)``.
+
+    Mean distance of keypoints relative to the root, m; the root's distance, as a share of it;
+    the share of keypoints within two standard deviations along every axis; whether the root lies
+    in the ellipsoid that should hold nine in ten.
+    """
+    people = People2D(views.rays.astype(float), views.scores, np.ones(len(views.rays)))
+    found = network.lift(people, CAMERA, UNIT_HEIGHT_M, _view(views))
+    truth_m = views.xyz_m
+    off_m = (found.xyz_m - found.xyz_m[:, [ROOT]]) - (truth_m - truth_m[:, [ROOT]])
+    assert found.sd_m is not None
+    within = (np.abs(off_m) < 2 * found.sd_m[..., np.newaxis]).all(-1)
+    apart_m = found.xyz_m[:, ROOT] - truth_m[:, ROOT]
+    placed = np.isfinite(found.root_covariance_m2).all((1, 2))
+    inverse = np.linalg.inv(np.where(placed[:, None, None], found.root_covariance_m2, np.eye(3)))
+    squared = (apart_m[:, np.newaxis] @ inverse @ apart_m[..., np.newaxis])[:, 0, 0]
+    distance_m = np.linalg.norm(truth_m[:, ROOT], axis=1)
+    share = np.abs(np.linalg.norm(found.xyz_m[:, ROOT], axis=1) / distance_m - 1)
+    others = np.arange(len(PANOPTIC19)) != ROOT
+    return np.stack(
+        [
+            np.linalg.norm(off_m, axis=-1)[:, others].mean(1),
+            share,
+            within[:, others].mean(1),
+            np.where(placed, squared < NINE_TENTHS, np.nan),
+        ],
+        axis=1,
+    )
+
+
+def _view(views: samples.Views) -> CameraPose | None:
+    """Camera pose of views of one person."""
+    if len(views.up) != 1 or np.isnan(views.up).any():
+        return None
+    return CameraPose(views.up[0], float(views.camera_height_m[0]))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--model', type=Path, default=BUNDLED)
+    network = LiftingNetwork(parser.parse_args(argv).model)
+    rng = np.random.default_rng(SEED)
+    shapes = BodyModel().sample(rng, SHAPES)
+    views = samples.draw_views(rng, samples.draw_people(rng, shapes, PEOPLE))
+    each = [
+        samples.Views(*(getattr(views, f.name)[[i]] for f in fields(views))) for i in range(PEOPLE)
+    ]
+    table = np.concatenate([errors(network, view) for view in each])
+    seen = views.scores > 0
+    number, known = seen.sum(1), np.isfinite(views.camera_height_m)
+    labelled = np.where(seen, views.scores, 1).min(1) == 1
+    groups = {
+        'labelled, 16 or more keypoints': labelled & (number >= 16),
+        'the same, camera pose known': labelled & (number >= 16) & known,
+        'the same, adults': labelled & (number >= 16) & (views.height_m > 1.5),
+        'detected, 16 or more': ~labelled & (number >= 16),
+        '8 to 15': (number >= 8) & (number < 16),
+        '3 to 7': (number >= 3) & (number < 8),
+    }
+    print('| people | number | MPJPE mm | root off by | within 2 sd | root in its ellipsoid |')
+    print('|---|---|---|---|---|---|')
+    for title, rows in groups.items():
+        some = table[rows & np.isfinite(table[:, 0])]
+        off_mm, median = 1000 * some[:, 0].mean(), 100 * np.median(some[:, 1])
+        print(f'| {title} | {len(some)} | {off_mm:.1f} | {median:.1f} % |', end='')
+        print(f' {some[:, 2].mean():.3f} | {np.nanmean(some[:, 3]):.3f} |')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,160 @@
+"""Training, from sampled bodies to the model that the package brings along.
+
+    python -m training.lifting [--out FOLDER]
+
+The bundled model is that of the defaults; the model card (docs/models/lifting.md) has the numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pose3d_ros.estimation.person_camera import UNIT_HEIGHT_M
+from training.bodies import BodyModel, Shapes
+from training.lifting import samples
+from training.lifting.export import export
+from training.lifting.model import Lifter
+
+# Fewer keypoints than this say nothing of a pose.
+MIN_KEYPOINTS = 3
+VALIDATION_SEED, VALIDATION = 99, 20_000
+# Distances count as such, and once more over the scale that the network gives them.
+DISTANCE_WEIGHT, HEIGHT_WEIGHT = 10.0, 0.1
+WEIGHT_DECAY, EMA, MAX_GRADIENT = 0.01, 0.999, 1.0
+WARM_UP = 0.05
+REPORT_STEPS, KEEP_STEPS = 500, 1000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How much of what.
+
+    Parameters
+    ----------
+    views
+        In all.
+    shapes
+        Bodies that poses are given to.
+    pool
+        Bodies in poses, which are drawn anew when each has been seen five times.
+    chunk, batch
+        Views drawn at once, and in a step.
+    learning_rate
+        At its highest.
+    seed
+        Of everything that is drawn.
+    """
+
+    views: int = 6_000_000
+    shapes: int = 20_000
+    pool: int = 200_000
+    chunk: int = 8192
+    batch: int = 1024
+    learning_rate: float = 1.5e-3
+    seed: int = 0
+
+
+def loss(out: tuple[Tensor, Tensor, Tensor], target: Tensor, log_height: Tensor) -> Tensor:
+    """Distances, and how likely they are by the uncertainty that comes with them.
+
+    A Laplace distribution of the distance in three dimensions: d / b + 3 log b.
+    """
+    xyz, log_scale, height = out
+    distance = ((xyz - target).square().sum(-1) + 1e-8).sqrt()
+    log_scale = log_scale.clamp(-6, 1)
+    likely = distance * torch.exp(-log_scale) + 3 * log_scale
+    height_scale = height[:, 1].clamp(-5, 2)
+    tall = (height[:, 0] - log_height).abs() * torch.exp(-height_scale) + height_scale
+    return DISTANCE_WEIGHT * distance.mean() + likely.mean() + HEIGHT_WEIGHT * tall.mean()
+
+
+def draw(rng: np.random.Generator, people: samples.People) -> list[Tensor]:
+    """Draw views of people: features, targets and logarithms of heights."""
+    views = samples.draw_views(rng, people)
+    features, targets = samples.features_and_targets(views)
+    enough = np.isfinite(views.rays[..., 0]).sum(1) >= MIN_KEYPOINTS
+    log_height = np.log(views.height_m / UNIT_HEIGHT_M).astype(np.float32)
+    return [torch.from_numpy(array[enough]) for array in (features, targets, log_height)]
+
+
+def batches(rng: np.random.Generator, shapes: Shapes, recipe: Recipe) -> Iterator[list[Tensor]]:
+    """Draw views without end."""
+    pool, drawn = samples.draw_people(rng, shapes, recipe.pool), 0
+    while True:
+        if drawn > 5 * recipe.pool:
+            pool, drawn = samples.draw_people(rng, shapes, recipe.pool), 0
+        chunk = draw(rng, pool.take(rng.integers(0, recipe.pool, recipe.chunk)))
+        drawn += len(chunk[0])
+        for first in range(0, len(chunk[0]) - recipe.batch + 1, recipe.batch):
+            yield [tensor[first : first + recipe.batch] for tensor in chunk]
+
+
+def train(recipe: Recipe, out: Path) -> Lifter:
+    """Train a lifter; its weights are kept in a folder as it goes on."""
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    rng = np.random.default_rng(recipe.seed)
+    shapes = BodyModel().sample(rng, recipe.shapes)
+    other_rng = np.random.default_rng(VALIDATION_SEED)
+    validation = draw(other_rng, samples.draw_people(other_rng, shapes, VALIDATION))
+    lifter = Lifter()
+    # What is kept is the mean of the weights over the last steps.
+    mean = copy.deepcopy(lifter)
+    optimiser = torch.optim.AdamW(
+        lifter.parameters(), recipe.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
+    )
+    steps = recipe.views // recipe.batch
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, recipe.learning_rate, total_steps=steps + 1, pct_start=WARM_UP
+    )
+    start = time.monotonic()
+    for step, batch in zip(range(1, steps + 1), batches(rng, shapes, recipe), strict=False):
+        optimiser.zero_grad(set_to_none=True)
+        # Half as long on CPUs that have bfloat16.
+        with torch.autocast('cpu', torch.bfloat16):
+            found = lifter(batch[0])
+        loss(found, batch[1], batch[2]).backward()
+        torch.nn.utils.clip_grad_norm_(lifter.parameters(), MAX_GRADIENT)
+        optimiser.step()
+        schedule.step()
+        with torch.no_grad():
+            decay = min(EMA, (step + 1) / (step + 10))
+            torch._foreach_lerp_(list(mean.parameters()), list(lifter.parameters()), 1 - decay)
+        if step % REPORT_STEPS == 0 or step == steps:
+            error_mm = 1000 * error_m(mean, validation)
+            views = step * recipe.batch / 1e6
+            print(f'{views:.2f} M views, {time.monotonic() - start:.0f} s: {error_mm:.1f} mm')
+        if step % KEEP_STEPS == 0 or step == steps:
+            torch.save(mean.state_dict(), out / 'weights.pt')
+    return mean
+
+
+@torch.no_grad()
+def error_m(lifter: Lifter, views: list[Tensor]) -> float:
+    """Mean distance of keypoints from where they are, relative to the root, m."""
+    distance = torch.linalg.vector_norm(lifter(views[0])[0] - views[1], dim=-1)
+    return float(distance.mean())
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train, and write lifting.xml and lifting.bin."""
+    default = Recipe()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--out', type=Path, default=Path('build/lifting'), help='folder')
+    parser.add_argument('--views', type=int, default=default.views)
+    parser.add_argument('--seed', type=int, default=default.seed)
+    parser.add_argument('--threads', type=int, default=2)
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    lifter = train(Recipe(views=arguments.views, seed=arguments.seed), arguments.out)
+    export(lifter, arguments.out / 'lifting.xml')
+    print(f'wrote {arguments.out / "lifting.xml"} and .bin')
