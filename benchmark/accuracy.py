@@ -70,9 +70,7 @@ def _print_images(folder: Path, estimator: PoseEstimator) -> None:
     name = Path(estimator.network.name).name
     print(f'## People in images\n\n{name}, input {height} x {width}, f32\n')
     accuracy_2d.print_table(truths, [p.people_2d for p in found])
-    print(
-        '\n## 3D in images: says nothing of networks whose location maps are constant (real2d_*)\n'
-    )
+    print('\n## 3D in images, by the lifting network\n')
     accuracy_3d.print_table(accuracy_3d.in_images(truths, found))
     print('\n## Ids in sequences of images\n')
     accuracy_ids.print_table(accuracy_ids.in_sequences(truths, found))

@@ -59,6 +59,8 @@ class Truth:
         Title of the row that it counts in.
     xy_px, xyz_m
         ``(N, K, 2)`` px and ``(N, K, 3)`` m in the camera optical frame.
+    visible
+        ``(N, K)``, what can be seen of it; the others are labelled where they must be.
     boxes, ignore
         ``(N, 4)`` and ``(B, 4)`` px: x, y, width, height of the people, and of where others are.
     intrinsics
@@ -71,6 +73,7 @@ class Truth:
     row: str
     xy_px: Array
     xyz_m: Array
+    visible: NDArray[np.bool_]
     boxes: Array
     ignore: Array
     intrinsics: Intrinsics | None
@@ -83,8 +86,9 @@ def read(folder: Path) -> Iterator[Truth]:
     """Read the images of annotations.json."""
     for image in json.loads((folder / 'annotations.json').read_text())['images']:
         people = image['people']
-        xy_px = np.array([_points(p['keypoints_2d'], 2) for p in people]).reshape(-1, K, 2)
-        xyz_m = np.array([_points(p.get('keypoints_3d_cm'), 3) for p in people]) / 100
+        labels = np.array([points(p['keypoints_2d'], 3) for p in people]).reshape(-1, K, 3)
+        xy_px = labels[..., :2]
+        xyz_m = np.array([points(p.get('keypoints_3d_cm'), 3) for p in people]) / 100
         boxes = [p.get('bbox') or box(xy) for p, xy in zip(people, xy_px, strict=True)]
         ignore = list(image['ignore_boxes'])
         if not image['all_people_labelled']:
@@ -96,6 +100,7 @@ def read(folder: Path) -> Iterator[Truth]:
             row=next((title for start, title in ROWS.items() if group.startswith(start)), group),
             xy_px=xy_px,
             xyz_m=xyz_m.reshape(-1, K, 3),
+            visible=labels[..., 2] == 1,
             boxes=np.array(boxes, float).reshape(-1, 4),
             ignore=np.array(ignore, float).reshape(-1, 4),
             intrinsics=Intrinsics(k[0][0], k[1][1], k[0][2], k[1][2]) if k else None,
@@ -105,14 +110,14 @@ def read(folder: Path) -> Iterator[Truth]:
         )
 
 
-def _points(named: dict[str, list[float]] | None, size: int) -> Array:
-    """``(K, size)``, NaN where a keypoint is not named."""
-    points = np.full((K, size), np.nan)
+def points(named: dict[str, list[float]] | None, size: int) -> Array:
+    """``(K, size)``, by short names (``l_sho``). NaN where a keypoint is not named."""
+    values_of = np.full((K, size), np.nan)
     for short, values in (named or {}).items():
         side, _, part = short.rpartition('_')
         part = ABBREVIATED.get(part, part)
-        points[PANOPTIC19.index(f'{SIDES[side]}_{part}' if side else part)] = values[:size]
-    return points
+        values_of[PANOPTIC19.index(f'{SIDES[side]}_{part}' if side else part)] = values[:size]
+    return values_of
 
 
 def box(xy_px: Array) -> list[float]:
@@ -159,9 +164,9 @@ def centres(xy_px: Array) -> Array:
     return np.asarray((np.nanmin(xy_px, axis=1) + np.nanmax(xy_px, axis=1)) / 2)
 
 
-def inside(points: Array, boxes: Array) -> NDArray[np.bool_]:
+def inside(xy_px: Array, boxes: Array) -> NDArray[np.bool_]:
     """``(N, B)``, which points lie in which boxes."""
-    offset = points[:, None] - boxes[None, :, :2]
+    offset = xy_px[:, None] - boxes[None, :, :2]
     return np.asarray(((offset >= 0) & (offset <= boxes[None, :, 2:])).all(axis=-1))
 
 

@@ -4,7 +4,8 @@
 
 A pose node in a process of its own gets 640x480 images at 30 Hz over DDS. Its network always says
 the same people and takes next to no time, so that what is left is everything but the inference.
-Prints a table: who listens, latency, CPU of the node's process in per cent of one core. Run it on
+Prints a table: who listens, latency, CPU of the node's process in per cent of one core. Its first
+line is a node that answers every image with an empty message: what ROS takes for itself. Run it on
 an idle machine.
 """
 
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +24,7 @@ import numpy as np
 import openvino as ov
 import openvino.opset13 as ops
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
@@ -51,6 +53,7 @@ LISTENERS = {
     'poses, markers, overlay': (PoseArray3D, MarkerArray, Image),
 }
 NUMBERS = itertools.count()
+ECHO = 'benchmark.end_to_end'
 
 
 @dataclass
@@ -84,12 +87,33 @@ def cpu_s(pid: int) -> float:
     return (int(after_name[11]) + int(after_name[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def measure(model: Path, kinds: tuple[type, ...], duration_s: float) -> tuple[Heard, float]:
-    """Send images to a node and listen; what was heard, and the share of a core it took."""
+def echo() -> None:
+    """Answer images with empty messages, until the process is ended."""
+    rclpy.init()
+    node = rclpy.create_node('echo')
+    poses = node.create_publisher(PoseArray3D, 'poses', 10)
+    node.create_subscription(
+        Image,
+        'image_raw',
+        lambda image: poses.publish(PoseArray3D(header=image.header)),
+        qos_profile_sensor_data,
+    )
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    with suppress(ExternalShutdownException):
+        executor.spin()
+
+
+def measure(model: Path | None, kinds: tuple[type, ...], duration_s: float) -> tuple[Heard, float]:
+    """Send images to a node and listen; what was heard, and the share of a core it took.
+
+    Without a model it is one that answers with nothing.
+    """
     namespace = f'/benchmark{next(NUMBERS)}'
-    command = [sys.executable, '-m', 'pose3d_ros.cli', 'node', '--ros-args']
-    command += ['-r', f'__ns:={namespace}', '-p', f'model:={model}', '-p', 'device:=CPU']
-    command += ['--log-level', 'warn']
+    command = [sys.executable, '-m', *(['pose3d_ros.cli', 'node'] if model else [ECHO, '--echo'])]
+    command += ['--ros-args', '-r', f'__ns:={namespace}', '--log-level', 'warn']
+    if model:
+        command += ['-p', f'model:={model}', '-p', 'device:=CPU']
     node = rclpy.create_node('benchmark', namespace=namespace)
     camera = Camera(node)
     heard = listen(node, kinds, camera.sent_s)
@@ -174,7 +198,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--seconds', type=float, default=10.0)
     parser.add_argument('--people', type=int, default=5)
-    arguments = parser.parse_args()
+    parser.add_argument('--echo', action='store_true', help=argparse.SUPPRESS)
+    arguments, _ = parser.parse_known_args()
+    if arguments.echo:
+        echo()
+        return
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ[fastdds_variable()] = str(PROFILE)
     keep_memory()
@@ -184,6 +212,8 @@ def main() -> None:
         write_network(model, arguments.people)
         print('| listening to | answered | people | p50 ms | p95 ms | CPU, one core |')
         print('|---|---|---|---|---|---|')
+        answer = measure(None, (PoseArray3D,), arguments.seconds)
+        print(row('nothing but ROS: poses', *answer), flush=True)
         for name, kinds in LISTENERS.items():
             print(row(name, *measure(model, kinds, arguments.seconds)), flush=True)
     rclpy.try_shutdown()

@@ -34,6 +34,7 @@ def truth(*people_px, ignore=()):
         row='all',
         xy_px=np.array(people_px).reshape(-1, K, 2),
         xyz_m=np.full((len(people_px), K, 3), np.nan),
+        visible=np.ones((len(people_px), K), bool),
         boxes=np.tile(BOX, (len(people_px), 1)),
         ignore=np.array(ignore, float).reshape(-1, 4),
         intrinsics=None,
@@ -147,6 +148,7 @@ def test_annotations_are_read_by_name_and_in_metres(tmp_path):
     assert known == {'left_shoulder': [10, 20], 'right_ankle': [30, 60], 'neck': [15, 18]}
     np.testing.assert_allclose(one.xyz_m[0, PANOPTIC19.index('pelvis')], (0.01, 0.02, 3))
     assert np.isfinite(one.xyz_m).sum() == 3
+    assert one.visible[0].sum() == 2
     np.testing.assert_allclose(one.boxes, [[10, 18, 20, 42]])
     np.testing.assert_allclose(one.ignore, [[1, 2, 3, 4], [0, 0, 64, 48]])
     assert (one.intrinsics.fy, one.intrinsics.cx, one.ids) == (51, 31, [7])

@@ -84,12 +84,12 @@ def main(argv: list[str] | None = None) -> None:
     table = np.concatenate([errors(network, view) for view in each])
     seen = views.scores > 0
     number, known = seen.sum(1), np.isfinite(views.camera_height_m)
-    labelled = np.where(seen, views.scores, 1).min(1) == 1
+    sure = np.where(seen, views.scores, 1).min(1) == 1
     groups = {
-        'labelled, 16 or more keypoints': labelled & (number >= 16),
-        'the same, camera pose known': labelled & (number >= 16) & known,
-        'the same, adults': labelled & (number >= 16) & (views.height_m > 1.5),
-        'detected, 16 or more': ~labelled & (number >= 16),
+        'all scores 1, 16 or more keypoints': sure & (number >= 16),
+        'the same, camera pose known': sure & (number >= 16) & known,
+        'the same, adults': sure & (number >= 16) & (views.height_m > 1.5),
+        'other scores, 16 or more': ~sure & (number >= 16),
         '8 to 15': (number >= 8) & (number < 16),
         '3 to 7': (number >= 3) & (number < 8),
     }
