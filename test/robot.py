@@ -44,7 +44,14 @@ class Robot:
         activate=True,
         **parameters,
     ):
-        parameters = {'model': str(model), 'device': 'CPU', 'precision': 'f32', **parameters}
+        # The networks of the tests have exact location maps, and their people are no bodies.
+        parameters = {
+            'model': str(model),
+            'device': 'CPU',
+            'precision': 'f32',
+            'lifting': 'location_maps',
+            **parameters,
+        }
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
         # A namespace of its own: other robots have topics of the same names.
         namespace = namespace or f'/robot{next(NUMBERS)}'

@@ -7,13 +7,18 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.camera import Intrinsics, check_bgr
+from pose3d_ros.camera import CameraPose, Intrinsics, check_bgr
 from pose3d_ros.estimation.grouping import Thresholds, group, only_people
 from pose3d_ros.estimation.joining import join
 from pose3d_ros.estimation.letterbox import Letterbox
 from pose3d_ros.estimation.lifting import lift
+from pose3d_ros.estimation.lifting_network import LiftingNetwork
 from pose3d_ros.estimation.network import ModelSource, Network, Outputs
 from pose3d_ros.people import People3D
+
+# How people become metres, and how tall each takes adults to be if not told, m: the mean of those
+# that the lifting network was trained with, and the unit of the published location maps.
+ADULT_HEIGHT_M = {'network': 1.7, 'location_maps': 1.8}
 
 
 class PoseEstimator:
@@ -23,8 +28,11 @@ class PoseEstimator:
     ----------
     model, device, input_hw, precision, input_mean, input_scale, cache_dir
         See ``network.Network``.
+    lifting
+        How people become metres: by the lifting 'network', which takes keypoints alone, or by the
+        'location_maps' that the published network has beside them.
     assumed_person_height_m
-        Everybody's height, m.
+        Everybody's height, m; None: see ``ADULT_HEIGHT_M``.
     thresholds
         When evidence is enough.
 
@@ -44,16 +52,20 @@ class PoseEstimator:
         input_mean: float = 0.0,
         input_scale: float = 1.0,
         cache_dir: str | os.PathLike[str] | None = None,
-        assumed_person_height_m: float = 1.8,
+        lifting: str = 'network',
+        assumed_person_height_m: float | None = None,
         thresholds: Thresholds | None = None,
     ) -> None:
         self.network = Network(
             model, device, input_hw, precision, input_mean, input_scale, cache_dir
         )
-        self.assumed_person_height_m = assumed_person_height_m
+        self.lifter = LiftingNetwork() if lifting == 'network' else None
+        self.assumed_person_height_m = assumed_person_height_m or ADULT_HEIGHT_M[lifting]
         self.thresholds = thresholds or Thresholds()
 
-    def estimate(self, bgr: NDArray[np.uint8], intrinsics: Intrinsics) -> People3D:
+    def estimate(
+        self, bgr: NDArray[np.uint8], intrinsics: Intrinsics, view: CameraPose | None = None
+    ) -> People3D:
         """Find the people in an image.
 
         Parameters
@@ -63,6 +75,8 @@ class PoseEstimator:
         intrinsics
             Of the camera, for this size of image; ``Intrinsics.guess(W, H)`` where they are not
             known.
+        view
+            How the camera stands, where that is known; only the lifting network makes use of it.
 
         Returns
         -------
@@ -74,7 +88,7 @@ class PoseEstimator:
         ValueError
             If the image is not of that shape and type.
         """
-        return self.parse(*self.infer(bgr), intrinsics)
+        return self.parse(*self.infer(bgr), intrinsics, view)
 
     def infer(self, bgr: NDArray[np.uint8]) -> tuple[Outputs, Letterbox]:
         """Run the network; everything of `estimate` but `parse`. ValueError likewise."""
@@ -83,9 +97,23 @@ class PoseEstimator:
         letterbox = Letterbox.fit((bgr.shape[0], bgr.shape[1]), network.input_hw, network.stride)
         return network.infer(letterbox.apply(bgr, network.input_hw)), letterbox
 
-    def parse(self, outputs: Outputs, letterbox: Letterbox, intrinsics: Intrinsics) -> People3D:
+    def parse(
+        self,
+        outputs: Outputs,
+        letterbox: Letterbox,
+        intrinsics: Intrinsics,
+        view: CameraPose | None = None,
+    ) -> People3D:
         """Turn the network's outputs into people; everything of `estimate` but the network."""
-        return parse(outputs, letterbox, intrinsics, self.thresholds, self.assumed_person_height_m)
+        return parse(
+            outputs,
+            letterbox,
+            intrinsics,
+            self.thresholds,
+            self.assumed_person_height_m,
+            self.lifter,
+            view,
+        )
 
 
 def parse(
@@ -94,10 +122,14 @@ def parse(
     intrinsics: Intrinsics,
     thresholds: Thresholds,
     assumed_person_height_m: float,
+    lifter: LiftingNetwork | None = None,
+    view: CameraPose | None = None,
 ) -> People3D:
-    """Turn a network's outputs into people."""
+    """Turn a network's outputs into people; without a lifting network, by location maps."""
     features = outputs.features
     camera = (letterbox, intrinsics, assumed_person_height_m)
     groups = group(outputs.heatmaps, outputs.pafs, features, letterbox, thresholds)
     people = only_people(join(groups, features, *camera), thresholds)
+    if lifter:
+        return lifter.lift(people, intrinsics, assumed_person_height_m, view)
     return lift(people, features, *camera)

@@ -204,11 +204,14 @@ def _fitted(people: People3D, rays: Array, measured_m: Array, scale: Array) -> P
     xyz_m[:, _PELVIS] = np.where(np.isfinite(hips_m), hips_m, xyz_m[:, _PELVIS])
     covariance = covariance_m2(fitted_m, measured_m, agreement, _PELVIS)
     every = found[:, np.newaxis]
+    sd_m = np.full(measured.shape, np.nan) if people.sd_m is None else people.sd_m
+    sensor_sd_m = RELIEF_M + NOISE_PER_M * measured_m[..., 2] ** 2
     return replace(
         people,
         xyz_m=np.where(every[..., np.newaxis], xyz_m, people.xyz_m),
         source=np.where(every & measured, Source.DEPTH, people.source).astype(np.uint8),
         root_covariance_m2=np.where(every[..., np.newaxis], covariance, people.root_covariance_m2),
+        sd_m=np.where(every & measured, sensor_sd_m, sd_m),
     )
 
 

@@ -31,7 +31,7 @@ from pose3d_ros.ros.conversions import (
 )
 from pose3d_ros.ros.depth_stream import HELD, DepthStream
 from pose3d_ros.ros.figures import Figures
-from pose3d_ros.ros.frames import UP, FrameError, Placed, Transforms
+from pose3d_ros.ros.frames import UP, FrameError, Placed, Stance, Transforms
 from pose3d_ros.ros.hri import Bodies, SeenIn
 from pose3d_ros.ros.markers import marker_array
 from pose3d_ros.ros.parameters import PoseParameters
@@ -59,7 +59,7 @@ class CameraStream:
     p
         What is not live in them is read now.
     transforms
-        For the parameter target_frame, where it is set.
+        For the parameters target_frame and gravity_frame, where one is set.
     bodies
         Where people are published as REP 155 has them, if they are to be.
     """
@@ -80,6 +80,7 @@ class CameraStream:
         self.calibration = Calibration(p.focal_length, p.rectified)
         self.tracker = Tracker()
         self.depth = DepthStream(self.answer, p.depth_tolerance, p.rectified) if p.depth else None
+        self.stance = Stance(p, transforms)
         self.figures = Figures()
         # Where the last image's intrinsics came from, and why not from its CameraInfo.
         self.intrinsics_source: IntrinsicsSource | None = None
@@ -162,10 +163,13 @@ class CameraStream:
             self._warn_of_image(error)
             return
         self._warn_of_intrinsics(camera)
+        view = self.stance.at(image.header)
+        if self.stance.trouble:
+            self.logger.warning(self.stance.trouble, throttle_duration_sec=WARN_EVERY_S)
         start_s = time.perf_counter()
         outputs, letterbox = self.estimator.infer(camera.bgr)
         inferred_s = time.perf_counter()
-        people = self.estimator.parse(outputs, letterbox, camera.intrinsics)
+        people = self.estimator.parse(outputs, letterbox, camera.intrinsics, view)
         if self.depth:
             height_m = self.estimator.assumed_person_height_m
             people = self.depth.measure(people, image.header, camera, height_m)
@@ -177,7 +181,8 @@ class CameraStream:
         except FrameError as error:
             self._warn_of_frame(error)
             return
-        self.poses.publish(pose_array_cdr(placed.tracked, placed.header, camera.intrinsics.source))
+        source = camera.intrinsics.source
+        self.poses.publish(pose_array_cdr(placed.tracked, placed.header, source, view))
         latency_s = 1e-9 * self.node.get_clock().now().nanoseconds - seconds(image.header.stamp)
         self.figures.answered(latency_s, inferred_s - start_s, parsed_s - inferred_s)
         if self.markers.get_subscription_count():
@@ -190,7 +195,11 @@ class CameraStream:
             self.bodies.publish(self.name, placed, SeenIn(image.header, width, height))
 
     def _place(self, seen: Placed) -> Placed:
-        return self.transforms.place(seen, self.target_frame) if self.transforms else seen
+        return (
+            self.transforms.place(seen, self.target_frame)
+            if self.transforms and self.target_frame
+            else seen
+        )
 
     def _draw(self, camera: CameraImage, tracked: TrackedPeople, took_s: float) -> np.ndarray:
         """Skeletons, ids, the time that one image takes and the rate of answers, on a copy."""

@@ -78,6 +78,8 @@ def complaints(
         yield WARN, camera.trouble
     if camera.depth and camera.depth.trouble:
         yield WARN, f'the last image had no depth: {camera.depth.trouble}'
+    if camera.stance.trouble:
+        yield WARN, camera.stance.trouble
     if camera.intrinsics_source == IntrinsicsSource.GUESSED:
         yield WARN, 'focal length guessed, distances are rough'
     if abs(recent.latency_s) > p.max_latency:

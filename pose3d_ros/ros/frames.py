@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 
 from pose3d_ros.camera import CameraPose
 from pose3d_ros.people import TrackedPeople
+from pose3d_ros.ros.parameters import PoseParameters
 
 # Of a camera that stands upright, in its optical frame.
 UP = np.array([0.0, -1.0, 0.0])
@@ -80,9 +81,17 @@ def camera_pose(transform: Transform) -> CameraPose:
 
     It leads to a frame whose z axis points up and whose origin is on the floor, such as
     base_footprint (REP 120).
+
+    Raises
+    ------
+    FrameError
+        If the camera is not above it.
     """
     # The rows of the matrix are the other frame's axes, in the camera's frame.
-    return CameraPose(rotation(transform.rotation)[2], float(transform.translation.z))
+    up, height_m = rotation(transform.rotation)[2], float(transform.translation.z)
+    if not height_m > 0:
+        raise FrameError(f'the camera must be above the floor, found it at z = {height_m:g} m')
+    return CameraPose(up, height_m)
 
 
 def translation(transform: Transform) -> NDArray[np.float64]:
@@ -215,3 +224,36 @@ class Transforms:
         self._thread.join()
         self._listener.unregister()
         self._node.destroy_node()
+
+
+class Stance:
+    """How one camera stands, by TF or as the parameters have it.
+
+    Parameters
+    ----------
+    p
+        gravity_frame, or camera_up and camera_height.
+    transforms
+        Where gravity_frame is set.
+    """
+
+    def __init__(self, p: PoseParameters, transforms: Transforms | None) -> None:
+        self._transforms, self._frame = transforms, p.gravity_frame
+        self._fixed: CameraPose | None = None
+        if any(p.camera_up):
+            up = np.array(p.camera_up)
+            self._fixed = CameraPose(up / np.linalg.norm(up), p.camera_height or np.nan)
+        # Why it was not known at the last image, or ''.
+        self.trouble = ''
+
+    def at(self, header: Header) -> CameraPose | None:
+        """How it stood when an image was taken; None: not known."""
+        self.trouble = ''
+        if not (self._transforms and self._frame):
+            return self._fixed
+        try:
+            found = self._transforms.find(self._frame, header.frame_id, header.stamp)
+            return camera_pose(found)
+        except FrameError as error:
+            self.trouble = f'how the camera stands is unknown: {error}'
+            return None

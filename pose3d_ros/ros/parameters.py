@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
@@ -121,12 +122,38 @@ class PoseParameters:
         1.0,
         live=True,
     )
+    lifting: str = _parameter(
+        'network',
+        'How keypoints become metres: by the bundled lifting network, of whatever 2D network they '
+        'are, or by the location_maps that the published network has beside them.',
+        choices=('network', 'location_maps'),
+    )
     assumed_person_height: float = _parameter(
-        1.8,
-        'Height of everybody, m: distances scale with it, but for people measured by depth.',
-        0.3,
+        0.0,
+        'Height of everybody, m: distances scale with it, but for people measured by depth. 0: '
+        '1.7 for the lifting network, 1.8 for location maps.',
+        0.0,
         2.5,
         live=True,
+    )
+    gravity_frame: str = _parameter(
+        '',
+        'TF frame whose z axis points up and whose origin is on the floor, such as '
+        'base_footprint: with it the lifting network knows how the camera stands. Or else '
+        'camera_up and camera_height.',
+    )
+    camera_up: tuple[float, ...] = _parameter(
+        (0.0, 0.0, 0.0),
+        'What is up, in the camera optical frame, of any length, as an accelerometer at rest '
+        'measures it: [0.0, -1.0, 0.0] for a level camera, [0.0, -cos p, -sin p] for one that '
+        'looks down by p. Zeros: unknown.',
+    )
+    camera_height: float = _parameter(
+        0.0,
+        'Height of the camera above the floor, m, for the lifting network; only with camera_up. '
+        '0: unknown.',
+        0.0,
+        100.0,
     )
     target_frame: str = _parameter(
         '',
@@ -244,16 +271,20 @@ def refusal(changes: Iterable[Parameter[Any]], configured: PoseParameters | None
         if configured is None or metadata['live']:
             continue
         # To set what is set already is no change: a file of all parameters can be loaded.
-        value = tuple(change.value) if change.name == 'cameras' else change.value
-        if value != getattr(configured, change.name):
+        value = change.value
+        if _frozen(value) != getattr(configured, change.name):
             return f'{change.name}: {WHILE_UNCONFIGURED}: deactivate it, clean it up, set it'
     return ''
 
 
 def read(node: Node) -> PoseParameters:
     """Read what is set now."""
-    values = {name: node.get_parameter(name).value for name in FIELDS}
-    return PoseParameters(**{**values, 'cameras': tuple(values['cameras'])})
+    return PoseParameters(**{n: _frozen(node.get_parameter(n).value) for n in FIELDS})
+
+
+def _frozen(value: Any) -> Any:
+    """Turn lists and arrays, as ROS gives them, into tuples."""
+    return value if isinstance(value, (bool, int, float, str)) else tuple(value)
 
 
 def check_together(p: PoseParameters) -> None:
@@ -266,6 +297,15 @@ def check_together(p: PoseParameters) -> None:
     if not p.cameras or len(set(p.cameras)) < len(p.cameras):
         raise ParameterError(
             f'cameras must be at least one, each another, found {list(p.cameras)}'
+        )
+    if len(p.camera_up) != 3 or not all(map(math.isfinite, p.camera_up)):
+        raise ParameterError(f'camera_up must be three numbers, found {list(p.camera_up)}')
+    if p.camera_height and not any(p.camera_up):
+        raise ParameterError(f'camera_height needs camera_up, found {p.camera_height} and zeros')
+    if p.gravity_frame and any(p.camera_up):
+        raise ParameterError(
+            'gravity_frame and camera_up say the same: set one, found '
+            f'{p.gravity_frame!r} and {list(p.camera_up)}'
         )
     for camera in filter(None, p.cameras):
         try:

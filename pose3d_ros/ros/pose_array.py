@@ -13,7 +13,7 @@ import numpy as np
 from rclpy.serialization import serialize_message
 from std_msgs.msg import Header
 
-from pose3d_ros.camera import IntrinsicsSource
+from pose3d_ros.camera import CameraPose, IntrinsicsSource
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import K, Source, TrackedPeople
 from pose3d_ros.skeleton import PANOPTIC19
@@ -22,10 +22,10 @@ from pose3d_ros.skeleton import PANOPTIC19
 # multiple of eight.
 _KEYPOINT = np.dtype(
     {
-        'names': ['position', 'u', 'v', 'score', 'source'],
-        'formats': [('<f8', 3), '<f4', '<f4', '<f4', 'u1'],
-        'offsets': [0, 24, 28, 32, 36],
-        'itemsize': 40,
+        'names': ['position', 'u', 'v', 'score', 'position_stddev', 'source'],
+        'formats': [('<f8', 3), '<f4', '<f4', '<f4', '<f4', 'u1'],
+        'offsets': [0, 24, 28, 32, 36, 40],
+        'itemsize': 48,
     }
 )
 _POSE = np.dtype(
@@ -33,25 +33,35 @@ _POSE = np.dtype(
         'names': ['track_id', 'score', 'state', 'age', 'root_covariance', 'keypoints'],
         'formats': ['<i4', '<f4', 'u1', '<f4', ('<f8', 9), (_KEYPOINT, K)],
         'offsets': [0, 4, 8, 12, 16, 88],
-        'itemsize': 88 + K * 40,
+        'itemsize': 88 + K * _KEYPOINT.itemsize,
     }
 )
+# The next pose begins at the next multiple of four behind the last field; and before what has
+# eight bytes there is a gap where the pose began at none of eight.
+_SIZE = 88 + (K - 1) * 48 + 44
 _BEFORE_COVARIANCE = 16
 _ENCAPSULATION = 4
 
 
 def pose_array_cdr(
-    tracked: TrackedPeople, header: Header, intrinsics_source: IntrinsicsSource
+    tracked: TrackedPeople,
+    header: Header,
+    intrinsics_source: IntrinsicsSource,
+    view: CameraPose | None = None,
 ) -> bytes:
-    """People as a serialised PoseArray3D, with the image's own header."""
+    """People as a serialised PoseArray3D; `view`: how the camera was known to stand."""
     measured = (tracked.people.source == Source.DEPTH).any(axis=1)
-    by_depth = len(measured) and measured.all()
+    scale_source = PoseArray3D.ASSUMED_HEIGHT
+    if len(measured) and measured.all():
+        scale_source = PoseArray3D.DEPTH
+    elif len(measured) and view is not None and np.isfinite(view.height_m):
+        scale_source = PoseArray3D.CAMERA_HEIGHT
     nobody = serialize_message(
         PoseArray3D(
             header=header,
             skeleton=PANOPTIC19.name,
             intrinsics_source=int(intrinsics_source),
-            scale_source=PoseArray3D.DEPTH if by_depth else PoseArray3D.ASSUMED_HEIGHT,
+            scale_source=scale_source,
         )
     )
     people, poses = tracked.people, np.zeros(len(tracked), _POSE)
@@ -64,10 +74,12 @@ def pose_array_cdr(
     keypoints['position'] = people.xyz_m
     keypoints['u'], keypoints['v'] = np.moveaxis(people.people_2d.xy_px, -1, 0)
     keypoints['score'] = people.people_2d.scores
+    keypoints['position_stddev'] = np.nan if people.sd_m is None else people.sd_m
     keypoints['source'] = people.source
-    data = poses.tobytes()
-    # The text before it decides where the first pose begins; the others follow where they should.
-    if (len(nobody) - _ENCAPSULATION) % 8:
-        data = data[:_BEFORE_COVARIANCE] + bytes(4) + data[_BEFORE_COVARIANCE:]
     # Last in an empty array is its length.
-    return nobody[:-4] + len(poses).to_bytes(4, 'little') + data
+    data = bytearray(nobody[:-4] + len(poses).to_bytes(4, 'little'))
+    for pose in poses:
+        fields = pose.tobytes()[:_SIZE]
+        gap = bytes((len(data) - _ENCAPSULATION) % 8)
+        data += fields[:_BEFORE_COVARIANCE] + gap + fields[_BEFORE_COVARIANCE:]
+    return bytes(data)

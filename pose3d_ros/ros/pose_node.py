@@ -14,7 +14,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
-from pose3d_ros.estimation.bottom_up import PoseEstimator
+from pose3d_ros.estimation.bottom_up import ADULT_HEIGHT_M, PoseEstimator
 from pose3d_ros.estimation.grouping import Thresholds
 from pose3d_ros.estimation.network import NetworkError
 from pose3d_ros.models import ModelError, test_card
@@ -112,7 +112,7 @@ class PoseNode(LifecycleNode):
         self.estimator = load(p)
         self.sha256 = checksum(self.estimator.network.name)
         self._tune(p)
-        self.transforms = Transforms(self) if p.target_frame else None
+        self.transforms = Transforms(self) if p.target_frame or p.gravity_frame else None
         if p.publish_body_tf or p.hri:
             self.bodies = Bodies(self, p.publish_body_tf, p.hri)
         network = self.estimator.network
@@ -184,7 +184,8 @@ class PoseNode(LifecycleNode):
     def _tune(self, p: PoseParameters) -> None:
         """Set what may change while the network runs."""
         assert self.estimator
-        self.estimator.assumed_person_height_m = p.assumed_person_height
+        height_m = p.assumed_person_height or ADULT_HEIGHT_M[p.lifting]
+        self.estimator.assumed_person_height_m = height_m
         self.estimator.thresholds = Thresholds(
             p.keypoint_threshold, p.limb_threshold, p.min_keypoints, p.person_threshold
         )
@@ -200,6 +201,7 @@ def load(p: PoseParameters) -> PoseEstimator:
         input_mean=p.input_mean,
         input_scale=p.input_scale,
         cache_dir=cache_folder() / 'compiled',
+        lifting=p.lifting,
     )
     if p.stride and p.stride != made.network.stride:
         raise NetworkError(

@@ -20,7 +20,9 @@ def tracked_people(number):
     xy_px[:, 3], xyz_m[:, 3] = np.nan, np.nan
     people_2d = People2D(xy_px, rng.uniform(size=(number, K)), rng.uniform(size=number))
     source = rng.integers(0, 4, (number, K)).astype(np.uint8)
-    people = People3D(people_2d, xyz_m, source, rng.normal(size=(number, 3, 3)))
+    people = People3D(
+        people_2d, xyz_m, source, rng.normal(size=(number, 3, 3)), rng.uniform(size=(number, K))
+    )
     state = rng.integers(0, 2, number).astype(np.uint8)
     return TrackedPeople(people, rng.integers(0, 2**31, number), state, rng.uniform(size=number))
 
@@ -49,6 +51,7 @@ def test_every_field_is_read_back(number, frame):
             np.testing.assert_array_equal([keypoint.u, keypoint.v], xy_px)
             assert keypoint.score == np.float32(people.people_2d.scores[i, k])
             assert keypoint.source == people.source[i, k]
+            np.testing.assert_equal(keypoint.position_stddev, np.float32(people.sd_m[i, k]))
 
 
 @pytest.mark.parametrize(

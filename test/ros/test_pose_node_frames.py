@@ -1,63 +1,17 @@
 """Poses in another frame, with tf2 where it is installed and with a stand-in for it everywhere."""
 
-import importlib.util
 import sys
-import time
 
 import numpy as np
 import pytest
-import tf2_stand_in
-from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from rclpy.parameter import Parameter
-from rclpy.time import Time as RclpyTime
 from robot import GREY, TRUTH, camera_info, header, metres
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import Marker, MarkerArray
 
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.conversions import image_msg
-from pose3d_ros.ros.frames import FrameError
 from pose3d_ros.ros.pose_node import SUCCESS
-
-PATIENCE_S = 10
-# REP 103: from x right, y down, z forward to x forward, y left, z up.
-OPTICAL = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
-needs_tf2 = pytest.mark.skipif(
-    importlib.util.find_spec('tf2_ros') is None, reason='tf2_ros is not installed'
-)
-
-
-@pytest.fixture(params=['stand-in', pytest.param('tf2_ros', marks=needs_tf2)])
-def tell(request, monkeypatch):
-    """Tell a robot's pose node that at a second its camera is at x, m, in base_link."""
-    if request.param == 'stand-in':
-        monkeypatch.setitem(sys.modules, 'tf2_ros', tf2_stand_in.module())
-
-    def tell(r, second, x=0.0):
-        stamp = Time(sec=second)
-        transform = Transform(translation=Vector3(x=x, y=0.0, z=1.2), rotation=OPTICAL)
-        transforms = r.pose_node.transforms
-        if request.param == 'stand-in':
-            key = ('base_link', 'camera_optical_frame', RclpyTime.from_msg(stamp).nanoseconds)
-            transforms._buffer.told[key] = transform
-            return
-        import tf2_ros
-
-        told = TransformStamped(header=header(second, frame='base_link'), transform=transform)
-        told.child_frame_id = 'camera_optical_frame'
-        broadcaster = tf2_ros.TransformBroadcaster(r.node)
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            broadcaster.sendTransform(told)
-            try:
-                transforms.find('base_link', 'camera_optical_frame', stamp)
-                return
-            except FrameError:
-                assert time.monotonic() < deadline, 'TF was not heard'
-                time.sleep(0.02)
-
-    return tell
 
 
 def test_poses_and_markers_in_the_frame_of_the_robot(robot, tell):

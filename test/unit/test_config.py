@@ -145,6 +145,6 @@ def test_every_parameter_has_a_comment_and_a_value(parameters):
 def test_parameters_are_those_of_pose_node(parameters):
     ros = pytest.importorskip('pose3d_ros.ros.parameters', exc_type=ImportError)
     declared = {field.name: field.default for field in fields(ros.PoseParameters)}
-    declared['cameras'] = list(declared['cameras'])
+    declared = {n: list(v) if isinstance(v, tuple) else v for n, v in declared.items()}
     assert parameters == declared
     assert [type(v) for v in parameters.values()] == [type(v) for v in declared.values()]

@@ -37,7 +37,7 @@ def test_an_answer_outlives_the_next_question(one_person_xml):
 
 
 def test_image_to_people(one_person_xml):
-    estimator = PoseEstimator(one_person_xml, 'CPU', precision='f32')
+    estimator = PoseEstimator(one_person_xml, 'CPU', precision='f32', lifting='location_maps')
     found = estimator.estimate(GREY, CAMERA)
     np.testing.assert_allclose(found.xyz_m, people_m((0.4, 0.1, 3.0)), atol=0.01)
     assert len(estimator.estimate(np.zeros_like(GREY), CAMERA)) == 0
@@ -46,9 +46,9 @@ def test_image_to_people(one_person_xml):
 def test_image_of_another_size(one_person_xml):
     """Twice the pixels, the same view."""
     camera = Intrinsics(720, 720, 447.5, 255.5)
-    found = PoseEstimator(one_person_xml, 'CPU', precision='f32').estimate(
-        np.full((512, 896, 3), 128, np.uint8), camera
-    )
+    found = PoseEstimator(
+        one_person_xml, 'CPU', precision='f32', lifting='location_maps'
+    ).estimate(np.full((512, 896, 3), 128, np.uint8), camera)
     np.testing.assert_allclose(found.xyz_m, people_m((0.4, 0.1, 3.0)), atol=0.01)
 
 

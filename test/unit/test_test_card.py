@@ -15,7 +15,7 @@ def errors_m(xyz_m, truth_m):
 
 def test_people_are_read_from_pixels():
     """All three to a few centimetres, 2D to half a pixel."""
-    estimator = PoseEstimator(network(), 'CPU', precision='f32')
+    estimator = PoseEstimator(network(), 'CPU', precision='f32', lifting='location_maps')
     found = estimator.estimate(test_card.image(7.5), CAMERA)
     truth = test_card.people_m(7.5)
     error, who = errors_m(found.xyz_m, truth)
@@ -28,7 +28,7 @@ def test_people_are_read_from_pixels():
 
 
 def test_ids_hold():
-    estimator = PoseEstimator(network(), 'CPU', precision='f32')
+    estimator = PoseEstimator(network(), 'CPU', precision='f32', lifting='location_maps')
     tracker = Tracker()
     ids = {0: [], 1: [], 2: []}
     for i, (time_s, bgr) in enumerate(test_card.clip()):
@@ -49,7 +49,14 @@ def test_ids_hold():
 def test_the_room_holds_nobody():
     empty = test_card.image(0.0)
     empty[..., 2] = 0
-    assert len(PoseEstimator(network(), 'CPU', precision='f32').estimate(empty, CAMERA)) == 0
+    assert (
+        len(
+            PoseEstimator(network(), 'CPU', precision='f32', lifting='location_maps').estimate(
+                empty, CAMERA
+            )
+        )
+        == 0
+    )
 
 
 def test_the_network_has_the_contract_of_all():
