@@ -55,7 +55,7 @@ class Outside:
         self.folder, self.rules, self.processes = folder, rules, []
         self.parameters = {
             'model': model, 'device': 'CPU', 'precision': 'f32', 'diagnostics_period': 0.1,
-            **parameters,
+            'lifting': 'location_maps', **parameters,
         }  # fmt: skip
         self.node = rclpy.create_node('outside', namespace=self.namespace)
         self.executor = SingleThreadedExecutor()

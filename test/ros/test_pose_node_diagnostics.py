@@ -215,6 +215,7 @@ def test_thresholds(change, level, says):
         trouble='',
         intrinsics_source=IntrinsicsSource.CAMERA_INFO,
         depth=None,
+        stance=SimpleNamespace(trouble=''),
     )
     found = list(complaints(camera, Recent(**FINE), PoseParameters()))
     assert found == []
