@@ -1,0 +1,1 @@
+"""Pictures of synthetic people, and everything that is true of them."""
