@@ -17,6 +17,9 @@ from pose3d_ros.models.catalogue import OFFICIAL
 INSTALL_COMMAND = 'pose3d model install'
 PRECISIONS = ('f32', 'f16', 'int8')
 _RECORD = 'record.json'
+# Networks that come with the package: docs/models/demo_only.md.
+DEMO_ONLY = 'demo_only'
+BUNDLED = {DEMO_ONLY: Path(__file__).parent / 'weights' / f'{DEMO_ONLY}.xml'}
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def resolve(model: str, folder: Path | None = None) -> Path:
     ----------
     model
         ``'auto'``: the installed official network, the most precise of them; the name of an
-        installed network; or a path to an .xml or .onnx.
+        installed network, or of a bundled one; or a path to an .xml or .onnx.
     folder
         Of installed networks, default_folder() unless given.
 
@@ -176,6 +179,8 @@ def resolve(model: str, folder: Path | None = None) -> Path:
     for name in names:
         if name in paths:
             return paths[name]
+    if model in BUNDLED:
+        return BUNDLED[model]
     if model in ('auto', OFFICIAL):
         raise ModelError(
             f'the network {OFFICIAL} is not installed in {folder}; install it with: '

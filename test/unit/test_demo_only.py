@@ -1,0 +1,43 @@
+"""The bundled network on the bundled clip: the numbers of its card, with a margin."""
+
+import numpy as np
+import pytest
+
+from pose3d_ros import clip, video
+from pose3d_ros.estimation.grouping import Thresholds
+from pose3d_ros.estimation.lifting_network import LiftingNetwork
+from pose3d_ros.estimation.network import Network
+from pose3d_ros.models.store import DEMO_ONLY, resolve
+from training.evaluate import Counts, Line, count, labelled
+
+EVERY = 4
+THRESHOLDS = Thresholds(keypoint=0.2, person=0.3, min_keypoints=6)
+
+
+@pytest.fixture(scope='module')
+def line():
+    return Line(Network(resolve(DEMO_ONLY), 'CPU', precision='f32'), LiftingNetwork(), THRESHOLDS)
+
+
+def test_it_finds_the_people_of_the_clip(line):
+    truth, total = clip.truth(), Counts()
+    for t, frame in enumerate(video.frames(video.open_video(str(clip.PATH)))):
+        if t % EVERY == 0:
+            true = labelled(truth.xy_px[t], truth.xyz_m[t], truth.seen[t])
+            total += count(true, line.people(frame.bgr, truth.intrinsics))
+    assert total.people > 100
+    assert total.found / total.people > 0.8
+    assert total.found / (total.found + total.false) > 0.7
+    assert total.right / total.keypoints > 0.8
+    assert np.nanmean([e.root_relative for e in total.errors]) < 0.130
+    assert np.nanmedian(total.away) < 0.1
+
+
+def test_nobody_is_in_an_empty_picture(line):
+    grey = np.full((256, 448, 3), 128, np.uint8)
+    assert len(line.people(grey, None)) == 0
+
+
+def test_it_is_small_and_found_by_its_name(tmp_path):
+    path = resolve(DEMO_ONLY, tmp_path)
+    assert path.stat().st_size + path.with_suffix('.bin').stat().st_size <= 4e6

@@ -1,0 +1,77 @@
+"""A checkpoint -> a network that the package runs: OpenVINO, float16.
+
+python -m training.image.export RUN/checkpoint.pt --out demo.xml [--height 256 --width 448]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import openvino as ov
+import torch
+from openvino import opset13 as ops
+from torch import Tensor, nn
+
+from pose3d_ros.models.contract import mark_inside
+from pose3d_ros.skeleton import LOCATION_MAP_CHANNELS
+from training.image.network import HEATMAPS, ImageNetwork
+
+
+class _Last(nn.Module):
+    """The answers of the second stage alone."""
+
+    def __init__(self, network: ImageNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, bgr: Tensor) -> tuple[Tensor, Tensor]:
+        answers = self.network(bgr)[1]
+        return answers[:, :HEATMAPS], answers[:, HEATMAPS:]
+
+
+def convert(network: ImageNetwork, size_hw: tuple[int, int]) -> ov.Model:
+    """Convert; the input is BGR 0..255, ``(1, 3, *size_hw)``.
+
+    Location maps, which the package asks of a network, are 0: this one knows no 3D.
+    """
+    example = torch.zeros(1, 3, *size_hw)
+    model = ov.convert_model(
+        _Last(network.eval().float()), example_input=example, input=[1, 3, *size_hw]
+    )
+    heatmaps, pafs = (output.get_node().input_value(0) for output in model.outputs)
+    shape = list(heatmaps.get_partial_shape().to_shape())
+    shape[1] = 3 * len(LOCATION_MAP_CHANNELS)
+    features = ops.broadcast(ops.constant(0.0, ov.Type.f32), ops.constant(shape)).output(0)
+    results = []
+    for name, output in (('heatmaps', heatmaps), ('pafs', pafs), ('features', features)):
+        output.get_tensor().set_names({name})
+        results.append(ops.result(output))
+    model.input().get_tensor().set_names({'data'})
+    found = ov.Model(results, model.get_parameters(), 'demo_only')
+    mark_inside(found)
+    return found
+
+
+def load(checkpoint: Path) -> ImageNetwork:
+    """Take the averaged network out of a checkpoint, or of what lies beside it."""
+    network = ImageNetwork()
+    found = torch.load(checkpoint, map_location='cpu', weights_only=True)
+    network.load_state_dict(found['averaged'])
+    return network
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('--out', type=Path, required=True, help='.xml; its .bin goes beside it')
+    parser.add_argument('--height', type=int, default=256)
+    parser.add_argument('--width', type=int, default=448)
+    args = parser.parse_args()
+    model = convert(load(args.checkpoint), (args.height, args.width))
+    ov.save_model(model, args.out, compress_to_fp16=True)
+
+
+if __name__ == '__main__':
+    main()
