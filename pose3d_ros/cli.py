@@ -38,14 +38,16 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     demo.add_argument(
         '--input',
-        default='test_card',
+        default='clip',
         metavar='SOURCE',
-        help='video, GIF, folder of images, URL or webcam; default: %(default)s, drawn figures',
+        help='video, GIF, folder of images, URL or webcam; test_card; default: %(default)s, drawn '
+        'people that the package brings along',
     )
     demo.add_argument(
         '--model',
         metavar='MODEL',
-        help='.xml or .onnx file, or installed network; default: auto, for test_card its own',
+        help='.xml or .onnx file, or installed network; default: auto, for clip and test_card '
+        'a network for them alone',
     )
     demo.add_argument('--device', default='AUTO', help='OpenVINO device; default: %(default)s')
     demo.add_argument(

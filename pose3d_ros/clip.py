@@ -7,17 +7,24 @@ look like people, and only a network that knows people finds them. Made by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import Intrinsics
+from pose3d_ros.skeleton import PANOPTIC19
 
+NAME = 'clip'
 PATH = Path(__file__).parent / 'data' / 'clip.webm'
 # Values of `Truth.seen`.
 OUTSIDE, COVERED, TURNED_AWAY, VISIBLE = range(4)
+# Who has so few keypoints that nothing covers is neither to be found nor false.
+MIN_KEYPOINTS = 6
+# Somebody found is who has half of these keypoints within this share of their box's longer side.
+NEAR_SHARE = 0.1
+ROOT = PANOPTIC19.index(PANOPTIC19.root)
 
 
 @dataclass(frozen=True)
@@ -70,3 +77,61 @@ def truth(path: Path = PATH) -> Truth:
             depth_m=np.asarray(depth_mm / 1000, np.float32),
             depth_every=int(arrays['depth_every']),
         )
+
+
+@dataclass
+class Score:
+    """How right people were found in the images of a clip."""
+
+    true: Truth
+    people: int = 0
+    found: int = 0
+    false: int = 0
+    errors_px: list[float] = field(default_factory=list)
+    errors_m: list[float] = field(default_factory=list)
+    distances: list[float] = field(default_factory=list)
+
+    def add(self, image: int, xy_px: NDArray[np.float64], xyz_m: NDArray[np.float64]) -> None:
+        """Count the people ``(N, K, 2)`` px and ``(N, K, 3)`` m that were found in an image."""
+        shown = (self.true.seen[image] == VISIBLE) | (self.true.seen[image] == TURNED_AWAY)
+        off_px = np.linalg.norm(xy_px[:, np.newaxis] - self.true.xy_px[image], axis=-1)
+        box = np.where(shown[..., np.newaxis], self.true.xy_px[image], np.nan)
+        enough = shown.sum(1) >= MIN_KEYPOINTS
+        size_px = np.array([np.nanmax(np.ptp(b[~np.isnan(b[:, 0])], axis=0)) if e else 1.0
+                            for b, e in zip(box, enough, strict=True)])  # fmt: skip
+        near = shown & (off_px <= NEAR_SHARE * size_px[:, np.newaxis])
+        alike = near.sum(2) / np.maximum(shown.sum(1), 1)
+        self.people += int(enough.sum())
+        left = list(range(len(xy_px)))
+        for who in np.argsort(-alike.max(0, initial=0)):
+            mine = max(left, key=lambda one: alike[one, who], default=None)
+            if mine is None or alike[mine, who] < 0.5:
+                continue
+            left.remove(mine)
+            if enough[who]:
+                self._compare(image, who, off_px[mine, who, shown[who]], xyz_m[mine])
+        self.false += len(left)
+
+    def _compare(
+        self, image: int, who: int, off_px: NDArray[np.float64], xyz_m: NDArray[np.float64]
+    ) -> None:
+        truth_m = self.true.xyz_m[image, who]
+        self.found += 1
+        self.errors_px.append(float(np.nanmean(off_px)))
+        off_m = (xyz_m - xyz_m[ROOT]) - (truth_m - truth_m[ROOT])
+        self.errors_m.append(float(np.nanmean(np.linalg.norm(off_m, axis=-1))))
+        self.distances.append(
+            float(abs(np.linalg.norm(xyz_m[ROOT]) / np.linalg.norm(truth_m[ROOT]) - 1))
+        )
+
+    def lines(self) -> list[str]:
+        """Give the figures, a line each."""
+        found = f'{self.found} of {self.people} people found, {self.false} that are nobody'
+        if not self.found:
+            return [f'against the truth   {found}']
+        return [
+            f'against the truth   {found}',
+            f'error, seen 2D      {np.mean(self.errors_px):.1f} px on average',
+            f'error, 3D           {1e3 * np.nanmean(self.errors_m):.0f} mm on average from the '
+            f'pelvis, whose distance is {100 * np.nanmedian(self.distances):.1f} % off (median)',
+        ]

@@ -17,16 +17,18 @@ import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 
-from pose3d_ros import test_card
+from pose3d_ros import clip, test_card
+from pose3d_ros.models.store import DEMO_ONLY
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.conversions import bgr_array, seconds
 from pose3d_ros.ros.distro import fastdds_variable
 from pose3d_ros.ros.process import keep_memory
-from pose3d_ros.ros.recorder import Recorder
+from pose3d_ros.ros.recorder import Recorder, xyz_of
+from pose3d_ros.skeleton import PANOPTIC19
 
 # The longest that loading and compiling a network may take, and that its last answers may.
 START_S, FINISH_S = 120.0, 5.0
@@ -34,15 +36,29 @@ SILENCE_S = 0.7
 # A slower listener than the camera must not lose results.
 DEPTH = 200
 # What only the nodes know, they log: the pose node in its first line, the camera in its last.
+# How the pose node sees what the package brings along, unless told otherwise.
+OWN: dict[str, dict[str, object]] = {
+    # Its dolls are no bodies, and its location maps are exact.
+    test_card.NAME: {'model': test_card.NAME, 'lifting': 'location_maps'},
+    # Of the network's model card.
+    clip.NAME: {
+        'model': DEMO_ONLY, 'keypoint_threshold': 0.2, 'person_threshold': 0.3, 'min_keypoints': 6,
+    },
+}  # fmt: skip
 ON_DEVICE, PUBLISHED = re.compile(r' on (\S+)$'), re.compile(r'(\d+) images published')
 
 
 class Listener(Node):
     """Hears both nodes as a robot would, and keeps figures."""
 
-    def __init__(self, namespace: str, recorder: Recorder) -> None:
+    def __init__(
+        self, namespace: str, recorder: Recorder, score: clip.Score | None = None
+    ) -> None:
         super().__init__('demo', namespace=namespace)
-        self.recorder = recorder
+        self.recorder, self.score = recorder, score
+        # Which image has which stamp.
+        self.numbers: dict[float, int] = {}
+        self.answers: list[PoseArray3D] = []
         self.sent = 0
         self.latencies_s: list[float] = []
         self.stamps_s: list[float] = []
@@ -51,13 +67,14 @@ class Listener(Node):
         self.last_s = time.monotonic()
         self.waiting: dict[float, PoseArray3D] = {}
         results = QoSProfile(depth=DEPTH)
-        sensor = qos_profile_sensor_data
-        self.create_subscription(CameraInfo, 'camera_info', self.on_info, sensor)
+        infos = QoSProfile(depth=DEPTH, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+        self.create_subscription(CameraInfo, 'camera_info', self.on_info, infos)
         self.create_subscription(PoseArray3D, 'poses', self.on_poses, results)
         self.create_subscription(Image, 'overlay', self.on_overlay, results)
 
-    def on_info(self, _: CameraInfo) -> None:
+    def on_info(self, info: CameraInfo) -> None:
         """Count an image on the way: the camera sends one of these with each."""
+        self.numbers[seconds(info.header.stamp)] = self.sent
         self.sent += 1
 
     def on_poses(self, poses: PoseArray3D, info: dict[str, int]) -> None:
@@ -69,12 +86,32 @@ class Listener(Node):
         self.ids |= {pose.track_id for pose in poses.poses}
         self.last_s = time.monotonic()
         self.waiting[stamp_s] = poses
+        if self.score:
+            self.answers.append(poses)
 
     def on_overlay(self, image: Image) -> None:
         """Record an image beside the people who were found in it."""
         poses = self.waiting.pop(seconds(image.header.stamp), None)
         if poses is not None:
             self.recorder.add(bgr_array(image), poses)
+
+    def judge(self, published: int) -> list[str]:
+        """Compare with what is true of a clip, of which so many images were published."""
+        if not self.score:
+            return []
+        # The first may have been published before they were heard, but none may be missing since.
+        steps_s = np.diff(list(self.numbers))
+        if not self.answers or np.max(steps_s, initial=0) > 1.6 * np.median(steps_s):
+            return ['against the truth   unknown: not every CameraInfo was heard']
+        first_s, before = next(iter(self.numbers)), published - len(self.numbers)
+        for poses in self.answers:
+            stamp_s = seconds(poses.header.stamp)
+            late = round((stamp_s - first_s) / np.median(steps_s))
+            number = before + self.numbers.get(stamp_s, late)
+            keypoints = [[(k.u, k.v) for k in pose.keypoints] for pose in poses.poses]
+            xy_px = np.array(keypoints, float).reshape(-1, len(PANOPTIC19), 2)
+            self.score.add(number, xy_px, xyz_of(poses))
+        return self.score.lines()
 
     def progress(self) -> str:
         """Say how far it is, in a line."""
@@ -161,7 +198,8 @@ def demo(arguments: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     recorder = Recorder(arguments.output)
-    listener = Listener(namespace, recorder)
+    score = clip.Score(clip.truth()) if arguments.input == clip.NAME else None
+    listener = Listener(namespace, recorder, score)
     children = [Child('node', namespace, pose_parameters(arguments))]
     try:
         if wait_for(listener, children[0], stop):
@@ -171,6 +209,7 @@ def demo(arguments: argparse.Namespace) -> int:
         if stop.is_set():
             print('\nstopped')
     finally:
+        whole = children[-1].ended()
         # The camera first: what is under way is answered.
         failed = [child.end() != 0 for child in reversed(children)]
         files = recorder.close()
@@ -178,6 +217,8 @@ def demo(arguments: argparse.Namespace) -> int:
         rclpy.try_shutdown()
     listener.sent = int(children[-1].said(PUBLISHED) or listener.sent)
     print(f'\n{listener.table(children[0].said(ON_DEVICE) or "none")}')
+    if whole and not any(failed):
+        print('\n'.join(listener.judge(listener.sent)))
     for file in files:
         print(f'written             {file}')
     if recorder.skipped:
@@ -198,24 +239,22 @@ def share(name: str) -> Path:
 def pose_parameters(arguments: argparse.Namespace) -> dict[str, object]:
     """Set up the pose node."""
     height, width = arguments.input_size
-    own = test_card.NAME if arguments.input == test_card.NAME else 'auto'
+    own = OWN.get(arguments.input, {'model': 'auto'})
     return {
-        'model': arguments.model or own,
+        **({'model': arguments.model} if arguments.model else own),
         'device': arguments.device,
         'input_height': height,
         'input_width': width,
-        # The dolls of the test card are no bodies, and its location maps are exact.
-        'lifting': 'location_maps' if own == test_card.NAME else 'network',
     }
 
 
 def camera_parameters(arguments: argparse.Namespace) -> dict[str, object]:
     """Set up the camera node: it waits for the pose node, so that no image is lost."""
-    own = test_card.FOCAL_LENGTH_PX if arguments.input == test_card.NAME else 0.0
+    own = {test_card.NAME: test_card.FOCAL_LENGTH_PX, clip.NAME: clip.truth().intrinsics.fx}
     return {
-        'source': arguments.input,
+        'source': str(clip.PATH) if arguments.input == clip.NAME else arguments.input,
         'rate': arguments.rate,
-        'focal_length': arguments.focal_length or own,
+        'focal_length': arguments.focal_length or own.get(arguments.input, 0.0),
         'wait_for_subscribers': 1,
         'wait_timeout': START_S,
     }

@@ -64,7 +64,8 @@ def run(
     try:
         # rclpy's own handlers shut ROS down under a node that is publishing, which then fails.
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-        return work(stop)
+        # Whoever asks a node to end gets 0, whatever that cut short.
+        return work(stop) and int(not stop.is_set())
     except KeyboardInterrupt:
         pass
     except (ParameterException, *errors) as error:

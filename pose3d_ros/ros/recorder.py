@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.msg import PoseArray3D
+from pose3d_ros.msg import Pose3D, PoseArray3D
 from pose3d_ros.ros.conversions import seconds
 from pose3d_ros.skeleton import PANOPTIC19
 from pose3d_ros.view3d import draw_view
@@ -57,7 +57,8 @@ class Recorder:
 
     def _draw(self, overlay: NDArray[np.uint8], poses: PoseArray3D) -> None:
         xyz_m = xyz_of(poses)
-        depth_m = xyz_m[..., 2][np.isfinite(xyz_m[..., 2])]
+        sure = np.array([pose.state == Pose3D.CONFIRMED for pose in poses.poses], bool)
+        depth_m = xyz_m[sure, :, 2][np.isfinite(xyz_m[sure, :, 2])]
         if depth_m.size:
             reach_m = 1.2 * float(np.percentile(depth_m, 90))
             self.reach_m = min(max(self.reach_m, reach_m), FARTHEST_REACH_M)
@@ -71,7 +72,9 @@ class Recorder:
                 draw_view(xyz_m, ids, (HEIGHT_PX, VIEW_WIDTH_PX), self.reach_m),
             ]
         ).astype(np.uint8)
-        seen = float(sum(k.score for pose in poses.poses for k in pose.keypoints))
+        scores = np.array([[k.score for k in pose.keypoints] for pose in poses.poses])
+        # Most of people, least of what is perhaps nobody.
+        seen = float(scores[sure].sum() - scores[~sure].sum()) if len(scores) else 0.0
         if self.best is None or seen > self.best[0]:
             self.best = seen, both
         self._write(seconds(poses.header.stamp), both)
