@@ -27,12 +27,13 @@ from pose3d_ros.estimation.grouping import Thresholds, assemble, connect, group,
 from pose3d_ros.estimation.joining import join
 from pose3d_ros.estimation.letterbox import Letterbox
 from pose3d_ros.estimation.lifting import lift
+from pose3d_ros.estimation.lifting_network import LiftingNetwork
 from pose3d_ros.estimation.network import Network, Outputs
 from pose3d_ros.estimation.peaks import find_peaks
 from pose3d_ros.models import ModelError, quantise
 from pose3d_ros.tracking.tracker import Tracker
 
-PEOPLE = (0, 1, 5, 20)
+PEOPLE = (0, 1, 5, 10, 20)
 IMAGE_HW = (480, 640)
 HEIGHT_M = 1.8
 WARM_UP = 3
@@ -91,7 +92,7 @@ def recorded(folder: Path, number: int) -> list[Scene]:
     return [one for _, _, one in sorted(found)[:SCENES]]
 
 
-def stages(s: Scene) -> dict[str, Callable[[], Any]]:
+def stages(s: Scene, lifter: LiftingNetwork) -> dict[str, Callable[[], Any]]:
     """Every stage by itself, with what goes into it made ready."""
     thresholds = Thresholds()
     heatmaps, pafs, features = s.outputs.heatmaps, s.outputs.pafs, s.outputs.features
@@ -109,6 +110,7 @@ def stages(s: Scene) -> dict[str, Callable[[], Any]]:
         'assemble': lambda: assemble(peaks, connections),
         'join': lambda: only_people(join(groups, *camera), thresholds),
         'lift': lambda: lift(people_2d, *camera),
+        'lift, network': lambda: lifter.lift(people_2d, s.intrinsics, HEIGHT_M),
         'track': lambda: tracker.update(people, next(stamps)),
         'parse': s.parse,
         'parse + track': lambda: both.update(s.parse(), next(stamps)),
@@ -124,7 +126,8 @@ def measure(
     input_hw = networks['bf16'].input_hw
     letterbox = Letterbox.fit(IMAGE_HW, input_hw, networks['bf16'].stride)
     small = letterbox.apply(image, input_hw)
-    of_scene = {n: [stages(s) for s in some] for n, some in scenes.items()}
+    lifter = LiftingNetwork()
+    of_scene = {n: [stages(s, lifter) for s in some] for n, some in scenes.items()}
     tracker = Tracker()
     times: dict[tuple[str, int], list[float]] = defaultdict(list)
 

@@ -115,6 +115,7 @@ def labelled(
     return Truth(
         path=Path(), row='', xy_px=xy[enough].reshape(-1, K, 2),
         xyz_m=np.asarray(xyz_m[enough], np.float64).reshape(-1, K, 3),
+        visible=np.isfinite(xy[enough]).all(axis=-1).reshape(-1, K),
         boxes=np.array([box(p) for p in xy[enough]]).reshape(-1, 4),
         ignore=np.array(rest).reshape(-1, 4), intrinsics=None, ids=[], sequence=None, time_s=0.0,
     )  # fmt: skip

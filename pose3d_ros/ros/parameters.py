@@ -59,7 +59,8 @@ class PoseParameters:
         'auto',
         'Network: path of an OpenVINO .xml or .onnx, a name that `pose3d model list` shows, or '
         "'auto' for the installed human-pose-estimation-3d-0001; 'test_card' for the "
-        "package's own, which sees nothing but its test card.",
+        "package's own, which sees nothing but its test card, and 'demo_only' for that which sees "
+        'drawn people.',
     )
     device: str = _parameter(
         'AUTO', 'OpenVINO device: CPU, GPU, NPU, AUTO, or a list such as AUTO:GPU,CPU.'
