@@ -84,6 +84,10 @@ class LiftingNetwork:
             Keypoints that are not seen are INFERRED, and uncertain: see `sd_m`. Somebody with
             fewer than three, or who cannot be placed, has NaN positions.
         """
+        if not len(people):
+            shapes = (0, K, 3), (0, K), (0, 3, 3), (0, K)
+            xyz_m, source, covariance, sd_m = (np.zeros(shape) for shape in shapes)
+            return People3D(people, xyz_m, source.astype(np.uint8), covariance, sd_m)
         scale = assumed_person_height_m / UNIT_HEIGHT_M
         rays = intrinsics.rays(people.xy_px)
         scores = np.where(np.isfinite(rays[..., 0]), people.scores, 0)
