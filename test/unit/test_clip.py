@@ -114,3 +114,24 @@ def test_left_is_left(truth):
     faces_us = (nose - neck)[..., 2] < -0.06
     assert faces_us.any()
     assert (left - right)[faces_us][:, 0].min() > 0
+
+
+def test_the_truth_itself_is_all_right():
+    true = clip.truth()
+    score = clip.Score(true)
+    score.add(0, true.xy_px[0].astype(float)[::-1], true.xyz_m[0].astype(float)[::-1])
+    shown = np.isin(true.seen[0], (clip.VISIBLE, clip.TURNED_AWAY)).sum(1)
+    assert (score.found, score.false) == (score.people, 0)
+    assert score.people == (shown >= clip.MIN_KEYPOINTS).sum() > 0
+    np.testing.assert_allclose([score.errors_px, score.errors_m, score.distances], 0, atol=1e-6)
+
+
+def test_somebody_elsewhere_is_false_and_who_is_not_found_is_missed():
+    true = clip.truth()
+    score = clip.Score(true)
+    nobody = np.zeros((0, *true.xy_px.shape[2:])), np.zeros((0, *true.xyz_m.shape[2:]))
+    score.add(0, *nobody)
+    assert (score.found, score.false) == (0, 0)
+    assert score.people > 0
+    score.add(0, true.xy_px[0].astype(float) + 1000, true.xyz_m[0].astype(float))
+    assert (score.found, score.false) == (0, len(true.ids))
