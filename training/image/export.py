@@ -61,14 +61,14 @@ def load(checkpoint: Path) -> ImageNetwork:
     return network
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('checkpoint', type=Path)
     parser.add_argument('--out', type=Path, required=True, help='.xml; its .bin goes beside it')
     parser.add_argument('--height', type=int, default=256)
     parser.add_argument('--width', type=int, default=448)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     model = convert(load(args.checkpoint), (args.height, args.width))
     ov.save_model(model, args.out, compress_to_fp16=True)
 

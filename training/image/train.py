@@ -175,7 +175,7 @@ def _log(path: Path, entry: dict[str, Any]) -> None:
     print(entry, flush=True)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--frames', type=Path, required=True, help='folder of shards')
@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument('--workers', type=int, default=0, help='processes that make crops')
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--seed', type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
     train(args)
 

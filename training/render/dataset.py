@@ -114,7 +114,7 @@ def render(seed: int, number: int, kind: str = 'stills') -> Iterator[Example]:
 _model = None
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Render what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('folder', type=Path)
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=1, help='of the first shard')
     parser.add_argument('--every', type=int, default=1, help='make only every n-th shard')
     parser.add_argument('--start', type=int, default=0, help='from this one on')
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
 
     import torch
 
