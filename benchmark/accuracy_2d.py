@@ -14,24 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import Intrinsics
+from pose3d_ros.oks import AREA_OF_BOX, COCO, SIGMAS, Labels, box, match
 from pose3d_ros.people import K, People2D
 from pose3d_ros.skeleton import PANOPTIC19
 
 Array = NDArray[np.float64]
 
-# Keypoints of COCO in its order, and the standard deviation of its annotators, in square roots of
-# a person's area (https://cocodataset.org/#keypoints-eval).
-COCO_SIGMAS = {
-    'nose': 0.026, 'left_eye': 0.025, 'right_eye': 0.025, 'left_ear': 0.035, 'right_ear': 0.035,
-    'left_shoulder': 0.079, 'right_shoulder': 0.079, 'left_elbow': 0.072, 'right_elbow': 0.072,
-    'left_wrist': 0.062, 'right_wrist': 0.062, 'left_hip': 0.107, 'right_hip': 0.107,
-    'left_knee': 0.087, 'right_knee': 0.087, 'left_ankle': 0.089, 'right_ankle': 0.089,
-}  # fmt: skip
-COCO = PANOPTIC19.indices(tuple(COCO_SIGMAS))
-SIGMAS = np.array(list(COCO_SIGMAS.values()))
-# Area of a person as a share of the box's, as in the evaluation of CrowdPose and AI Challenger.
-AREA_OF_BOX = 0.53
-FOUND_OKS = 0.5
 PCK_SHARE = 0.1  # of the longer side of the person's box
 FAR_PX = -1e5  # where COCO's evaluation is told that a keypoint is that was not found
 ABBREVIATED = {'sho': 'shoulder', 'elb': 'elbow', 'wri': 'wrist', 'ank': 'ankle'}
@@ -48,8 +36,8 @@ ROWS = {
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What is known of one image; N people. NaN: not labelled.
+class Truth(Labels):
+    """What is known of one image beside its labels; N people. NaN: not labelled.
 
     Parameters
     ----------
@@ -57,12 +45,10 @@ class Truth:
         The image.
     row
         Title of the row that it counts in.
-    xy_px, xyz_m
-        ``(N, K, 2)`` px and ``(N, K, 3)`` m in the camera optical frame.
+    xyz_m
+        ``(N, K, 3)``, camera optical frame.
     visible
         ``(N, K)``, what can be seen of it; the others are labelled where they must be.
-    boxes, ignore
-        ``(N, 4)`` and ``(B, 4)`` px: x, y, width, height of the people, and of where others are.
     intrinsics
         Of the camera; None where they are not known.
     ids, sequence, time_s
@@ -71,11 +57,8 @@ class Truth:
 
     path: Path
     row: str
-    xy_px: Array
     xyz_m: Array
     visible: NDArray[np.bool_]
-    boxes: Array
-    ignore: Array
     intrinsics: Intrinsics | None
     ids: list[int]
     sequence: str | None
@@ -118,56 +101,6 @@ def points(named: dict[str, list[float]] | None, size: int) -> Array:
         part = ABBREVIATED.get(part, part)
         values_of[PANOPTIC19.index(f'{SIDES[side]}_{part}' if side else part)] = values[:size]
     return values_of
-
-
-def box(xy_px: Array) -> list[float]:
-    """x, y, width, height of the keypoints ``(K, 2)`` that are known."""
-    low, high = np.nanmin(xy_px, axis=0), np.nanmax(xy_px, axis=0)
-    return [*low.tolist(), *(high - low).tolist()]
-
-
-def similarities(truth_px: Array, areas_px2: Array, found_px: Array) -> Array:
-    """How alike N and M people ``(N, K, 2)`` are, ``(N, M, 17)`` keypoints of COCO, 0 to 1.
-
-    As in object keypoint similarity. NaN where a keypoint is not known of both.
-    """
-    apart2 = ((truth_px[:, None, COCO] - found_px[None, :, COCO]) ** 2).sum(axis=-1)
-    spread = (2 * SIGMAS) ** 2 * np.maximum(areas_px2, 1)[:, None, None]
-    return np.asarray(np.exp(-apart2 / (2 * spread)))
-
-
-def oks(truth: Truth, found_px: Array) -> Array:
-    """Object keypoint similarity ``(N, M)`` of true people and found ones ``(M, K, 2)``.
-
-    Labelled keypoints that were not found are wrong.
-    """
-    areas_px2 = AREA_OF_BOX * truth.boxes[:, 2:].prod(axis=1)
-    alike = np.nansum(similarities(truth.xy_px, areas_px2, found_px), axis=-1)
-    labelled = np.isfinite(truth.xy_px[:, COCO, 0]).sum(axis=1)
-    return np.asarray(alike / np.maximum(labelled, 1)[:, None])
-
-
-def pairs(alike: Array) -> list[tuple[int, int]]:
-    """One-to-one pairs of rows and columns, most alike first, none that are not alike at all."""
-    chosen: list[tuple[int, int]] = []
-    for flat in np.argsort(-alike, axis=None, kind='stable').tolist():
-        i, j = divmod(flat, alike.shape[1])
-        if alike[i, j] > 0 and all(i != a and j != b for a, b in chosen):
-            chosen.append((i, j))
-    return chosen
-
-
-def centres(xy_px: Array) -> Array:
-    """Middle of the box of each person's keypoints ``(N, K, 2)``: ``(N, 2)``."""
-    if not len(xy_px):
-        return np.zeros((0, 2))
-    return np.asarray((np.nanmin(xy_px, axis=1) + np.nanmax(xy_px, axis=1)) / 2)
-
-
-def inside(xy_px: Array, boxes: Array) -> NDArray[np.bool_]:
-    """``(N, B)``, which points lie in which boxes."""
-    offset = xy_px[:, None] - boxes[None, :, :2]
-    return np.asarray(((offset >= 0) & (offset <= boxes[None, :, 2:])).all(axis=-1))
 
 
 def average_precision(truths: list[Truth], found: list[People2D]) -> tuple[float, ...]:
@@ -218,23 +151,25 @@ def _coco_entry(image: int, xy_px: Array, one_box: Array) -> dict[str, Any]:
     }
 
 
+def right(labels: Labels, pairs: list[tuple[int, int]], found_px: Array) -> int:
+    """Count the keypoints of COCO that are where they should be, of pairs of people."""
+    true, ours = np.array(pairs, int).reshape(-1, 2).T
+    apart_px = np.linalg.norm(labels.xy_px[true] - found_px[ours], axis=-1)[:, COCO]
+    return int((apart_px <= PCK_SHARE * labels.boxes[true, 2:].max(axis=1, keepdims=True)).sum())
+
+
 def row_2d(truths: list[Truth], found: list[People2D]) -> str:
     """Cells of the 2D table for some images."""
-    people = seen = false = keypoints = right = 0
+    people = seen = false = keypoints = near = 0
     for truth, ours in zip(truths, found, strict=True):
-        alike = oks(truth, ours.xy_px)
-        matched = pairs(alike)
-        good = [j for i, j in matched if alike[i, j] >= FOUND_OKS]
-        others = np.delete(centres(ours.xy_px), good, axis=0)
-        false += int((~inside(others, truth.ignore).any(axis=1)).sum())
+        matched = match(truth, ours.xy_px)
         people += len(truth.xy_px)
-        seen += len(good)
+        seen += len(matched.found)
+        false += len(matched.false)
         keypoints += int(np.isfinite(truth.xy_px[:, COCO, 0]).sum())
-        for i, j in matched:
-            apart_px = np.linalg.norm(truth.xy_px[i, COCO] - ours.xy_px[j, COCO], axis=-1)
-            right += int((apart_px <= PCK_SHARE * truth.boxes[i, 2:].max()).sum())
+        near += right(truth, matched.pairs, ours.xy_px)
     figures = [f'{value:.3f}' for value in average_precision(truths, found)]
-    pck = f'{right}/{keypoints} ({right / max(keypoints, 1):.2f})'
+    pck = f'{near}/{keypoints} ({near / max(keypoints, 1):.2f})'
     return ' | '.join([str(len(truths)), f'{seen}/{people}', str(false), pck, *figures])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark import accuracy_2d, golden
+from pose3d_ros.oks import match
 from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import PANOPTIC19
 
@@ -85,11 +86,9 @@ def in_images(truths: list[accuracy_2d.Truth], found: list[People3D]) -> dict[st
     for truth, people in zip(truths, found, strict=True):
         if truth.intrinsics is None or not np.isfinite(truth.xyz_m).any():
             continue
-        alike = accuracy_2d.oks(truth, people.people_2d.xy_px)
         errors.setdefault(truth.row, []).extend(
             person_errors(truth.xyz_m[i], people.xyz_m[j])
-            for i, j in accuracy_2d.pairs(alike)
-            if alike[i, j] >= accuracy_2d.FOUND_OKS
+            for i, j in match(truth, people.people_2d.xy_px).found
         )
     return errors
 

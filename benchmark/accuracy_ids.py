@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark import accuracy_2d
-from pose3d_ros import video
+from pose3d_ros import oks, video
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.estimation.bottom_up import PoseEstimator
 from pose3d_ros.people import People3D
@@ -70,13 +70,13 @@ class FrameToFrame:
         xy_px = people.people_2d.xy_px
         ids = [-1] * len(people)
         if self._ids and ids:
-            boxes = np.array([accuracy_2d.box(xy) for xy in self._xy_px])
-            areas_px2 = accuracy_2d.AREA_OF_BOX * boxes[:, 2:].prod(axis=1)
-            alike = accuracy_2d.similarities(self._xy_px, areas_px2, xy_px)
+            boxes = np.array([oks.box(xy) for xy in self._xy_px])
+            areas_px2 = oks.AREA_OF_BOX * boxes[:, 2:].prod(axis=1)
+            alike = oks.similarities(self._xy_px, areas_px2, xy_px)
             common = np.isfinite(alike).sum(axis=-1)
             similarity = np.nansum(alike, axis=-1) / np.maximum(common, 1)
-            for i, j in accuracy_2d.pairs(similarity):
-                if similarity[i, j] >= accuracy_2d.FOUND_OKS:
+            for i, j in oks.pairs(similarity):
+                if similarity[i, j] >= oks.FOUND_OKS:
                     ids[j] = self._ids[i]
         for j, found in enumerate(ids):
             if found < 0:
@@ -96,10 +96,9 @@ def in_sequences(
             if truth.sequence != name:
                 continue
             xy_px = people.people_2d.xy_px
-            alike = accuracy_2d.oks(truth, xy_px)
-            apart = np.where(alike >= accuracy_2d.FOUND_OKS, 1 - alike, np.nan)
-            elsewhere = accuracy_2d.inside(accuracy_2d.centres(xy_px), truth.ignore).any(axis=1)
-            counts = np.asarray(np.isfinite(apart).any(axis=0) | ~elsewhere)
+            alike = oks.oks(truth, xy_px)
+            apart = np.where(alike >= oks.FOUND_OKS, 1 - alike, np.nan)
+            counts = np.asarray(np.isfinite(apart).any(axis=0) | ~oks.ignored(truth, xy_px))
             images.append(Image(truth.time_s, truth.ids, people, apart, counts))
         yield name, sorted(images, key=lambda image: image.time_s)
 
@@ -133,7 +132,7 @@ def apart_in_boxes(boxes: Array, xy_px: Array) -> Array:
     eyes and ankles, and often only half of somebody is seen, so the box of the right person would
     often overlap too little.
     """
-    offset_px = accuracy_2d.centres(xy_px) - (boxes[:, :2] + boxes[:, 2:] / 2)[:, None]
+    offset_px = oks.centres(xy_px) - (boxes[:, :2] + boxes[:, 2:] / 2)[:, None]
     apart = np.abs(offset_px / (boxes[:, 2:] / 2)[:, None]).max(axis=-1)
     return np.where(apart <= 1, apart, np.nan)
 

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark import accuracy_2d, accuracy_3d, golden
+from benchmark import accuracy_3d, golden
 from benchmark.lifting_baselines import (
     POSES,
     NearestNeighbour,
@@ -31,6 +31,7 @@ from benchmark.lifting_data import CONDITIONS, Condition, Lift, Scene, read, sho
 from pose3d_ros.camera import CameraPose
 from pose3d_ros.estimation.bottom_up import PoseEstimator
 from pose3d_ros.estimation.lifting_network import LiftingNetwork
+from pose3d_ros.oks import match
 from pose3d_ros.people import K, People2D, People3D
 from pose3d_ros.tracking.tracker import Tracker
 
@@ -141,14 +142,9 @@ def in_detections(
         if image.sequence:
             tracker = trackers.setdefault(image.sequence, Tracker())
             found = tracker.update(found, image.time_s).people
-        alike = accuracy_2d.oks(image, people.xy_px)
         enough = people.seen.sum(axis=1) >= MIN_KEYPOINTS
         clear = scene.visible.sum(axis=1) >= min_visible
-        pairs = [
-            (i, j)
-            for i, j in accuracy_2d.pairs(alike)
-            if alike[i, j] >= accuracy_2d.FOUND_OKS and enough[j]
-        ]
+        pairs = [(i, j) for i, j in match(image, people.xy_px).found if enough[j]]
         _add(rows, scene, pairs, found.xyz_m, clear)
     return rows
 

@@ -14,16 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import Intrinsics
+from pose3d_ros.oks import Labels, labelled, match
 from pose3d_ros.skeleton import PANOPTIC19
 
 NAME = 'clip'
 PATH = Path(__file__).parent / 'data' / 'clip.webm'
 # Values of `Truth.seen`.
 OUTSIDE, COVERED, TURNED_AWAY, VISIBLE = range(4)
-# Who has so few keypoints that nothing covers is neither to be found nor false.
-MIN_KEYPOINTS = 6
-# Somebody found is who has half of these keypoints within this share of their box's longer side.
-NEAR_SHARE = 0.1
 ROOT = PANOPTIC19.index(PANOPTIC19.root)
 
 
@@ -61,6 +58,10 @@ class Truth:
     depth_m: NDArray[np.float32]
     depth_every: int
 
+    def labels(self, image: int) -> tuple[Labels, NDArray[np.intp]]:
+        """Who of an image's people is to be found, by keypoints that nothing else covers."""
+        return labelled(self.xy_px[image], self.seen[image] > COVERED)
+
 
 def truth(path: Path = PATH) -> Truth:
     """Read what is true of a clip, from the file beside it."""
@@ -93,32 +94,19 @@ class Score:
 
     def add(self, image: int, xy_px: NDArray[np.float64], xyz_m: NDArray[np.float64]) -> None:
         """Count the people ``(N, K, 2)`` px and ``(N, K, 3)`` m that were found in an image."""
-        shown = (self.true.seen[image] == VISIBLE) | (self.true.seen[image] == TURNED_AWAY)
-        off_px = np.linalg.norm(xy_px[:, np.newaxis] - self.true.xy_px[image], axis=-1)
-        box = np.where(shown[..., np.newaxis], self.true.xy_px[image], np.nan)
-        enough = shown.sum(1) >= MIN_KEYPOINTS
-        size_px = np.array([np.nanmax(np.ptp(b[~np.isnan(b[:, 0])], axis=0)) if e else 1.0
-                            for b, e in zip(box, enough, strict=True)])  # fmt: skip
-        near = shown & (off_px <= NEAR_SHARE * size_px[:, np.newaxis])
-        alike = near.sum(2) / np.maximum(shown.sum(1), 1)
-        self.people += int(enough.sum())
-        left = list(range(len(xy_px)))
-        for who in np.argsort(-alike.max(0, initial=0)):
-            mine = max(left, key=lambda one: alike[one, who], default=None)
-            if mine is None or alike[mine, who] < 0.5:
-                continue
-            left.remove(mine)
-            if enough[who]:
-                self._compare(image, who, off_px[mine, who, shown[who]], xyz_m[mine])
-        self.false += len(left)
+        labels, who = self.true.labels(image)
+        matched = match(labels, xy_px)
+        self.people += len(who)
+        self.found += len(matched.found)
+        self.false += len(matched.false)
+        for i, j in matched.found:
+            off_px = np.linalg.norm(xy_px[j] - labels.xy_px[i], axis=-1)
+            self.errors_px.append(float(np.nanmean(off_px)))
+            self._add_3d(self.true.xyz_m[image, who[i]], xyz_m[j])
 
-    def _compare(
-        self, image: int, who: int, off_px: NDArray[np.float64], xyz_m: NDArray[np.float64]
-    ) -> None:
-        truth_m = self.true.xyz_m[image, who]
-        self.found += 1
-        self.errors_px.append(float(np.nanmean(off_px)))
+    def _add_3d(self, truth_m: NDArray[np.float32], xyz_m: NDArray[np.float64]) -> None:
         off_m = (xyz_m - xyz_m[ROOT]) - (truth_m - truth_m[ROOT])
+        off_m = np.delete(off_m, ROOT, axis=0)
         self.errors_m.append(float(np.nanmean(np.linalg.norm(off_m, axis=-1))))
         self.distances.append(
             float(abs(np.linalg.norm(xyz_m[ROOT]) / np.linalg.norm(truth_m[ROOT]) - 1))

@@ -2,11 +2,10 @@
 
     python -m training.evaluate MODEL --frames HELD_OUT ... [--clip] [--data FOLDER]
 
-Everything goes through the package: its network runner, its grouping, its thresholds. A person
-counts if at least MIN_LABELLED keypoints are in the image with nothing else before them; fewer
-are neither missed nor false. Somebody is found if the object keypoint similarity (COCO's, with the
-area taken as 0.53 of the box of those keypoints) is 0.5 or more, one to one, best first; a found
-person who is nobody is false. A keypoint is right within a tenth of the longer side of that box.
+Everything goes through the package: its network runner, its grouping, its thresholds, and whom it
+calls found, or false (`pose3d_ros.oks`). Keypoints of drawn people count if they are in the image
+with nothing else before them. A keypoint is right within a tenth of the longer side of the box of
+those that count.
 
 3D is that of the people who were found, lifted by the bundled lifting network, which is told the
 camera's intrinsics and nothing else: mean distance of all keypoints from where they are, both
@@ -18,25 +17,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.accuracy_2d import (
-    COCO,
-    FOUND_OKS,
-    PCK_SHARE,
-    Truth,
-    box,
-    centres,
-    inside,
-    oks,
-    pairs,
-    read,
-)
+from benchmark.accuracy_2d import read, right
 from benchmark.accuracy_3d import Errors, person_errors
 from pose3d_ros import clip, video
 from pose3d_ros.camera import Intrinsics
@@ -46,11 +34,11 @@ from pose3d_ros.estimation.letterbox import Letterbox
 from pose3d_ros.estimation.lifting_network import LiftingNetwork
 from pose3d_ros.estimation.network import Network
 from pose3d_ros.models.store import resolve
-from pose3d_ros.people import K, People3D
+from pose3d_ros.oks import COCO, Labels, labelled, match
+from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import PANOPTIC19
 from training.render.dataset import Shard
 
-MIN_LABELLED = 6
 # The synthetic people's, on average, m; those of real images are not measured.
 HEIGHT_M = 1.70
 ROOT = PANOPTIC19.index(PANOPTIC19.root)
@@ -104,53 +92,26 @@ HEADER = (
 )
 
 
-def labelled(
-    xy_px: NDArray[np.floating], xyz_m: NDArray[np.floating], seen: NDArray[np.uint8]
-) -> Truth:
-    """Make the truth of an image, as the benchmarks know it."""
-    xy = np.where((seen > COVERED)[..., np.newaxis], xy_px, np.nan).astype(np.float64)
-    enough = (seen[:, COCO] > COVERED).sum(axis=1) >= MIN_LABELLED
-    # Of the others what there is of their box, seen or not.
-    rest = [box(np.asarray(p, np.float64)) for p in xy_px[~enough] if np.isfinite(p).any()]
-    return Truth(
-        path=Path(), row='', xy_px=xy[enough].reshape(-1, K, 2),
-        xyz_m=np.asarray(xyz_m[enough], np.float64).reshape(-1, K, 3),
-        visible=np.isfinite(xy[enough]).all(axis=-1).reshape(-1, K),
-        boxes=np.array([box(p) for p in xy[enough]]).reshape(-1, 4),
-        ignore=np.array(rest).reshape(-1, 4), intrinsics=None, ids=[], sequence=None, time_s=0.0,
-    )  # fmt: skip
+def count(labels: Labels, xyz_m: NDArray[np.floating], people: People3D) -> Counts:
+    """Compare the people found in an image with those who are there, ``(N, K, 3)`` m.
 
-
-def count(truth: Truth, people: People3D) -> Counts:
-    """Compare the people found in an image with those who are there."""
-    found = people.people_2d
-    alike = oks(truth, found.xy_px)
-    matched = pairs(alike)
-    good = [j for i, j in matched if alike[i, j] >= FOUND_OKS]
-    # Whoever is taken for somebody else's part is false; who was ignored is not.
-    others = np.delete(np.arange(len(found)), good)
-    ignored = inside(centres(found.xy_px[others]), truth.ignore).any(axis=1)
-    false = others[~ignored]
-    counted = np.concatenate([np.array(good, int), false])
-    right = 0
-    for i, j in matched:
-        apart_px = np.linalg.norm(truth.xy_px[i, COCO] - found.xy_px[j, COCO], axis=-1)
-        right += int((apart_px <= PCK_SHARE * truth.boxes[i, 2:].max()).sum())
+    3D is not compared of whom nothing is known in metres.
+    """
+    ours = people.people_2d
+    pairs, found, false = match(labels, ours.xy_px)
     # What is found of covered keypoints is neither right nor wrong.
-    shown = found.seen[np.ix_(counted, COCO)]
-    for i, j in matched:
-        row = np.flatnonzero(counted == j)
-        if len(row):
-            shown[row[0]] &= np.isfinite(truth.xy_px[i, COCO, 0])
-    placed = [(i, j) for i, j in matched if j in good and i < len(truth.xyz_m)]
-    placed = [(i, j) for i, j in placed if np.isfinite(truth.xyz_m[i]).any()]
-    errors = [person_errors(truth.xyz_m[i], people.xyz_m[j]) for i, j in placed]
-    away = [float(np.linalg.norm(truth.xyz_m[i, ROOT])) for i, _ in placed]
+    shown = ours.seen.copy()
+    for i, j in pairs:
+        shown[j] &= np.isfinite(labels.xy_px[i, :, 0])
+    counted = [*(j for _, j in found), *false]
+    placed = [(i, j) for i, j in found if np.isfinite(xyz_m[i]).any()]
+    errors = [person_errors(xyz_m[i], people.xyz_m[j]) for i, j in placed]
+    away = [float(np.linalg.norm(xyz_m[i, ROOT])) for i, _ in placed]
     return Counts(
-        images=1, people=len(truth.xy_px), found=len(good), false=len(false),
-        keypoints=int(np.isfinite(truth.xy_px[:, COCO, 0]).sum()), shown=int(shown.sum()),
-        right=right, errors=errors,
-        away=[e.distance / one for e, one in zip(errors, away, strict=True)],
+        images=1, people=len(labels.xy_px), found=len(found), false=len(false),
+        keypoints=int(np.isfinite(labels.xy_px[:, COCO, 0]).sum()),
+        shown=int(shown[np.ix_(counted, COCO)].sum()), right=right(labels, pairs, ours.xy_px),
+        errors=errors, away=[e.distance / one for e, one in zip(errors, away, strict=True)],
     )  # fmt: skip
 
 
@@ -186,16 +147,17 @@ def on_frames(line: Line, folder: Path) -> Iterator[Counts]:
         shard = Shard(path)
         for i in range(len(shard)):
             example = shard[i]
-            truth = labelled(example.xy_px, example.xyz_m, example.seen)
-            yield count(truth, line.people(example.bgr, example.intrinsics))
+            labels, who = labelled(example.xy_px, example.seen > COVERED)
+            people = line.people(example.bgr, example.intrinsics)
+            yield count(labels, example.xyz_m[who], people)
 
 
 def on_clip(line: Line, path: Path) -> Iterator[Counts]:
     """Look at the images of a clip with its truth beside it."""
     known = clip.truth(path)
     for t, frame in enumerate(video.frames(video.open_video(str(path)))):
-        truth = labelled(known.xy_px[t], known.xyz_m[t], known.seen[t])
-        yield count(truth, line.people(frame.bgr, known.intrinsics))
+        labels, who = known.labels(t)
+        yield count(labels, known.xyz_m[t, who], line.people(frame.bgr, known.intrinsics))
 
 
 def on_real(line: Line, folder: Path) -> Iterator[Counts]:
@@ -203,8 +165,8 @@ def on_real(line: Line, folder: Path) -> Iterator[Counts]:
     for truth in read(folder):
         bgr = np.asarray(cv2.imread(str(truth.path)), np.uint8)
         # Metres are compared where the camera is known.
-        known = truth if truth.intrinsics else replace(truth, xyz_m=np.zeros((0, K, 3)))
-        yield count(known, line.people(bgr, truth.intrinsics))
+        xyz_m = truth.xyz_m if truth.intrinsics else np.full_like(truth.xyz_m, np.nan)
+        yield count(truth, xyz_m, line.people(bgr, truth.intrinsics))
 
 
 def main() -> None:

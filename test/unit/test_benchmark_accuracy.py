@@ -5,26 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from figure import BOX, figure_px, off_to
 
 from benchmark import accuracy_2d, accuracy_3d, accuracy_ids
 from benchmark.accuracy_2d import Truth
+from pose3d_ros import oks
 from pose3d_ros.people import K, People2D, People3D
 from pose3d_ros.skeleton import PANOPTIC19
 
 RNG = np.random.default_rng(5)
 FIGURE_M = np.add(RNG.normal(0, 0.4, (K, 3)), (0, 0, 4))
-BOX = [100.0, 50.0, 80.0, 200.0]
-AREA_PX2 = 0.53 * 80 * 200
-# Standard deviations of COCO, from its own evaluation code, in the order of its keypoints.
-COCO_NAMES = (
-    'nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoulder', 'right_shoulder',
-    'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist', 'left_hip', 'right_hip',
-    'left_knee', 'right_knee', 'left_ankle', 'right_ankle',
-)  # fmt: skip
-
-
-def figure_px(at=(0.0, 0.0)):
-    return np.random.default_rng(2).uniform((100, 50), (180, 250), (K, 2)) + at
 
 
 def truth(*people_px, ignore=()):
@@ -54,34 +44,6 @@ def in_space(people):
     n = len(people)
     unknown = np.full((n, K, 3), np.nan), np.zeros((n, K), np.uint8), np.full((n, 3, 3), np.nan)
     return People3D(people, *unknown)
-
-
-def off_to(similarity, figure):
-    """The figure with each keypoint off by so much that the similarity is the same for all."""
-    moved = figure.copy()
-    sigmas = np.array(list(accuracy_2d.COCO_SIGMAS.values()))
-    off_px = 2 * sigmas * np.sqrt(-2 * np.log(similarity) * AREA_PX2)
-    moved[accuracy_2d.COCO, 0] += off_px
-    return moved
-
-
-def test_keypoints_and_sigmas_are_those_of_coco():
-    evaluation = pytest.importorskip('pycocotools.cocoeval')
-    assert [PANOPTIC19.keypoints[k] for k in accuracy_2d.COCO] == list(COCO_NAMES)
-    theirs = evaluation.Params(iouType='keypoints').kpt_oks_sigmas
-    np.testing.assert_allclose(accuracy_2d.SIGMAS, theirs)
-
-
-def test_oks_by_hand_and_missing_keypoints_are_wrong():
-    figure = figure_px()
-    half = figure.copy()
-    half[accuracy_2d.COCO[:8]] = np.nan
-    people = np.array([figure, off_to(0.6, figure), half, np.full((K, 2), np.nan)])
-    expected = [1, 0.6, 9 / 17, 0]
-    np.testing.assert_allclose(accuracy_2d.oks(truth(figure), people)[0], expected)
-    # Of a label with nine keypoints, those nine count.
-    np.testing.assert_allclose(accuracy_2d.oks(truth(half), people)[0], [1, 0.6, 1, 0])
-    assert accuracy_2d.oks(truth(figure), np.zeros((0, K, 2))).shape == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -121,8 +83,8 @@ def test_pck_counts_keypoints_of_people_who_are_not_found():
     pytest.importorskip('pycocotools')
     figure = figure_px()
     off = figure.copy()
-    off[accuracy_2d.COCO[:4]] += (21, 0)  # the box is 200 high
-    off[accuracy_2d.COCO[4:6]] += (19, 0)
+    off[oks.COCO[:4]] += (21, 0)  # the box is 200 high
+    off[oks.COCO[4:6]] += (19, 0)
     cells = accuracy_2d.row_2d([truth(figure, figure_px((300, 0)))], [found(off)])
     assert cells.startswith('1 | 1/2 | 0 | 13/34 (0.38)')
 
@@ -212,7 +174,7 @@ def test_baseline_forgets_who_is_missed_once():
     baseline = accuracy_ids.FrameToFrame()
     a, b = figure_px(), figure_px((300, 0))
     half = a.copy()
-    half[accuracy_2d.COCO[:8]] = np.nan
+    half[oks.COCO[:8]] = np.nan
     images = [found(a, b), found(b, half), found(b), found(), found(b), found(a, b)]
     ids = [baseline.update(in_space(people)) for people in images]
     assert ids == [[0, 1], [1, 0], [1], [], [2], [3, 2]]

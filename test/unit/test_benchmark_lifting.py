@@ -10,6 +10,7 @@ from scene import CAMERA, figure_m, people_m
 
 from benchmark import accuracy_2d, lifting, lifting_baselines, lifting_data
 from benchmark.lifting_data import Scene
+from pose3d_ros import oks
 from pose3d_ros.camera import CameraPose
 from pose3d_ros.people import K
 from pose3d_ros.skeleton import PANOPTIC19
@@ -36,7 +37,7 @@ def image_of(scene, sequence=None, time_s=0.0):
         xy_px=scene.people.xy_px,
         xyz_m=scene.xyz_m,
         visible=scene.visible,
-        boxes=np.array([accuracy_2d.box(xy) for xy in scene.people.xy_px]),
+        boxes=np.array([oks.box(xy) for xy in scene.people.xy_px]),
         ignore=np.zeros((0, 4)),
         intrinsics=CAMERA,
         ids=list(range(len(scene.people))),

@@ -120,9 +120,8 @@ def test_the_truth_itself_is_all_right():
     true = clip.truth()
     score = clip.Score(true)
     score.add(0, true.xy_px[0].astype(float)[::-1], true.xyz_m[0].astype(float)[::-1])
-    shown = np.isin(true.seen[0], (clip.VISIBLE, clip.TURNED_AWAY)).sum(1)
     assert (score.found, score.false) == (score.people, 0)
-    assert score.people == (shown >= clip.MIN_KEYPOINTS).sum() > 0
+    assert score.people > 0
     np.testing.assert_allclose([score.errors_px, score.errors_m, score.distances], 0, atol=1e-6)
 
 

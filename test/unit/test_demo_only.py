@@ -8,7 +8,7 @@ from pose3d_ros.estimation.grouping import Thresholds
 from pose3d_ros.estimation.lifting_network import LiftingNetwork
 from pose3d_ros.estimation.network import Network
 from pose3d_ros.models.store import DEMO_ONLY, resolve
-from training.evaluate import Counts, Line, count, labelled
+from training.evaluate import Counts, Line, count
 
 EVERY = 4
 THRESHOLDS = Thresholds(keypoint=0.2, person=0.3, min_keypoints=6)
@@ -23,8 +23,9 @@ def test_it_finds_the_people_of_the_clip(line):
     truth, total = clip.truth(), Counts()
     for t, frame in enumerate(video.frames(video.open_video(str(clip.PATH)))):
         if t % EVERY == 0:
-            true = labelled(truth.xy_px[t], truth.xyz_m[t], truth.seen[t])
-            total += count(true, line.people(frame.bgr, truth.intrinsics))
+            labels, who = truth.labels(t)
+            people = line.people(frame.bgr, truth.intrinsics)
+            total += count(labels, truth.xyz_m[t, who], people)
     assert total.people > 100
     assert total.found / total.people > 0.8
     assert total.found / (total.found + total.false) > 0.7
