@@ -103,7 +103,8 @@ class CameraStream:
 
     def tune(self, p: PoseParameters) -> None:
         """Take what may change while the node runs."""
-        self.tracker.tune(p.smoothing, p.smoothing_min_cutoff, p.smoothing_beta, p.track_memory)
+        self.tracker.tune(smoothing=p.smoothing, min_cutoff_hz=p.smoothing_min_cutoff,
+                          beta=p.smoothing_beta, max_age_s=p.track_memory)  # fmt: skip
         self.lazy = p.lazy
         if self.depth:
             self.depth.tolerance_s = p.depth_tolerance

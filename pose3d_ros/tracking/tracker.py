@@ -63,32 +63,23 @@ class Tracker:
         max_age_s: float = 1.0,
         confirm_s: float = 0.2,
     ) -> None:
-        self.tune(smoothing, min_cutoff_hz, beta, max_age_s, confirm_s)
+        self.tune(smoothing=smoothing, min_cutoff_hz=min_cutoff_hz, beta=beta, max_age_s=max_age_s)
+        _check('confirm_s', confirm_s, 0.0)
+        self._confirm_s = confirm_s
         self._next_id = 0
         self.reset()
 
     def tune(
-        self,
-        smoothing: bool = True,
-        min_cutoff_hz: float = 1.0,
-        beta: float = 6.0,
-        max_age_s: float = 1.0,
-        confirm_s: float = 0.2,
+        self, *, smoothing: bool, min_cutoff_hz: float, beta: float, max_age_s: float
     ) -> None:
-        """Change what the tracker was made with, without forgetting anybody."""
-        for name, value, least in (
-            ('min_cutoff_hz', min_cutoff_hz, 1e-3),
-            ('beta', beta, 0.0),
-            ('max_age_s', max_age_s, 1e-3),
-            ('confirm_s', confirm_s, 0.0),
-        ):
-            if not (np.isfinite(value) and value >= least):
-                raise ValueError(f'{name} must be at least {least:g} and finite, found {value}')
+        """Change all but `confirm_s`, without forgetting anybody."""
+        _check('min_cutoff_hz', min_cutoff_hz, 1e-3)
+        _check('beta', beta, 0.0)
+        _check('max_age_s', max_age_s, 1e-3)
         self._smoothing = smoothing
         self._min_cutoff_hz = min_cutoff_hz
         self._beta = beta
         self._max_age_s = max_age_s
-        self._confirm_s = confirm_s
 
     def reset(self) -> None:
         """Forget everybody. Ids go on from where they were: none is given twice."""
@@ -175,6 +166,11 @@ class Tracker:
         tracks['smoothing'] = one_euro.nothing_yet(len(seen))
         self._next_id += len(seen)
         self._tracks = np.concatenate([self._tracks, tracks])
+
+
+def _check(name: str, value: float, least: float) -> None:
+    if not (np.isfinite(value) and value >= least):
+        raise ValueError(f'{name} must be at least {least:g} and finite, found {value}')
 
 
 def _tracked(

@@ -342,13 +342,14 @@ def test_bad_parameters_are_refused(name, value):
 def test_tuning_forgets_nobody():
     tracker = Tracker()
     before = ids(tracker, scene([LEFT, RIGHT]), 0.0)
-    tracker.tune(smoothing=False, max_age_s=5.0)
+    tuned = {'smoothing': False, 'min_cutoff_hz': 1.0, 'beta': 6.0, 'max_age_s': 5.0}
+    tracker.tune(**tuned)
     people = scene([LEFT, RIGHT])
     tracked = tracker.update(people, 4.0)
     assert list(tracked.track_id) == list(before)
     assert tracked.people is people
     with pytest.raises(ValueError, match='beta'):
-        tracker.tune(beta=-1.0)
+        tracker.tune(**{**tuned, 'beta': -1.0})
     assert tracker.update(people, 4.1).people is people
 
 
