@@ -81,6 +81,14 @@ def write_network(path: Path, people: int) -> None:
     ov.save_model(ov.Model(results, [image]), path, compress_to_fp16=False)
 
 
+def start_ros() -> None:
+    """Start ROS on this machine alone, with room for images; the nodes begun from here, too."""
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    os.environ[fastdds_variable()] = str(PROFILE)
+    keep_memory()
+    rclpy.init()
+
+
 def cpu_s(pid: int) -> float:
     """Seconds of CPU that a process has used."""
     after_name = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
@@ -203,10 +211,7 @@ def main() -> None:
     if arguments.echo:
         echo()
         return
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    os.environ[fastdds_variable()] = str(PROFILE)
-    keep_memory()
-    rclpy.init()
+    start_ros()
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / 'people.xml'
         write_network(model, arguments.people)

@@ -13,7 +13,6 @@ change.
 
 import argparse
 import itertools
-import os
 import subprocess
 import sys
 import tempfile
@@ -34,13 +33,10 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from benchmark.end_to_end import SIZE_HW, START_S, cpu_s, write_network
+from benchmark.end_to_end import SIZE_HW, START_S, cpu_s, start_ros, write_network
 from benchmark.soak_verdict import HEAD, Sample, row, verdicts
-from benchmark.transport import PROFILE
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.conversions import image_msg, seconds
-from pose3d_ros.ros.distro import fastdds_variable
-from pose3d_ros.ros.process import keep_memory
 
 NAMESPACE, PEOPLE = '/soak', 5
 # Of the images of a camera: good ones first, so that one that is answered is the first that
@@ -241,10 +237,7 @@ def main() -> int:
     if arguments.camera:
         send(arguments.camera, arguments.rate, 60 * arguments.minutes, arguments.faults)
         return 0
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    os.environ[fastdds_variable()] = str(PROFILE)
-    keep_memory()
-    rclpy.init()
+    start_ros()
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / 'people.xml'
         write_network(model, PEOPLE)
