@@ -104,6 +104,11 @@ class Score:
             self.errors_px.append(float(np.nanmean(off_px)))
             self._add_3d(self.true.xyz_m[image, who[i]], xyz_m[j])
 
+    def clear(self, image: int, xy_px: NDArray[np.float64]) -> int:
+        """Say how many people were found in an image; 0 where somebody in it is nobody."""
+        _, found, false = match(self.true.labels(image)[0], xy_px)
+        return 0 if len(false) else len(found)
+
     def _add_3d(self, truth_m: NDArray[np.float32], xyz_m: NDArray[np.float64]) -> None:
         off_m = (xyz_m - xyz_m[ROOT]) - (truth_m - truth_m[ROOT])
         off_m = np.delete(off_m, ROOT, axis=0)

@@ -27,8 +27,7 @@ from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.conversions import bgr_array, seconds
 from pose3d_ros.ros.distro import fastdds_variable
 from pose3d_ros.ros.process import keep_memory
-from pose3d_ros.ros.recorder import Recorder, xyz_of
-from pose3d_ros.skeleton import PANOPTIC19
+from pose3d_ros.ros.recorder import Recorder, xy_of, xyz_of
 
 # The longest that loading and compiling a network may take, and that its last answers may.
 START_S, FINISH_S = 120.0, 5.0
@@ -91,9 +90,15 @@ class Listener(Node):
 
     def on_overlay(self, image: Image) -> None:
         """Record an image beside the people who were found in it."""
-        poses = self.waiting.pop(seconds(image.header.stamp), None)
-        if poses is not None:
-            self.recorder.add(bgr_array(image), poses)
+        stamp_s = seconds(image.header.stamp)
+        poses = self.waiting.pop(stamp_s, None)
+        if poses is None:
+            return
+        clear = 0
+        # Off by the images that `judge` calls `before`: near enough for a picture.
+        if self.score and stamp_s in self.numbers:
+            clear = self.score.clear(self.numbers[stamp_s], xy_of(poses))
+        self.recorder.add(bgr_array(image), poses, clear)
 
     def judge(self, published: int) -> list[str]:
         """Compare with what is true of a clip, of which so many images were published."""
@@ -108,9 +113,7 @@ class Listener(Node):
             stamp_s = seconds(poses.header.stamp)
             late = round((stamp_s - first_s) / np.median(steps_s))
             number = before + self.numbers.get(stamp_s, late)
-            keypoints = [[(k.u, k.v) for k in pose.keypoints] for pose in poses.poses]
-            xy_px = np.array(keypoints, float).reshape(-1, len(PANOPTIC19), 2)
-            self.score.add(number, xy_px, xyz_of(poses))
+            self.score.add(number, xy_of(poses), xyz_of(poses))
         return self.score.lines()
 
     def progress(self) -> str:

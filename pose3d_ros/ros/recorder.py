@@ -38,16 +38,20 @@ class Recorder:
         self.reach_m = NEAREST_REACH_M
         self.first: list[tuple[float, NDArray[np.uint8]]] = []
         self.writer: cv2.VideoWriter | None = None
-        self.best: tuple[float, NDArray[np.uint8]] | None = None
+        self.best: tuple[tuple[int, float], NDArray[np.uint8]] | None = None
         self.skipped = 0
-        self.queue: queue.Queue[tuple[NDArray[np.uint8], PoseArray3D] | None] = queue.Queue(QUEUED)
+        self.queue: queue.Queue[tuple[NDArray[np.uint8], PoseArray3D, int] | None]
+        self.queue = queue.Queue(QUEUED)
         self.thread = threading.Thread(target=self._work, daemon=True)
         self.thread.start()
 
-    def add(self, overlay: NDArray[np.uint8], poses: PoseArray3D) -> None:
-        """Have an image with skeletons, ``(H, W, 3)`` BGR, written beside its people."""
+    def add(self, overlay: NDArray[np.uint8], poses: PoseArray3D, clear: int = 0) -> None:
+        """Have an image with skeletons, ``(H, W, 3)`` BGR, written beside its people.
+
+        The picture is of the image that is most clear; of such, of that with the highest scores.
+        """
         try:
-            self.queue.put_nowait((overlay, poses))
+            self.queue.put_nowait((overlay, poses, clear))
         except queue.Full:
             self.skipped += 1
 
@@ -55,7 +59,7 @@ class Recorder:
         while (item := self.queue.get()) is not None:
             self._draw(*item)
 
-    def _draw(self, overlay: NDArray[np.uint8], poses: PoseArray3D) -> None:
+    def _draw(self, overlay: NDArray[np.uint8], poses: PoseArray3D, clear: int) -> None:
         xyz_m = xyz_of(poses)
         sure = np.array([pose.state == Pose3D.CONFIRMED for pose in poses.poses], bool)
         depth_m = xyz_m[sure, :, 2][np.isfinite(xyz_m[sure, :, 2])]
@@ -75,8 +79,8 @@ class Recorder:
         scores = np.array([[k.score for k in pose.keypoints] for pose in poses.poses])
         # Most of people, least of what is perhaps nobody.
         seen = float(scores[sure].sum() - scores[~sure].sum()) if len(scores) else 0.0
-        if self.best is None or seen > self.best[0]:
-            self.best = seen, both
+        if self.best is None or (clear, seen) > self.best[0]:
+            self.best = (clear, seen), both
         self._write(seconds(poses.header.stamp), both)
 
     def close(self) -> list[Path]:
@@ -111,6 +115,12 @@ class Recorder:
         first, self.first = self.first, self.first[:1]
         for stamp_s, both in first:
             self._write(stamp_s, both)
+
+
+def xy_of(poses: PoseArray3D) -> NDArray[np.float64]:
+    """Pixels ``(N, K, 2)`` of a message. NaN: not seen."""
+    xy = [[(k.u, k.v) for k in pose.keypoints] for pose in poses.poses]
+    return np.array(xy, np.float64).reshape(len(xy), len(PANOPTIC19), 2)
 
 
 def xyz_of(poses: PoseArray3D) -> NDArray[np.float64]:

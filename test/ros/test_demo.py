@@ -5,12 +5,22 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
 import pytest
+import rclpy
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
 
+from pose3d_ros import clip
 from pose3d_ros.drawing import LEFT_RGB, RIGHT_RGB
+from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
+from pose3d_ros.ros.conversions import image_msg
+from pose3d_ros.ros.demo import Listener
+from pose3d_ros.ros.recorder import Recorder
 
 
 def pose3d(*arguments, timeout_s=120):
@@ -58,6 +68,52 @@ def test_the_demo_compares_the_bundled_clip_with_its_truth(tmp_path):
     off_mm, off_percent = re.findall(r'[\d.]+ (?:mm|%)', table['error, 3D'])
     assert float(off_mm.split()[0]) < 130
     assert float(off_percent.split()[0]) < 10
+
+
+def message(xy_px, number=0, score=1.0):
+    """People at their pixels, in an image of the clip."""
+    poses = [
+        Pose3D(
+            state=Pose3D.CONFIRMED,
+            keypoints=[Keypoint3D(u=float(u), v=float(v), score=score) for u, v in person],
+        )
+        for person in xy_px
+    ]
+    return PoseArray3D(header=Header(stamp=Time(sec=number + 1)), poses=poses)
+
+
+def test_the_picture_is_of_the_image_that_is_most_clear(tmp_path):
+    people = clip.truth().xy_px[0]
+    recorder = Recorder(tmp_path)
+    for grey, clear, score in ((60, 2, 1.0), (120, 3, 0.3), (180, 3, 0.6), (240, 3, 0.5)):
+        recorder.add(np.full((480, 640, 3), grey, np.uint8), message(people, score=score), clear)
+    recorder.close()
+    assert (cv2.imread(str(tmp_path / 'demo.png'))[:, :640] == 180).all()
+
+
+def test_an_image_is_clear_if_all_who_are_found_are_somebody():
+    truth = clip.truth()
+    recorder, clears = Mock(), []
+    recorder.add = lambda overlay, poses, clear: clears.append(clear)
+    rclpy.init()
+    listener = Listener('/clear', recorder, clip.Score(truth))
+    grey = np.zeros((48, 64, 3), np.uint8)
+    try:
+        for number in (0, 1, 2):
+            people = truth.xy_px[number]
+            false = people[:1] + 1000
+            poses = message([people, people[:2], np.concatenate([people, false])][number], number)
+            listener.on_info(CameraInfo(header=poses.header))
+            listener.on_poses(poses, {'received_timestamp': 0})
+            listener.on_overlay(image_msg(grey, poses.header))
+        # Of an image that was not announced nothing is known.
+        late = message(truth.xy_px[3], 3)
+        listener.on_poses(late, {'received_timestamp': 0})
+        listener.on_overlay(image_msg(grey, late.header))
+    finally:
+        listener.destroy_node()
+        rclpy.shutdown()
+    assert clears == [3, 2, 0, 0]
 
 
 @pytest.mark.parametrize(
