@@ -102,9 +102,8 @@ def _measure(networks: dict[str, Any], x: Any, rounds: int) -> dict[str, Any]:
 
 def _change(f32: Any, other: Any, x: Any) -> float:
     """Largest difference of any output, relative to that output's largest value."""
-    a, b = f32(x), other(x)
-    names = ('features', 'heatmaps', 'pafs')
-    return float(max(np.abs(a[n] - b[n]).max() / np.abs(a[n]).max() for n in names))
+    pairs = zip(f32(x).values(), other(x).values(), strict=True)
+    return float(max(np.abs(a - b).max() / np.abs(a).max() for a, b in pairs))
 
 
 def _cpu() -> str:

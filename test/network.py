@@ -8,8 +8,9 @@ import openvino.opset13 as ops
 def write_network(path, outputs, input_hw=(256, 448), names=None, layers=0, channels=32):
     """Write an IR that sees the people of `outputs` in every image but a black one.
 
-    `names` renames outputs, to make networks that must be refused. `layers` make it slow and
-    change nothing: to run (32 channels: about 1.2 GFLOP each), or to compile (many of few).
+    Outputs that are None are left out. `names` renames them, to make networks of others. `layers`
+    make it slow and change nothing: to run (32 channels: about 1.2 GFLOP each), or to compile
+    (many of few).
     """
     image = ops.parameter([1, 3, *input_hw], np.float32, name='data')
     image.output(0).get_tensor().set_names({'data'})
@@ -21,6 +22,8 @@ def write_network(path, outputs, input_hw=(256, 448), names=None, layers=0, chan
     light = ops.clamp(mean, 0.0, 1.0)
     results = []
     for name in ('features', 'heatmaps', 'pafs'):  # in no particular order
+        if getattr(outputs, name) is None:
+            continue
         maps = ops.multiply(light, ops.constant(getattr(outputs, name)[np.newaxis]))
         maps.output(0).get_tensor().set_names({(names or {}).get(name, name)})
         results.append(ops.result(maps))

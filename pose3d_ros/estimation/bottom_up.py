@@ -13,7 +13,13 @@ from pose3d_ros.estimation.joining import join
 from pose3d_ros.estimation.letterbox import Letterbox
 from pose3d_ros.estimation.lifting import lift
 from pose3d_ros.estimation.lifting_network import LiftingNetwork
-from pose3d_ros.estimation.network import ModelSource, Network, Outputs
+from pose3d_ros.estimation.network import (
+    LOCATION_MAPS,
+    ModelSource,
+    Network,
+    NetworkError,
+    Outputs,
+)
 from pose3d_ros.people import People3D
 
 # How people become metres, and how tall each takes adults to be if not told, m: the mean of those
@@ -30,7 +36,7 @@ class PoseEstimator:
         See ``network.Network``.
     lifting
         How people become metres: by the lifting 'network', which takes keypoints alone, or by the
-        'location_maps' that the published network has beside them.
+        'location_maps' that human-pose-estimation-3d-0001 has beside them.
     assumed_person_height_m
         Everybody's height, m; None: see ``ADULT_HEIGHT_M``.
     thresholds
@@ -39,7 +45,8 @@ class PoseEstimator:
     Raises
     ------
     NetworkError
-        If model or device cannot be used.
+        If model or device cannot be used, or if people are to be lifted by location maps that the
+        model does not have.
     """
 
     def __init__(
@@ -59,6 +66,12 @@ class PoseEstimator:
         self.network = Network(
             model, device, input_hw, precision, input_mean, input_scale, cache_dir
         )
+        if lifting == 'location_maps' and LOCATION_MAPS not in self.network.outputs:
+            raise NetworkError(
+                f'lifting location_maps needs a model with the output {LOCATION_MAPS!r}, but '
+                f'{self.network.name} has {list(self.network.outputs)} alone; lifting network '
+                'takes these'
+            )
         self.lifter = LiftingNetwork() if lifting == 'network' else None
         self.assumed_person_height_m = assumed_person_height_m or ADULT_HEIGHT_M[lifting]
         self.thresholds = thresholds or Thresholds()
@@ -125,11 +138,18 @@ def parse(
     lifter: LiftingNetwork | None = None,
     view: CameraPose | None = None,
 ) -> People3D:
-    """Turn a network's outputs into people; without a lifting network, by location maps."""
+    """Turn a network's outputs into people; without a lifting network, by location maps.
+
+    ValueError where there are none of either.
+    """
     features = outputs.features
     camera = (letterbox, intrinsics, assumed_person_height_m)
     groups = group(outputs.heatmaps, outputs.pafs, features, letterbox, thresholds)
-    people = only_people(join(groups, features, *camera), thresholds)
+    if features is not None:
+        groups = join(groups, features, *camera)
+    people = only_people(groups, thresholds)
     if lifter:
         return lifter.lift(people, intrinsics, assumed_person_height_m, view)
+    if features is None:
+        raise ValueError('outputs without location maps need a lifting network')
     return lift(people, features, *camera)

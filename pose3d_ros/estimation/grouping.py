@@ -5,7 +5,8 @@ arXiv 1811.12004): peaks of the heatmaps are keypoints, the part affinity field 
 between two of them says whether they belong together. Three things differ
 (docs/decisions/0002-grouping.md): nothing is up-sampled, fields are interpolated where they are
 needed; connections of all limbs are taken together, best first, so that a person needs no neck;
-and the location maps have a say, because two ends of one limb know of the same body.
+and location maps, where a network has them, have a say, because two ends of one limb know of the
+same body.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Connections:
         ``(C,)`` int, indices of peaks.
     score
         ``(C,)`` float in (0, 1], mean strength of the field; less for limbs longer than half the
-        image, and for those whose ends disagree.
+        image, and for those whose ends disagree in the location maps.
     """
 
     first: NDArray[np.intp]
@@ -87,7 +88,7 @@ class Connections:
 def group(
     heatmaps: NDArray[np.float32],
     pafs: NDArray[np.float32],
-    features: NDArray[np.float32],
+    features: NDArray[np.float32] | None,
     letterbox: Letterbox,
     thresholds: Thresholds,
 ) -> People2D:
@@ -100,7 +101,7 @@ def group(
     pafs
         ``(38, h, w)``, likewise.
     features
-        ``(57, h, w)``, likewise.
+        ``(57, h, w)``, likewise; None: what the ends of a limb say of each other is left out.
     letterbox
         How the image lies in the network's input.
     thresholds
@@ -134,7 +135,10 @@ def select(people: People2D, rows: NDArray[np.intp]) -> People2D:
 
 
 def connect(
-    peaks: Peaks, pafs: NDArray[np.float32], features: NDArray[np.float32], threshold: float
+    peaks: Peaks,
+    pafs: NDArray[np.float32],
+    features: NDArray[np.float32] | None,
+    threshold: float,
 ) -> Connections:
     """Score every pair of peaks that could be a limb, and keep those that the field supports."""
     limb, first, second = _pairs(peaks)
@@ -149,7 +153,9 @@ def connect(
     # Longer than half the image is unlikely (the published implementations' penalty).
     length = np.linalg.norm(peaks.xy[second] - peaks.xy[first], axis=1)
     score = np.minimum(score - np.maximum(1 - pafs.shape[1] / 2 / np.maximum(length, 1), 0), 1)
-    score -= DISAGREEMENT_COST * disagreement(features, limb, peaks.xy[first], peaks.xy[second])
+    if features is not None:
+        ends = peaks.xy[first], peaks.xy[second]
+        score -= DISAGREEMENT_COST * disagreement(features, limb, *ends)
     keep = (count >= SAMPLES - MAX_OUTSIDE) & (score > 0)
     return Connections(first[keep], second[keep], score[keep])
 

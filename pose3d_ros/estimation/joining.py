@@ -2,7 +2,8 @@
 
 Grouping follows limbs, so a hidden hip cuts off a leg. The location maps say whose it is: the
 leg's own cells hold where it is relative to the root, and the rest of the person says where the
-root is. Why and what it brings: docs/decisions/0002-grouping.md.
+root is. Without location maps parts stay parts. Why and what it brings:
+docs/decisions/0002-grouping.md.
 """
 
 from __future__ import annotations

@@ -16,11 +16,12 @@ from pose3d_ros.models import graph_mobilenet
 from pose3d_ros.models.contract import normalisation_inside
 from pose3d_ros.skeleton import HEATMAP_CHANNELS, LOCATION_MAP_CHANNELS, PAF_CHANNELS
 
-# Channels of each output that the network must have.
+# Channels of each output. A network must have all but location maps.
+LOCATION_MAPS = 'features'
 OUTPUT_CHANNELS = {
     'heatmaps': len(HEATMAP_CHANNELS) + 1,  # and background
     'pafs': 2 * len(PAF_CHANNELS),
-    'features': 3 * len(LOCATION_MAP_CHANNELS),
+    LOCATION_MAPS: 3 * len(LOCATION_MAP_CHANNELS),
 }
 # OpenVINO's names of the types that it may compute in; '' lets it choose (bf16 where the CPU is
 # fast at it).
@@ -47,15 +48,17 @@ class Outputs:
         ``skeleton.PAF_CHANNELS``.
     features
         ``(57, h, w)`` float32, location maps: x, y, z of each of
-        ``skeleton.LOCATION_MAP_CHANNELS``, relative to the root, in body heights.
+        ``skeleton.LOCATION_MAP_CHANNELS``, relative to the root, in body heights; None: no maps.
     """
 
     heatmaps: NDArray[np.float32]
     pafs: NDArray[np.float32]
-    features: NDArray[np.float32]
+    features: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         for name, channels in OUTPUT_CHANNELS.items():
+            if name == LOCATION_MAPS and self.features is None:
+                continue
             shape = getattr(self, name).shape
             if shape != (channels, *self.heatmaps.shape[1:]) or len(shape) != 3:
                 raise ValueError(f'{name} must be ({channels}, h, w), found {shape}')
@@ -63,6 +66,8 @@ class Outputs:
 
 class Network:
     """A network with the outputs of human-pose-estimation-3d-0001, compiled for one input size.
+
+    Those of a 2D network will do, heatmaps and part affinity fields: it has no location maps.
 
     Parameters
     ----------
@@ -111,8 +116,8 @@ class Network:
         mean, scale = _normalisation(graph, self.name, input_mean, input_scale)
         _reshape(graph, self.name, input_hw)
         self.input_hw: tuple[int, int] = tuple(graph.input().shape)[2:]
-        self.stride = _check_outputs(graph, self.name)
-        _take_uint8_images(graph, mean, scale)
+        self.outputs, self.stride = _check_outputs(graph, self.name)
+        _take_uint8_images(graph, self.outputs, mean, scale)
         options = {'PERFORMANCE_HINT': 'LATENCY'}
         if PRECISIONS[precision]:
             options['INFERENCE_PRECISION_HINT'] = PRECISIONS[precision]
@@ -136,7 +141,7 @@ class Network:
             Arrays of its own, not touched by the next call.
         """
         self._request.infer({0: bgr[np.newaxis]}, share_inputs=True)
-        arrays = {name: self._request.get_tensor(name).data[0] for name in OUTPUT_CHANNELS}
+        arrays = {name: self._request.get_tensor(name).data[0] for name in self.outputs}
         return Outputs(**{name: array.copy() for name, array in arrays.items()})
 
 
@@ -255,23 +260,26 @@ def _reshape(graph: ov.Model, model: str, input_hw: tuple[int, int] | None) -> N
         ) from error
 
 
-def _check_outputs(graph: ov.Model, model: str) -> int:
-    """Check names and shapes of the outputs. Returns the stride."""
+def _check_outputs(graph: ov.Model, model: str) -> tuple[tuple[str, ...], int]:
+    """Check names and shapes of the outputs. Returns the names of those it has, and the stride."""
     shapes = {name: list(o.shape) for o in graph.outputs for name in o.get_names()}
     height, width = tuple(graph.input().shape)[2:]
     h, w = shapes.get('heatmaps', [0, 0, 0, 0])[2:]
     stride = height // h if h else 0
-    expected = {name: [1, channels, h, w] for name, channels in OUTPUT_CHANNELS.items()}
+    names = [name for name in OUTPUT_CHANNELS if name != LOCATION_MAPS or name in shapes]
+    expected = {name: [1, OUTPUT_CHANNELS[name], h, w] for name in names}
     found = {name: shapes.get(name) for name in expected}
     if found != expected or (h * stride, w * stride) != (height, width):
         raise NetworkError(
             f'model {model} must have the outputs {expected} with {height} x {width} '
             f'a multiple of h x w, found {shapes or "none with a name"}'
         )
-    return stride
+    return tuple(names), stride
 
 
-def _take_uint8_images(graph: ov.Model, mean: float, scale: float) -> None:
+def _take_uint8_images(
+    graph: ov.Model, outputs: tuple[str, ...], mean: float, scale: float
+) -> None:
     """Have the graph take (1, H, W, 3) uint8: layout and type are converted inside."""
     steps = PrePostProcessor(graph)
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout('NHWC'))
@@ -281,7 +289,7 @@ def _take_uint8_images(graph: ov.Model, mean: float, scale: float) -> None:
         steps.input().preprocess().mean(mean)
     if scale != 1:
         steps.input().preprocess().scale(scale)
-    for name in OUTPUT_CHANNELS:
+    for name in outputs:
         steps.output(name).tensor().set_element_type(ov.Type.f32)
     # The graph is changed in place.
     steps.build()

@@ -40,7 +40,8 @@ class Difference:
     moved_px
         ``(P,)`` how far those in both moved, px of the network's input, in steps of the grid.
     location_mm
-        ``(P,)`` largest change of a coordinate in the location maps at the keypoints of f32.
+        ``(P,)`` largest change of a coordinate in the location maps at the keypoints of f32; of a
+        network without them ``(0,)``.
     """
 
     keypoints: int
@@ -53,12 +54,14 @@ class Difference:
         if not self.keypoints:
             return 'f32 finds no keypoint'
         moved = self.moved_px if self.moved_px.size else np.array([np.nan])
+        location = ''
+        if self.location_mm.size:
+            location = f'; location maps moved by {np.median(self.location_mm):.0f} mm (median)'
         return (
             f'{self.keypoints} keypoints of f32: {self.lost:.1%} lost, {self.new:.1%} new, the '
             'others '
             f'moved by {moved.mean():.1f} px on average ({np.percentile(moved, 95):.0f} px at 95 '
-            '%); '
-            f'location maps moved by {np.median(self.location_mm):.0f} mm (median)'
+            '%)' + location
         )
 
 
@@ -138,6 +141,7 @@ def compare(a: ov.Model, b: ov.Model, inputs: Sequence[NDArray[np.float32]]) -> 
     core = ov.Core()
     config = {'INFERENCE_PRECISION_HINT': 'f32'}
     networks = [core.compile_model(model, 'CPU', config) for model in (a, b)]
+    has_location_maps = 'features' in {name for o in a.outputs for name in o.get_names()}
     count = lost = new = 0
     moved: list[float] = []
     location: list[float] = []
@@ -150,8 +154,9 @@ def compare(a: ov.Model, b: ov.Model, inputs: Sequence[NDArray[np.float32]]) -> 
             lost += int((nearest_of_a > _SAME_PEAK_CELLS).sum())
             new += int((_nearest(peaks_b, peaks_a) > _SAME_PEAK_CELLS).sum())
             moved += list(nearest_of_a[nearest_of_a <= _SAME_PEAK_CELLS] * STRIDE_PX)
-            change = np.abs(of_a['features'][0] - of_b['features'][0]).max(axis=0)
-            location += list(change[peaks_a[:, 0], peaks_a[:, 1]] * _UNIT_MM)
+            if has_location_maps:
+                change = np.abs(of_a['features'][0] - of_b['features'][0]).max(axis=0)
+                location += list(change[peaks_a[:, 0], peaks_a[:, 1]] * _UNIT_MM)
     share = max(count, 1)
     return Difference(count, lost / share, new / share, np.array(moved), np.array(location))
 

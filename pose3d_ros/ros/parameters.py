@@ -126,7 +126,8 @@ class PoseParameters:
     lifting: str = _parameter(
         'network',
         'How keypoints become metres: by the bundled lifting network, of whatever 2D network they '
-        'are, or by the location_maps that the published network has beside them.',
+        'are, or by location_maps, which human-pose-estimation-3d-0001 has beside them: a network '
+        'without them is refused then.',
         choices=('network', 'location_maps'),
     )
     assumed_person_height: float = _parameter(

@@ -1,9 +1,11 @@
 """The lifting network in the pose node, and how it knows how the camera stands."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from network import write_network
 from robot import GREY, camera_info, header, metres
 from scene import CAMERA, outputs, people_m
 
@@ -113,3 +115,14 @@ def test_what_does_not_go_together_is_refused(robot, capfd, parameters, says):
     r = robot(activate=False, **parameters)
     assert r.pose_node.trigger_configure() == FAILURE
     assert says in ''.join(capfd.readouterr())
+
+
+def test_a_network_without_location_maps_is_lifted_by_the_network_alone(robot, tmp_path, capfd):
+    scene = outputs(people_m((-0.5, 0.1, 3.0), (0.6, 0, 3.5)), CAMERA)
+    path = write_network(tmp_path / 'only2d.xml', replace(scene, features=None))
+    r = robot(activate=False, model=path)
+    assert r.pose_node.trigger_configure() == FAILURE
+    assert 'only2d.xml has' in ''.join(capfd.readouterr())
+    people = expected()
+    message = poses(robot(model=path, lifting='network'))
+    np.testing.assert_allclose(metres(message), people.xyz_m[in_order(people)], atol=1e-3)

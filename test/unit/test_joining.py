@@ -1,5 +1,7 @@
 """Parts of people whose keypoints in between are hidden."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scene import CAMERA, outputs, people_m
@@ -8,6 +10,7 @@ from pose3d_ros.estimation.bottom_up import parse
 from pose3d_ros.estimation.grouping import NEAREST, Thresholds, connect, group
 from pose3d_ros.estimation.joining import join
 from pose3d_ros.estimation.letterbox import Letterbox
+from pose3d_ros.estimation.lifting_network import LiftingNetwork
 from pose3d_ros.estimation.network import Outputs
 from pose3d_ros.estimation.peaks import MAX_PEAKS, find_peaks
 from pose3d_ros.people import Source
@@ -97,6 +100,25 @@ def test_limbs_whose_ends_disagree_are_worse():
     at_knee = (peaks.channel[agreed.first] == knee) | (peaks.channel[agreed.second] == knee)
     assert (doubted.score[at_knee] < agreed.score[at_knee] - 0.2).all()
     np.testing.assert_array_equal(doubted.score[~at_knee], agreed.score[~at_knee])
+
+
+def test_without_location_maps_limbs_and_scores_are_those_of_the_fields():
+    out = outputs(people_m((0, 0, 3.0)), CAMERA)
+    peaks = find_peaks(out.heatmaps[:18], 0.1)
+    agreed, alone = (connect(peaks, out.pafs, maps, 0.05) for maps in (out.features, None))
+    np.testing.assert_array_equal(alone.first, agreed.first)
+    np.testing.assert_allclose(alone.score, agreed.score, atol=1e-6)
+
+
+def test_without_location_maps_nobody_is_joined():
+    out = outputs(people_m((0, 0, 3.0)), CAMERA, hidden=[(0, 'left_hip')])
+    without = replace(out, features=None)
+    assert len(groups_of(out)) == len(groups_of(without)) == 2
+    assert estimate(out).people_2d.seen.sum() == 17
+    found = parse(without, Letterbox(1.0), CAMERA, Thresholds(), 1.8, LiftingNetwork())
+    assert found.people_2d.seen.sum() == 15  # and the leg has too few to be somebody
+    with pytest.raises(ValueError, match='lifting network'):
+        estimate(without)
 
 
 def test_pure_noise_is_bounded_and_ends():

@@ -10,12 +10,13 @@ from pose3d_ros.models import quantise as q
 from pose3d_ros.models.graph_mobilenet import ops
 
 
-def network(peaks, offset_m=0.0):
+def network(peaks, offset_m=0.0, location_maps=True):
     """A network that sees keypoints at (channel, row, column), whatever the image."""
     maps = {
         name: np.zeros((1, n, 8, 8), np.float32) for name, n in (('heatmaps', 19), ('pafs', 38))
     }
-    maps['features'] = np.full((1, 57, 8, 8), offset_m / 1.8, np.float32)
+    if location_maps:
+        maps['features'] = np.full((1, 57, 8, 8), offset_m / 1.8, np.float32)
     for channel, row, column in peaks:
         maps['heatmaps'][0, channel, row, column] = 0.5
     x = ops.parameter([1, 3, 64, 64], np.float32, 'data')
@@ -47,6 +48,13 @@ def test_lost_new_and_moved_keypoints_are_counted():
     assert sorted(found.moved_px) == [0, 0, 8]
     np.testing.assert_allclose(found.location_mm, 50, rtol=1e-5)
     assert '25.0% lost, 50.0% new' in str(found)
+
+
+def test_a_network_without_location_maps_is_compared_by_its_keypoints():
+    a, b = (network(peaks, location_maps=False) for peaks in (PEAKS, PEAKS[:3]))
+    found = q.compare(a, b, INPUTS)
+    assert (found.keypoints, found.lost, len(found.location_mm)) == (4, 1 / 4, 0)
+    assert str(found).endswith('(0 px at 95 %)')
 
 
 def test_a_network_that_sees_nothing_cannot_be_judged():

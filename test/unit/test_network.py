@@ -1,5 +1,7 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import checkpoint_files
 import numpy as np
@@ -12,6 +14,7 @@ from pose3d_ros.estimation.network import Network, NetworkError
 from pose3d_ros.models import graph_mobilenet
 
 SCENE = outputs(people_m((0.4, 0.1, 3.0)), CAMERA)
+SCENE_2D = replace(SCENE, features=None)
 GREY = np.full((256, 448, 3), 128, np.uint8)
 
 
@@ -27,6 +30,37 @@ def test_outputs_are_taken_by_name(one_person_xml):
     np.testing.assert_allclose(found.heatmaps, SCENE.heatmaps, atol=1e-6)
     np.testing.assert_allclose(found.pafs, SCENE.pafs, atol=1e-6)
     np.testing.assert_allclose(found.features, SCENE.features, atol=1e-6)
+
+
+@pytest.fixture(scope='module')
+def without_location_maps_xml(tmp_path_factory):
+    return write_network(tmp_path_factory.mktemp('network') / '2d.xml', SCENE_2D)
+
+
+def test_location_maps_may_be_missing(without_location_maps_xml):
+    found = Network(without_location_maps_xml, 'CPU', precision='f32').infer(GREY)
+    np.testing.assert_allclose(found.heatmaps, SCENE.heatmaps, atol=1e-6)
+    np.testing.assert_allclose(found.pafs, SCENE.pafs, atol=1e-6)
+    assert found.features is None
+
+
+def test_heatmaps_may_not_be_missing(tmp_path):
+    path = write_network(tmp_path / 'odd.xml', SCENE_2D, names={'heatmaps': 'heat'})
+    with pytest.raises(NetworkError, match=r"must have the outputs.*'heatmaps'.*found.*'heat'"):
+        Network(path, 'CPU')
+
+
+def test_location_maps_of_another_shape_are_refused(tmp_path):
+    odd = SimpleNamespace(heatmaps=SCENE.heatmaps, pafs=SCENE.pafs, features=SCENE.features[:56])
+    path = write_network(tmp_path / 'odd.xml', odd)
+    with pytest.raises(NetworkError, match=r"'features': \[1, 57, 32, 56\].*found.*56, 32, 56"):
+        Network(path, 'CPU')
+
+
+def test_lifting_by_location_maps_that_are_missing_is_refused(without_location_maps_xml):
+    message = r"needs.*'features'.*2d\.xml has \['heatmaps', 'pafs'\] alone; lifting network"
+    with pytest.raises(NetworkError, match=message):
+        PoseEstimator(without_location_maps_xml, 'CPU', lifting='location_maps')
 
 
 def test_an_answer_outlives_the_next_question(one_person_xml):
