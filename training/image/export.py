@@ -10,11 +10,9 @@ from pathlib import Path
 
 import openvino as ov
 import torch
-from openvino import opset13 as ops
 from torch import Tensor, nn
 
 from pose3d_ros.models.contract import mark_inside
-from pose3d_ros.skeleton import LOCATION_MAP_CHANNELS
 from training.image.network import HEATMAPS, ImageNetwork
 
 
@@ -31,26 +29,17 @@ class _Last(nn.Module):
 
 
 def convert(network: ImageNetwork, size_hw: tuple[int, int]) -> ov.Model:
-    """Convert; the input is BGR 0..255, ``(1, 3, *size_hw)``.
-
-    Location maps, which the package asks of a network, are 0: this one knows no 3D.
-    """
+    """Convert; the input is BGR 0..255, ``(1, 3, *size_hw)``."""
     example = torch.zeros(1, 3, *size_hw)
     model = ov.convert_model(
         _Last(network.eval().float()), example_input=example, input=[1, 3, *size_hw]
     )
-    heatmaps, pafs = (output.get_node().input_value(0) for output in model.outputs)
-    shape = list(heatmaps.get_partial_shape().to_shape())
-    shape[1] = 3 * len(LOCATION_MAP_CHANNELS)
-    features = ops.broadcast(ops.constant(0.0, ov.Type.f32), ops.constant(shape)).output(0)
-    results = []
-    for name, output in (('heatmaps', heatmaps), ('pafs', pafs), ('features', features)):
+    for name, output in zip(('heatmaps', 'pafs'), model.outputs, strict=True):
         output.get_tensor().set_names({name})
-        results.append(ops.result(output))
     model.input().get_tensor().set_names({'data'})
-    found = ov.Model(results, model.get_parameters(), 'demo_only')
-    mark_inside(found)
-    return found
+    model.set_friendly_name('demo_only')
+    mark_inside(model)
+    return model
 
 
 def load(checkpoint: Path) -> ImageNetwork:
