@@ -8,9 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclasses.dataclass
 class Server:
-    """Serves bytes; cuts the first connections short, and knows ranges unless told otherwise."""
+    """Serves bytes; cuts the first connections short, and knows ranges unless told otherwise.
+
+    `others` are what lies at paths of their own.
+    """
 
     content: bytes
+    others: dict[str, bytes] = dataclasses.field(default_factory=dict)
     cut_at: list[int] = dataclasses.field(default_factory=list)
     ranges: bool = True
     status: int = 200
@@ -28,14 +32,15 @@ def serve(content):
             asked = self.headers['Range']
             state.asked.append(asked)
             start = int(asked[6:-1]) if asked and state.ranges else 0
-            body = state.content[start:]
+            content = state.others.get(self.path, state.content)
+            body = content[start:]
             if state.status != 200:
                 self.send_error(state.status)
                 return
             self.send_response(206 if start else 200)
             self.send_header('Content-Length', str(len(body)))
             if start:
-                last = len(state.content) - 1
+                last = len(content) - 1
                 self.send_header('Content-Range', f'bytes {start}-{last}/{last + 1}')
             self.end_headers()
             with contextlib.suppress(ConnectionError):  # the client may have read enough

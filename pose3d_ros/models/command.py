@@ -44,11 +44,10 @@ def _add_install_arguments(install: argparse.ArgumentParser) -> None:
         '--from-file',
         type=Path,
         metavar='F',
-        help='the published archive, or a .pth, instead of a download',
+        help='the published archive, a .pth, or an .xml with its .bin beside it, instead of a '
+        'download',
     )
-    install.add_argument(
-        '--from-url', metavar='U', help='another address of the published archive'
-    )
+    install.add_argument('--from-url', metavar='U', help='another address of the published file')
     install.add_argument(
         '--sha384', metavar='H', help='checksum to hold the file to instead of the published one'
     )
@@ -136,8 +135,6 @@ def _list(folder: Path) -> None:
     print('known:')
     for entry in CATALOGUE:
         print(f'  {entry.name:36} {entry.size / 1e6:6.1f} MB  {entry.licence}  {entry.accuracy}')
-        if entry.missing:
-            print(f'    cannot be installed: {entry.missing}')
 
 
 def _info(path: Path) -> None:

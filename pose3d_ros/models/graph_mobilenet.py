@@ -18,6 +18,7 @@ import openvino.opset13 as ops
 from numpy.typing import NDArray
 
 from pose3d_ros.models import ModelError
+from pose3d_ros.models.checkpoint import read_checkpoint
 
 INPUT_SHAPE = (1, 3, 256, 448)
 MEAN, SCALE = 128.0, 255.0  # the input contract: (x - MEAN) / SCALE of BGR 0..255
@@ -112,6 +113,11 @@ def check(tensors: Weights) -> None:
         raise ModelError(
             f'not a checkpoint of human-pose-estimation-3d-0001: {"; ".join(faults[:5])}{more}'
         )
+
+
+def convert(checkpoint: bytes) -> ov.Model:
+    """Build the network from its checkpoint: see `checkpoint.read_checkpoint` and `build`."""
+    return build(read_checkpoint(checkpoint))
 
 
 def build(tensors: Weights) -> ov.Model:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import openvino as ov
 
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.catalogue import Entry, PublishedFile
-from pose3d_ros.models.checkpoint import LARGEST_BYTES, read_checkpoint
+from pose3d_ros.models.checkpoint import LARGEST_BYTES
 from pose3d_ros.models.contract import mark_inside
 from pose3d_ros.models.download import Progress, download
 from pose3d_ros.models.store import PRECISIONS, Record, put
@@ -24,18 +25,18 @@ Quantise = Callable[[ov.Model], 'tuple[ov.Model, str]']
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a network's file is taken from and what it is held to; as the catalogue says.
+    """Where a network's files are taken from and what they are held to; as the catalogue says.
 
     Parameters
     ----------
     file
-        A local file instead of a download.
+        A local file instead of a download; of several files one, with the others beside it.
     address
-        Another address to download from.
+        Another address to download from, likewise.
     sha384
-        Checksum instead of the catalogue's.
+        Checksum instead of the catalogue's, of a network of one file.
     unverified
-        Accept a file that no checksum vouches for.
+        Accept files that no checksum vouches for.
     """
 
     file: Path | None = None
@@ -59,6 +60,16 @@ class Origin:
             )
 
 
+@dataclass(frozen=True)
+class _File:
+    """A file that has been fetched: its bytes, where from, and what they were checked against."""
+
+    data: bytes
+    source: str
+    sha384: str
+    checked_against: str
+
+
 def install(
     entry: Entry, origin: Origin, folder: Path, *, precision: str = 'f32',
     quantise: Quantise | None = None, progress: Progress = lambda have, total: None,
@@ -70,7 +81,7 @@ def install(
     entry
         The network.
     origin
-        Where its file comes from.
+        Where its files come from.
     folder
         Of installed networks.
     precision
@@ -87,39 +98,41 @@ def install(
     Raises
     ------
     ModelError
-        If the file cannot be had, is not the one expected, or is no checkpoint of this network.
+        If a file cannot be had, is not the one expected, or is none of this network.
     """
-    if not entry.converter:
-        raise ModelError(f'{entry.name} cannot be installed: {entry.missing}')
     if precision not in PRECISIONS or (precision == 'int8' and quantise is None):
         raise ModelError(
             f'precision must be one of {PRECISIONS}, int8 with a way to it; found {precision!r}'
         )
-    (published,) = entry.files
-    # A part is gone on with where a checksum tells that both are of the same file.
-    part = folder / '.downloads' / f'{origin.sha384 or published.sha384}.part'
-    if origin.unverified:
-        part = part.with_name('unverified.part')
-        part.unlink(missing_ok=True)
-    data, source = _fetch(published, origin, part, progress)
-    checked_against, sha384 = _check(data, published, origin, source, part)
-    model = import_module(f'pose3d_ros.models.{entry.converter}').build(read_checkpoint(data))
+    if origin.sha384 and len(entry.files) > 1:
+        raise ModelError(
+            f'{entry.name} is {len(entry.files)} files, which one checksum cannot vouch for: '
+            'state none, and they are held to the published ones'
+        )
+    parts = [_part(folder / '.downloads', published, origin) for published in entry.files]
+    found = [
+        _file(published, _origin_of(published, entry, origin), part, progress)
+        for published, part in zip(entry.files, parts, strict=True)
+    ]
+    converter = import_module(f'pose3d_ros.models.{entry.converter}')
+    model = converter.convert(*(file.data for file in found))
     mark_inside(model)
     note = ''
     if precision == 'int8' and quantise is not None:
         model, note = quantise(model)
         mark_inside(model)
-    record = _record(entry, precision, source, sha384, checked_against, note)
+    record = _record(entry, precision, found, note)
     path = put(
         folder, record, lambda xml: ov.save_model(model, xml, compress_to_fp16=precision == 'f16')
     )
-    part.unlink(missing_ok=True)
+    for part in parts:
+        part.unlink(missing_ok=True)
     return path
 
 
-def _record(
-    entry: Entry, precision: str, source: str, sha384: str, checked_against: str, note: str
-) -> Record:
+def _record(entry: Entry, precision: str, found: list[_File], note: str) -> Record:
+    kinds = {file.checked_against for file in found}
+    checked_against = kinds.pop() if len(kinds) == 1 else 'nothing'
     # Only of the published file is it known what it is.
     known = checked_against == 'catalogue'
     return Record(
@@ -127,13 +140,38 @@ def _record(
         version=entry.version if known else 'unknown',
         licence=entry.licence if known else 'unknown',
         precision=precision,
-        source=source,
-        sha384=sha384,
+        source=', '.join(file.source for file in found),
+        sha384=', '.join(file.sha384 for file in found),
         checked_against=checked_against,
         converter=f'pose3d_ros, OpenVINO {ov.get_version()}',
         installed=datetime.now(timezone.utc).isoformat(timespec='seconds'),
         note=note,
     )
+
+
+def _part(folder: Path, published: PublishedFile, origin: Origin) -> Path:
+    """Where what has arrived of a file is kept."""
+    # A part is gone on with where a checksum tells that both are of the same file.
+    part = folder / f'{origin.sha384 or published.sha384}.part'
+    if origin.unverified:
+        part = part.with_name(f'unverified-{part.name}')
+        part.unlink(missing_ok=True)
+    return part
+
+
+def _origin_of(published: PublishedFile, entry: Entry, origin: Origin) -> Origin:
+    """Where one of a network's files comes from: several differ by their suffix."""
+    if len(entry.files) == 1:
+        return origin
+    suffix = PurePosixPath(published.addresses[0]).suffix
+    address = origin.address and posixpath.splitext(origin.address)[0] + suffix
+    return replace(origin, file=origin.file and origin.file.with_suffix(suffix), address=address)
+
+
+def _file(published: PublishedFile, origin: Origin, part: Path, progress: Progress) -> _File:
+    data, source = _fetch(published, origin, part, progress)
+    checked_against, sha384 = _check(data, published, origin, source, part)
+    return _File(data, source, sha384, checked_against)
 
 
 def _fetch(
@@ -162,7 +200,7 @@ def _read(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > LARGEST_BYTES:
-            raise ModelError(f'{path} has {size} bytes, more than a checkpoint can have')
+            raise ModelError(f'{path} has {size} bytes, more than a network can have')
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f'{path} cannot be read: {error.strerror}') from error

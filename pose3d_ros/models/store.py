@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.catalogue import OFFICIAL
+from pose3d_ros.models.catalogue import CATALOGUE, OFFICIAL
 
 INSTALL_COMMAND = 'pose3d model install'
 PRECISIONS = ('f32', 'f16', 'int8')
@@ -33,9 +33,9 @@ class Record:
     precision
         One of PRECISIONS.
     source
-        Address or file that it was made from.
+        Address or file that it was made from; several with commas between them.
     sha384
-        Checksum of that file.
+        Checksum of that file, or of each.
     checked_against
         ``'catalogue'``, ``'stated'`` (a checksum that the user gave) or ``'nothing'``
         (unverified).
@@ -181,10 +181,11 @@ def resolve(model: str, folder: Path | None = None) -> Path:
             return paths[name]
     if model in BUNDLED:
         return BUNDLED[model]
-    if model in ('auto', OFFICIAL):
+    name = OFFICIAL if model == 'auto' else model
+    if name in (entry.name for entry in CATALOGUE):
         raise ModelError(
-            f'the network {OFFICIAL} is not installed in {folder}; install it with: '
-            f'{INSTALL_COMMAND}'
+            f'the network {name} is not installed in {folder}; install it with: '
+            f'{INSTALL_COMMAND} {name}'
         )
     return _file(model, folder, paths)
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import hashlib
+from importlib import import_module
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -55,7 +57,7 @@ def test_auto_prefers_the_most_precise(tmp_path):
 
 def test_auto_never_takes_another_network(tmp_path):
     put(tmp_path, dataclasses.replace(RECORD, name='another'), write)
-    with pytest.raises(ModelError, match=r'pose3d model install$'):
+    with pytest.raises(ModelError, match=rf'pose3d model install {OFFICIAL}$'):
         resolve('auto', tmp_path)
     assert resolve('another', tmp_path).stem == 'another'
 
@@ -100,8 +102,9 @@ def test_only_what_is_installed_is_removed(tmp_path, name):
 @pytest.mark.parametrize(
     ('model', 'message'),
     [
-        ('auto', 'pose3d model install'),
-        (OFFICIAL, 'pose3d model install'),
+        ('auto', f'pose3d model install {OFFICIAL}'),
+        (OFFICIAL, f'pose3d model install {OFFICIAL}'),
+        ('human-pose-estimation-0001', 'pose3d model install human-pose-estimation-0001'),
         ('', 'model must be auto'),
         ('other-network', 'model must be auto'),
         ('net.bin', 'model must be auto'),
@@ -137,7 +140,9 @@ def test_the_catalogue_is_well_formed():
     assert len({entry.name for entry in CATALOGUE}) == len(CATALOGUE)
     for entry in CATALOGUE:
         assert find(entry.name) is entry
-        assert bool(entry.converter) != bool(entry.missing)
+        assert callable(import_module(f'pose3d_ros.models.{entry.converter}').convert)
+        suffixes = {PurePosixPath(file.addresses[0]).suffix for file in entry.files}
+        assert len(suffixes) == len(entry.files)
         for file in entry.files:
             assert len(file.sha384) == 96
             assert int(file.sha384, 16)
