@@ -163,8 +163,9 @@ def resolve(model: str, folder: Path | None = None) -> Path:
     Parameters
     ----------
     model
-        ``'auto'``: the installed official network, the most precise of them; the name of an
-        installed network, or of a bundled one; or a path to an .xml or .onnx.
+        ``'auto'``: the installed network, of several the first in the catalogue, the most precise
+        of these; the name of an installed network, or of a bundled one; or a path to an .xml or
+        .onnx.
     folder
         Of installed networks, default_folder() unless given.
 
@@ -175,7 +176,8 @@ def resolve(model: str, folder: Path | None = None) -> Path:
     """
     folder = default_folder() if folder is None else folder
     paths = installed(folder)
-    names = [installed_name(OFFICIAL, p) for p in PRECISIONS] if model == 'auto' else [model]
+    auto = [installed_name(entry.name, p) for entry in CATALOGUE for p in PRECISIONS]
+    names = auto if model == 'auto' else [model]
     for name in names:
         if name in paths:
             return paths[name]

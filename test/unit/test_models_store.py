@@ -55,6 +55,12 @@ def test_auto_prefers_the_most_precise(tmp_path):
     assert resolve(f'{OFFICIAL}-int8', tmp_path).stem == f'{OFFICIAL}-int8'
 
 
+def test_auto_takes_whatever_of_the_catalogue_is_installed_the_first_before_others(tmp_path):
+    for entry in reversed(CATALOGUE):
+        put(tmp_path, dataclasses.replace(RECORD, name=entry.name), write)
+        assert resolve('auto', tmp_path).stem == entry.name
+
+
 def test_auto_never_takes_another_network(tmp_path):
     put(tmp_path, dataclasses.replace(RECORD, name='another'), write)
     with pytest.raises(ModelError, match=rf'pose3d model install {OFFICIAL}$'):
