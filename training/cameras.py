@@ -17,7 +17,7 @@ Rng = np.random.Generator
 # ceilings.
 HEIGHTS_M = (((0.3, 1.3), 0.45), ((1.2, 2.0), 0.3), ((2.0, 3.5), 0.25))
 # Of the root's foot on the floor, along the floor.
-DISTANCES_M = (0.8, 10.0)
+DISTANCES_M = (0.8, 25.0)
 # Across the longer side of the image.
 VIEW_DEG = (40.0, 100.0)
 # Width by height.

@@ -105,7 +105,10 @@ def _combine(
 
 
 def place(
-    relative_m: NDArray[np.float64], rays: NDArray[np.float64], weights: NDArray[np.float64]
+    relative_m: NDArray[np.float64],
+    rays: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    along: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Find where root-relative poses must be to lie on the rays on which they are seen.
 
@@ -123,6 +126,9 @@ def place(
         ``(N, M, 2)``. NaN: not seen.
     weights
         ``(N, M)``, >= 0.
+    along
+        Directions ``(N, 3)`` and how far along them the roots are, ``(N,)`` m, if that is known:
+        then nothing is left to solve for but where they are across.
 
     Returns
     -------
@@ -154,7 +160,7 @@ def place(
         coarse = t = _weak_perspective(sums)
         agreement = agree(t)
         for _ in range(PLACEMENT_STEPS):
-            t = _least_squares((score * (agreement + MIN_WEIGHT) * terms).sum(-1))
+            t = _least_squares((score * (agreement + MIN_WEIGHT) * terms).sum(-1), along)
             agreement = agree(t)
         for instead in (coarse, np.nan):
             behind = ~((pz + t[2][:, np.newaxis] > 0) | (agreement == 0)).all(1)
@@ -176,10 +182,20 @@ def _weak_perspective(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([rx * z - px, ry * z - py, z - pz])
 
 
-def _least_squares(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solve ``t_xy = u + r t_z`` from weighted sums of 1, r, u, r.r, r.u: (7, N) to (3, N)."""
+def _least_squares(
+    sums: NDArray[np.float64],
+    along: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+) -> NDArray[np.float64]:
+    """Solve ``t_xy = u + r t_z`` from weighted sums of 1, r, u, r.r, r.u: (7, N) to (3, N).
+
+    With `along`, see `place`, for t that far along those directions.
+    """
     rx, ry, ux, uy, rr, ru = sums[1:] / sums[0]
-    z = (rx * ux + ry * uy - ru) / (rr - rx**2 - ry**2)
+    if along is None:
+        z = (rx * ux + ry * uy - ru) / (rr - rx**2 - ry**2)
+    else:
+        x, y, z = along[0].T
+        z = (along[1] - ux * x - uy * y) / (rx * x + ry * y + z)
     return np.stack([ux + rx * z, uy + ry * z, z])
 
 
@@ -188,8 +204,6 @@ def root_covariance_m2(
     rays: NDArray[np.float64],
     weights: NDArray[np.float64],
     translation_m: NDArray[np.float64],
-    first_reading: NDArray[np.intp] = _FIRST_READING,
-    height_sd: NDArray[np.float64] | float = HEIGHT_SD,
 ) -> NDArray[np.float64]:
     """Tell how sure it is where people are: ``(N, 3, 3)`` m2; NaN where they could not be placed.
 
@@ -203,7 +217,7 @@ def root_covariance_m2(
     r = np.where(known[..., np.newaxis], rays, 0)
     squared = ((p[..., :2] - r * p[..., 2:]) ** 2).sum(-1)
     # Readings of one keypoint err together: as many measurements as keypoints.
-    keypoints = np.maximum.reduceat(w > MIN_WEIGHT, first_reading, axis=1).sum(1)
+    keypoints = np.maximum.reduceat(w > MIN_WEIGHT, _FIRST_READING, axis=1).sum(1)
     with np.errstate(divide='ignore', invalid='ignore'):
         total = w.sum(1)
         per_axis = np.maximum((w * squared).sum(1) / total / 2, LEAST_SD_M**2)
@@ -219,6 +233,6 @@ def root_covariance_m2(
             across + along / np.maximum(spread, MIN_SPREAD)[:, np.newaxis, np.newaxis]
         )
         height = translation_m[:, :, np.newaxis] * translation_m[:, np.newaxis]
-        height *= np.reshape(height_sd, (-1, 1, 1)) ** 2
+        height *= HEIGHT_SD**2
     covariance: NDArray[np.float64] = placed + height
     return covariance

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import CameraPose, Intrinsics
-from pose3d_ros.estimation.lifting import place, root_covariance_m2
+from pose3d_ros.estimation.lifting import LEAST_SD_M, place
 from pose3d_ros.estimation.network import VectorNetwork
 from pose3d_ros.estimation.person_camera import FEATURES, UNIT_HEIGHT_M, look_at_people
 from pose3d_ros.people import K, People2D, People3D, Source
@@ -91,13 +91,15 @@ class LiftingNetwork:
         scale = assumed_person_height_m / UNIT_HEIGHT_M
         rays = intrinsics.rays(people.xy_px)
         scores = np.where(np.isfinite(rays[..., 0]), people.scores, 0)
-        relative_m, sd_m, height_sd = self._poses(rays, scores, scale, view)
+        relative_m, sd_m, along, along_sd = self._poses(rays, scores, scale, view)
         few = (scores > 0).sum(1) < MIN_KEYPOINTS
         relative_m[few], sd_m[few] = np.nan, np.nan
         with np.errstate(divide='ignore'):
             noise_m = DETECTOR_SD_M * scale / scores
         weights = np.where(scores > 0, 1 / (noise_m**2 + sd_m**2), 0) * DETECTOR_SD_M**2
-        translation_m, agreement = place(relative_m, rays, weights)
+        # How far somebody is the network knows best: least squares would bring near whose limbs it
+        # is not sure of, which it then has shorter than they are.
+        translation_m, agreement = place(relative_m, rays, weights, along)
         xyz_m = relative_m + translation_m[:, np.newaxis]
         gain = agreement * sd_m**2 / (sd_m**2 + noise_m**2)
         xyz_m = _drawn_to_rays(xyz_m, rays, gain)
@@ -105,18 +107,16 @@ class LiftingNetwork:
         source = np.where(scores > 0, Source.OBSERVED, Source.INFERRED)
         source[np.isnan(xyz_m[..., 2])] = Source.NONE
         counted = weights * agreement
-        covariance = root_covariance_m2(
-            relative_m, rays, counted, translation_m, np.arange(K), height_sd
-        )
-        covariance += _of_poses(sd_m, counted)
+        covariance = _root_covariance_m2(translation_m, along_sd, sd_m, counted)
         return People3D(people, xyz_m, source.astype(np.uint8), covariance, sd_m)
 
     def _poses(
         self, rays: Array, scores: Array, scale: float, view: CameraPose | None
-    ) -> tuple[Array, Array, Array]:
-        """Root-relative poses ``(N, K, 3)`` m, sd ``(N, K)`` m, sd of heights ``(N,)``, relative.
+    ) -> tuple[Array, Array, tuple[Array, Array], Array]:
+        """Root-relative poses ``(N, K, 3)`` m and their sd ``(N, K)`` m.
 
-        In the camera optical frame.
+        And along which directions ``(N, 3)`` roots are how far, ``(N,)`` m, and the sd of that as
+        a share of it, ``(N,)``. In the camera optical frame.
         """
         n = len(rays)
         up = np.full((n, 3), np.nan if view is None else view.up)
@@ -126,15 +126,24 @@ class LiftingNetwork:
         relative_m = out['xyz'].reshape(n, K, 3).astype(np.float64) @ person_view.axes
         # Of a Laplace distribution in three dimensions with that scale, per axis.
         sd_m = 2 * np.exp(out['log_scale'].astype(np.float64))
-        height_sd = np.sqrt(2) * np.exp(out['person'][:, 1].astype(np.float64))
-        return scale * relative_m, scale * sd_m, height_sd
+        size, log_scale = out['person'].astype(np.float64).T
+        distance_m: Array = scale * np.exp(size) / person_view.spread
+        along = person_view.axes[:, 2].astype(np.float64), distance_m
+        return scale * relative_m, scale * sd_m, along, np.sqrt(2) * np.exp(log_scale)
 
 
-def _of_poses(sd_m: Array, weights: Array) -> Array:
-    """Covariance ``(N, 3, 3)`` m2 of the root for what all keypoints of a pose err by together."""
+def _root_covariance_m2(
+    translation_m: Array, along_sd: Array, sd_m: Array, weights: Array
+) -> Array:
+    """Tell how sure it is where people are: ``(N, 3, 3)`` m2.
+
+    By the distance, and by what all keypoints of a pose err by together.
+    """
     with np.errstate(invalid='ignore'):
         mean_m2 = np.nansum(weights * sd_m**2, axis=1) / weights.sum(1)
-    covariance: Array = SHARED * mean_m2[:, np.newaxis, np.newaxis] * np.eye(3)
+    along = along_sd[:, np.newaxis] * translation_m
+    covariance: Array = along[:, :, np.newaxis] * along[:, np.newaxis]
+    covariance += (LEAST_SD_M**2 + SHARED * mean_m2)[:, np.newaxis, np.newaxis] * np.eye(3)
     return covariance
 
 

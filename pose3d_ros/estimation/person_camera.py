@@ -20,6 +20,9 @@ UNIT_HEIGHT_M = 1.70
 # No keypoint is taken to be further from the middle than this, and none closer together: tangents.
 MAX_TANGENT = 4.0
 MIN_SPREAD = 1e-3
+# Whoever is further off than about 17 m is taken to look as from there: the pose is the same, and
+# how large it seems tells nothing any more.
+FAR_SPREAD = 0.03
 # Of the inverse of somebody's spread in metres, were each keypoint on the floor.
 MAX_INVERSE = 6.0
 # The pelvis has no heatmap: no network sees it.
@@ -40,10 +43,13 @@ class PersonView:
         ``(N, FEATURES)`` float32, the network's input.
     axes
         ``(N, 3, 3)``, x, y and z axis of each virtual camera in the camera optical frame.
+    spread
+        ``(N,)``, root mean square tangent of the keypoints that are seen: how large people look.
     """
 
     features: NDArray[np.float32]
     axes: Array
+    spread: Array
 
 
 def look_at_people(rays: Array, scores: Array, up: Array, height: Array) -> PersonView:
@@ -95,7 +101,8 @@ def look_at_people(rays: Array, scores: Array, up: Array, height: Array) -> Pers
         axis=-1,
     )
     climbs = (middle * upward).sum(1) * levelled
-    person = [np.log(spread[:, 0]) + 1.5, *middle.T, levelled, climbs, high]
+    size = np.log(np.maximum(spread[:, 0], FAR_SPREAD)) + 1.5
+    person = [size, *middle.T, levelled, climbs, high]
     features = np.concatenate(
         [
             keypoints.reshape(len(rays), PER_KEYPOINT * len(USED)),
@@ -103,7 +110,7 @@ def look_at_people(rays: Array, scores: Array, up: Array, height: Array) -> Pers
         ],
         axis=1,
     )
-    return PersonView(features.astype(np.float32), axes)
+    return PersonView(features.astype(np.float32), axes, spread[:, 0])
 
 
 def _axes(middle: Array, upward: Array) -> Array:

@@ -23,12 +23,7 @@ from pose3d_ros.estimation.bottom_up import PoseEstimator
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import TrackedPeople
 from pose3d_ros.ros.calibration import Calibration
-from pose3d_ros.ros.conversions import (
-    ImageError,
-    camera_image,
-    image_msg,
-    seconds,
-)
+from pose3d_ros.ros.conversions import ImageError, camera_image, image_msg, seconds
 from pose3d_ros.ros.depth_stream import HELD, DepthStream
 from pose3d_ros.ros.figures import Figures
 from pose3d_ros.ros.frames import UP, FrameError, Placed, Stance, Transforms

@@ -266,3 +266,26 @@ def test_another_kind_of_network_is_refused(two_people_xml):
 def test_a_camera_pose_that_cannot_be_is_refused(up, height_m):
     with pytest.raises(ValueError, match='must be'):
         CameraPose(np.array(up, float), height_m)
+
+
+@pytest.mark.parametrize('distance_m', [2.0, 8.0, 16.0, 24.0, 40.0])
+def test_people_are_as_far_away_as_they_are(network, distance_m):
+    truth = scene('standing', 'walking', distance_m=distance_m)
+    found = network.lift(truth.people, CAMERA, 1.70)
+    assert np.median(distance_errors(found, truth.xyz_m)) == pytest.approx(1, abs=0.05)
+    assert errors_m(found, truth.xyz_m).mean() < 0.075
+
+
+def test_people_who_are_seen_badly_are_neither_nearer_nor_surer(network):
+    """Noise as of a network that is not sure of people, by a fiftieth of their height."""
+    rng = np.random.default_rng(3)
+    truth = scene('standing', 'walking', 'sitting', distance_m=6.0)
+    noise_px = 0.02 * 1.7 / 6.0 * CAMERA.fx * rng.normal(size=truth.people.xy_px.shape)
+    people = People2D(truth.people.xy_px + noise_px, 0.6 * truth.people.scores, truth.people.score)
+    found = network.lift(people, CAMERA, 1.70)
+    assert np.median(distance_errors(found, truth.xyz_m)) == pytest.approx(1, abs=0.05)
+    off_m = (found.xyz_m - truth.xyz_m)[:, ROOT]
+    inverse = np.linalg.inv(found.root_covariance_m2)
+    squared = (off_m[:, None] @ inverse @ off_m[..., None]).ravel()
+    # Nine in ten should be inside; of so few, and of people who are none of the training's worst.
+    assert (squared < 6.25).mean() > 0.8

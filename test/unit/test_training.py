@@ -142,10 +142,13 @@ def test_truth_lies_on_the_rays_where_there_is_no_noise(shapes):
 def test_targets_are_the_truth_before_the_virtual_camera(shapes):
     rng = np.random.default_rng(7)
     views = samples.draw_views(rng, samples.draw_people(rng, shapes, N))
-    _, targets_m = samples.features_and_targets(views)
-    axes = look_at_people(views.rays, views.scores, views.up, views.camera_height_m).axes
-    relative_m = views.xyz_m - views.xyz_m[:, [K['pelvis']]]
-    np.testing.assert_allclose(targets_m @ axes, relative_m, atol=1e-4)
+    _, targets_m, size = samples.features_and_targets(views)
+    seen = look_at_people(views.rays, views.scores, views.up, views.camera_height_m)
+    root_m = views.xyz_m[:, [K['pelvis']]]
+    np.testing.assert_allclose(targets_m @ seen.axes, views.xyz_m - root_m, atol=1e-4)
+    along_m = (root_m[:, 0] * seen.axes[:, 2]).sum(1)
+    far = along_m > 0.5
+    np.testing.assert_allclose((np.exp(size) / seen.spread)[far], along_m[far], rtol=1e-4)
 
 
 def test_a_few_steps_make_a_network_that_the_package_runs(tmp_path, shapes):
@@ -155,7 +158,7 @@ def test_a_few_steps_make_a_network_that_the_package_runs(tmp_path, shapes):
     export(lifter, tmp_path / 'lifting.xml')
     rng = np.random.default_rng(8)
     views = samples.draw_views(rng, samples.draw_people(rng, shapes, 7))
-    features, _ = samples.features_and_targets(views)
+    features, *_ = samples.features_and_targets(views)
     with torch.no_grad():
         wanted = [out.flatten(1).numpy() for out in lifter(torch.from_numpy(features))]
     found = LiftingNetwork(tmp_path / 'lifting.xml').network.infer(features)

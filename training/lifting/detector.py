@@ -26,13 +26,18 @@ HARDER = {
 CARELESS = 0.25
 # A network's image is this large, and its peaks are off by so many of its pixels, about.
 SIZE_PX, PEAK_PX = (448, 256), (0.3, 2.0)
+# A network's people come out smaller than they are, by up to this share: its peaks lie further
+# inside.
+SMALLER = 0.06
 # Share of a network's keypoints that are somewhere else, how far, m, and what it then has of its
 # score; the next keypoint of the limb comes along.
 ASTRAY, ASTRAY_SD_M, ASTRAY_SCORE = 0.015, 0.3, 0.7
 # Shares of badly seen people with left and right exchanged: arms, legs, everything.
 SWAPPED = {('elbow', 'wrist'): 0.02, ('hip', 'knee', 'ankle'): 0.03}
 # Shares of people behind furniture, at an edge of something, and with keypoints missing at random.
-FURNITURE, EDGE, AT_RANDOM = 0.18, 0.12, 0.4
+FURNITURE, EDGE, AT_RANDOM = 0.25, 0.12, 0.4
+# Furniture hides legs of people who are upright: whose trunk leans by less than this, cosine.
+UPRIGHT = np.cos(np.deg2rad(30))
 # Share of people whose face is hidden where it looks away, as by a network; labels know it all.
 TURNED_AWAY = 0.65
 
@@ -77,6 +82,8 @@ def detect(rng: Rng, world_m: Array, xyz_m: Array, camera: Cameras) -> tuple[Arr
         share = np.where(astray[:, first], 1.0, 0.4)[:, np.newaxis]
         noise[:, second] += share * noise[:, first]
     rays = xyz_m[..., :2] / z
+    smaller = (~labelled * rng.uniform(0, SMALLER, n))[:, np.newaxis, np.newaxis]
+    rays -= smaller * (rays - rays.mean(1, keepdims=True))
     rays = _exchanged(rng, rays, ~labelled) + noise
     seen = camera.inside(xyz_m) & ~_hidden(rng, world_m, xyz_m)
     return np.where(seen[..., np.newaxis], rays, np.nan), np.where(seen, scores, 0)
@@ -117,7 +124,9 @@ def _hidden(rng: Rng, world_m: Array, xyz_m: Array) -> Mask:
     z = world_m[..., 2]
     low, high = z.min(1), z.max(1)
     top = low + rng.uniform(0.05, 0.75, n) * (high - low)
-    behind = (rng.random(n) < FURNITURE)[:, np.newaxis] & (z < top[:, np.newaxis])
+    trunk_m = world_m[:, PANOPTIC19.index('neck')] - world_m[:, PANOPTIC19.index('pelvis')]
+    upright = trunk_m[:, 2] > UPRIGHT * np.linalg.norm(trunk_m, axis=1)
+    behind = (upright & (rng.random(n) < FURNITURE))[:, np.newaxis] & (z < top[:, np.newaxis])
     # So does whatever stands at one side.
     angle = rng.uniform(-np.pi, np.pi, n)[:, np.newaxis]
     across = xyz_m[..., 0] * np.cos(angle) + xyz_m[..., 1] * np.sin(angle)

@@ -31,7 +31,7 @@ class Lifter(nn.Module):
     """Features ``(n, FEATURES)`` to ``(n, K, 3)`` m, ``(n, K)`` log m and ``(n, 2)``.
 
     Keypoints come relative to the root, in the axes of the virtual camera. The last two are the
-    logarithm of the person's height in units of 1.70 m, and of its scale.
+    logarithm of the root's distance along the view times the person's spread, and of its scale.
     """
 
     def __init__(self, width: int = WIDTH, blocks: int = BLOCKS) -> None:

@@ -22,6 +22,8 @@ RAISED = 0.1
 # What is known of cameras.
 LEVELLED, MEASURED = 0.5, 0.8
 UP_SD_RAD, HEIGHT_SD_M = np.deg2rad(1.0), 0.02
+# Roots of people are not nearer than this, m, even if they are behind the camera.
+LEAST_DISTANCE_M = 0.1
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,17 @@ def draw_views(rng: Rng, people: People) -> Views:
     )
 
 
-def features_and_targets(views: Views) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Give the network's input ``(n, FEATURES)`` and what it shall say of it, ``(n, K, 3)``."""
+def features_and_targets(views: Views) -> tuple[NDArray[np.float32], ...]:
+    """Give the network's input ``(n, FEATURES)`` and what it shall say of it.
+
+    That is ``(n, K, 3)`` m relative to the root, and ``(n,)``, the logarithm of the root's
+    distance along the view times the spread.
+    """
     view = look_at_people(views.rays, views.scores, views.up, views.camera_height_m)
     root = PANOPTIC19.index(PANOPTIC19.root)
     relative_m = views.xyz_m - views.xyz_m[:, [root]]
     targets = relative_m @ view.axes.transpose(0, 2, 1)
+    distance_m = (views.xyz_m[:, root] * view.axes[:, 2]).sum(1)
+    size = np.log(np.maximum(distance_m, LEAST_DISTANCE_M) * view.spread)
     assert view.features.shape[1] == FEATURES
-    return view.features, targets.astype(np.float32)
+    return view.features, targets.astype(np.float32), size.astype(np.float32)

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pose3d_ros.estimation.person_camera import UNIT_HEIGHT_M
 from training.bodies import BodyModel, Shapes
 from training.lifting import samples
 from training.lifting.export import export
@@ -27,8 +26,8 @@ from training.lifting.model import Lifter
 # Fewer keypoints than this say nothing of a pose.
 MIN_KEYPOINTS = 3
 VALIDATION_SEED, VALIDATION = 99, 20_000
-# Distances count as such, and once more over the scale that the network gives them.
-DISTANCE_WEIGHT, HEIGHT_WEIGHT = 10.0, 0.1
+# Errors count as such, and once more over the scale that the network gives them.
+ERROR_WEIGHT, DISTANCE_WEIGHT = 10.0, 0.3
 WEIGHT_DECAY, EMA, MAX_GRADIENT = 0.01, 0.999, 1.0
 WARM_UP = 0.05
 REPORT_STEPS, KEEP_STEPS = 500, 1000
@@ -63,27 +62,27 @@ class Recipe:
     seed: int = 0
 
 
-def loss(out: tuple[Tensor, Tensor, Tensor], target: Tensor, log_height: Tensor) -> Tensor:
-    """Distances, and how likely they are by the uncertainty that comes with them.
+def loss(out: tuple[Tensor, Tensor, Tensor], target: Tensor, log_distance: Tensor) -> Tensor:
+    """Errors, and how likely they are by the uncertainty that comes with them.
 
-    A Laplace distribution of the distance in three dimensions: d / b + 3 log b.
+    A Laplace distribution of the error in three dimensions: d / b + 3 log b; of the logarithm of
+    the root's distance in one.
     """
-    xyz, log_scale, height = out
-    distance = ((xyz - target).square().sum(-1) + 1e-8).sqrt()
+    xyz, log_scale, person = out
+    error = ((xyz - target).square().sum(-1) + 1e-8).sqrt()
     log_scale = log_scale.clamp(-6, 1)
-    likely = distance * torch.exp(-log_scale) + 3 * log_scale
-    height_scale = height[:, 1].clamp(-5, 2)
-    tall = (height[:, 0] - log_height).abs() * torch.exp(-height_scale) + height_scale
-    return DISTANCE_WEIGHT * distance.mean() + likely.mean() + HEIGHT_WEIGHT * tall.mean()
+    likely = error * torch.exp(-log_scale) + 3 * log_scale
+    far_scale = person[:, 1].clamp(-5, 2)
+    far = (person[:, 0] - log_distance).abs() * torch.exp(-far_scale) + far_scale
+    return ERROR_WEIGHT * error.mean() + likely.mean() + DISTANCE_WEIGHT * far.mean()
 
 
 def draw(rng: np.random.Generator, people: samples.People) -> list[Tensor]:
-    """Draw views of people: features, targets and logarithms of heights."""
+    """Draw views of people: features, targets and logarithms of distances."""
     views = samples.draw_views(rng, people)
-    features, targets = samples.features_and_targets(views)
+    arrays = samples.features_and_targets(views)
     enough = np.isfinite(views.rays[..., 0]).sum(1) >= MIN_KEYPOINTS
-    log_height = np.log(views.height_m / UNIT_HEIGHT_M).astype(np.float32)
-    return [torch.from_numpy(array[enough]) for array in (features, targets, log_height)]
+    return [torch.from_numpy(array[enough]) for array in arrays]
 
 
 def batches(rng: np.random.Generator, shapes: Shapes, recipe: Recipe) -> Iterator[list[Tensor]]:
