@@ -27,10 +27,10 @@ def test_it_finds_the_people_of_the_clip(line):
             people = line.people(frame.bgr, truth.intrinsics)
             total += count(labels, truth.xyz_m[t, who], people)
     assert total.people > 100
-    assert total.found / total.people > 0.8
-    assert total.found / (total.found + total.false) > 0.7
-    assert total.right / total.keypoints > 0.8
-    assert np.nanmean([e.root_relative for e in total.errors]) < 0.130
+    assert total.found / total.people > 0.9
+    assert total.found / (total.found + total.false) > 0.88
+    assert total.right / total.keypoints > 0.9
+    assert np.nanmean([e.root_relative for e in total.errors]) < 0.075
     assert np.nanmedian(total.away) < 0.1
 
 
