@@ -9,6 +9,7 @@ from pathlib import Path
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.catalogue import CATALOGUE, OFFICIAL, find
 from pose3d_ros.models.store import (
+    BUNDLED,
     PRECISIONS,
     default_folder,
     installed,
@@ -132,7 +133,11 @@ def _list(folder: Path) -> None:
         print(f'  {name:36} {size:6.1f} MB  checked against: {checked}')
     if not paths:
         print('  nothing')
-    print('known:')
+    print('comes with the package:')
+    for name, path in BUNDLED.items():
+        size = path.with_suffix('.bin').stat().st_size / 1e6
+        print(f'  {name:36} {size:6.1f} MB  sees drawn people, not real ones')
+    print('can be installed:')
     for entry in CATALOGUE:
         print(f'  {entry.name:36} {entry.size / 1e6:6.1f} MB  {entry.licence}  {entry.accuracy}')
 

@@ -9,6 +9,7 @@ from archive_server import serve
 
 from pose3d_ros.models import command, store
 from pose3d_ros.models.catalogue import OFFICIAL
+from pose3d_ros.models.store import DEMO_ONLY
 
 
 @pytest.fixture(scope='module')
@@ -35,7 +36,8 @@ def test_the_command_installs_lists_tells_and_removes(tensors, tmp_path, monkeyp
     assert run('info') == 0
     said = capsys.readouterr().out
     assert 'checked against: stated' in said
-    for text in (str(tmp_path), OFFICIAL, 'Apache-2.0', '100.45 mm', 'normalised inside: yes'):
+    own = (str(tmp_path), DEMO_ONLY, 'normalised inside: yes')
+    for text in (*own, OFFICIAL, 'Apache-2.0', '100.45 mm'):
         assert text in said
     assert run('remove', OFFICIAL) == 0
     assert run('remove', OFFICIAL) == 1
