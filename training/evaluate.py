@@ -20,27 +20,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.accuracy import estimate
 from benchmark.accuracy_2d import read, right
 from benchmark.accuracy_3d import Errors, person_errors
 from pose3d_ros import clip, video
-from pose3d_ros.camera import Intrinsics
 from pose3d_ros.clip import COVERED
-from pose3d_ros.estimation.grouping import Thresholds, group, only_people
-from pose3d_ros.estimation.letterbox import Letterbox
-from pose3d_ros.estimation.lifting_network import LiftingNetwork
-from pose3d_ros.estimation.network import Network
+from pose3d_ros.estimation.bottom_up import PoseEstimator
+from pose3d_ros.estimation.grouping import Thresholds
 from pose3d_ros.models.store import resolve
 from pose3d_ros.oks import COCO, Labels, labelled, match
 from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import PANOPTIC19
 from training.render.dataset import Shard
 
-# The synthetic people's, on average, m; those of real images are not measured.
-HEIGHT_M = 1.70
 ROOT = PANOPTIC19.index(PANOPTIC19.root)
 
 
@@ -115,58 +110,32 @@ def count(labels: Labels, xyz_m: NDArray[np.floating], people: People3D) -> Coun
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Line:
-    """The straight line from image to metres.
-
-    Parameters
-    ----------
-    network, lifting
-        The image network, and the lifting network.
-    thresholds
-        When evidence is enough.
-    """
-
-    network: Network
-    lifting: LiftingNetwork
-    thresholds: Thresholds
-
-    def people(self, bgr: NDArray[np.uint8], intrinsics: Intrinsics | None) -> People3D:
-        """Find the people in an image; their 3D is a guess where no intrinsics are known."""
-        network, hw = self.network, (bgr.shape[0], bgr.shape[1])
-        letterbox = Letterbox.fit(hw, network.input_hw, network.stride)
-        out = network.infer(letterbox.apply(bgr, network.input_hw))
-        groups = group(out.heatmaps, out.pafs, out.features, letterbox, self.thresholds)
-        people = only_people(groups, self.thresholds)
-        return self.lifting.lift(people, intrinsics or Intrinsics.guess(*hw[::-1]), HEIGHT_M)
-
-
-def on_frames(line: Line, folder: Path) -> Iterator[Counts]:
+def on_frames(estimator: PoseEstimator, folder: Path) -> Iterator[Counts]:
     """Look at rendered frames."""
     for path in sorted(folder.glob('??????.npz')):
         shard = Shard(path)
         for i in range(len(shard)):
             example = shard[i]
             labels, who = labelled(example.xy_px, example.seen > COVERED)
-            people = line.people(example.bgr, example.intrinsics)
+            people = estimator.estimate(example.bgr, example.intrinsics)
             yield count(labels, example.xyz_m[who], people)
 
 
-def on_clip(line: Line, path: Path) -> Iterator[Counts]:
+def on_clip(estimator: PoseEstimator, path: Path) -> Iterator[Counts]:
     """Look at the images of a clip with its truth beside it."""
     known = clip.truth(path)
     for t, frame in enumerate(video.frames(video.open_video(str(path)))):
         labels, who = known.labels(t)
-        yield count(labels, known.xyz_m[t, who], line.people(frame.bgr, known.intrinsics))
+        people = estimator.estimate(frame.bgr, known.intrinsics)
+        yield count(labels, known.xyz_m[t, who], people)
 
 
-def on_real(line: Line, folder: Path) -> Iterator[Counts]:
+def on_real(estimator: PoseEstimator, folder: Path) -> Iterator[Counts]:
     """Look at real images, which nothing was trained on."""
     for truth in read(folder):
-        bgr = np.asarray(cv2.imread(str(truth.path)), np.uint8)
         # Metres are compared where the camera is known.
         xyz_m = truth.xyz_m if truth.intrinsics else np.full_like(truth.xyz_m, np.nan)
-        yield count(truth, xyz_m, line.people(bgr, truth.intrinsics))
+        yield count(truth, xyz_m, estimate(truth, estimator))
 
 
 def main() -> None:
@@ -184,13 +153,13 @@ def main() -> None:
     thresholds = Thresholds(
         keypoint=args.keypoint, person=args.person, min_keypoints=args.min_keypoints
     )
-    line = Line(Network(resolve(args.model), 'CPU'), LiftingNetwork(), thresholds)
+    estimator = PoseEstimator(resolve(args.model), 'CPU', thresholds=thresholds)
     print(HEADER)
-    sources = [(folder.name, on_frames(line, folder)) for folder in args.frames]
+    sources = [(folder.name, on_frames(estimator, folder)) for folder in args.frames]
     if args.clip:
-        sources.append(('bundled clip', on_clip(line, clip.PATH)))
+        sources.append(('bundled clip', on_clip(estimator, clip.PATH)))
     if args.data:
-        sources.append(('real images', on_real(line, args.data)))
+        sources.append(('real images', on_real(estimator, args.data)))
     for title, source in sources:
         total = Counts()
         for counts in source:

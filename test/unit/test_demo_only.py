@@ -4,27 +4,27 @@ import numpy as np
 import pytest
 
 from pose3d_ros import clip, video
+from pose3d_ros.camera import Intrinsics
+from pose3d_ros.estimation.bottom_up import PoseEstimator
 from pose3d_ros.estimation.grouping import Thresholds
-from pose3d_ros.estimation.lifting_network import LiftingNetwork
-from pose3d_ros.estimation.network import Network
 from pose3d_ros.models.store import DEMO_ONLY, resolve
-from training.evaluate import Counts, Line, count
+from training.evaluate import Counts, count
 
 EVERY = 4
 THRESHOLDS = Thresholds(keypoint=0.2, person=0.3, min_keypoints=6)
 
 
 @pytest.fixture(scope='module')
-def line():
-    return Line(Network(resolve(DEMO_ONLY), 'CPU', precision='f32'), LiftingNetwork(), THRESHOLDS)
+def estimator():
+    return PoseEstimator(resolve(DEMO_ONLY), 'CPU', precision='f32', thresholds=THRESHOLDS)
 
 
-def test_it_finds_the_people_of_the_clip(line):
+def test_it_finds_the_people_of_the_clip(estimator):
     truth, total = clip.truth(), Counts()
     for t, frame in enumerate(video.frames(video.open_video(str(clip.PATH)))):
         if t % EVERY == 0:
             labels, who = truth.labels(t)
-            people = line.people(frame.bgr, truth.intrinsics)
+            people = estimator.estimate(frame.bgr, truth.intrinsics)
             total += count(labels, truth.xyz_m[t, who], people)
     assert total.people > 100
     assert total.found / total.people > 0.9
@@ -34,9 +34,9 @@ def test_it_finds_the_people_of_the_clip(line):
     assert np.nanmedian(total.away) < 0.1
 
 
-def test_nobody_is_in_an_empty_picture(line):
+def test_nobody_is_in_an_empty_picture(estimator):
     grey = np.full((256, 448, 3), 128, np.uint8)
-    assert len(line.people(grey, None)) == 0
+    assert len(estimator.estimate(grey, Intrinsics.guess(448, 256))) == 0
 
 
 def test_it_is_small_and_found_by_its_name(tmp_path):

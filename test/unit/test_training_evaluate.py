@@ -6,12 +6,10 @@ from scene import CAMERA, people_m
 
 from pose3d_ros import clip
 from pose3d_ros.clip import COVERED, OUTSIDE, VISIBLE
-from pose3d_ros.estimation.grouping import Thresholds
-from pose3d_ros.estimation.lifting_network import LiftingNetwork
-from pose3d_ros.estimation.network import Network
+from pose3d_ros.estimation.bottom_up import PoseEstimator
 from pose3d_ros.oks import labelled
 from pose3d_ros.people import People2D, People3D
-from training.evaluate import Counts, Line, count
+from training.evaluate import Counts, count
 from training.render.dataset import Example, write_shard
 
 TRUE_M = people_m((-0.5, 0.1, 3.0), (0.6, 0, 3.5))
@@ -31,8 +29,8 @@ def counted(people, seen=SEEN):
 
 
 def test_everybody_is_found_by_a_perfect_network(two_people_xml, tmp_path):
-    line = Line(Network(two_people_xml, 'CPU'), LiftingNetwork(), Thresholds())
-    people = line.people(np.full((256, 448, 3), 200, np.uint8), CAMERA)
+    estimator = PoseEstimator(two_people_xml, 'CPU')
+    people = estimator.estimate(np.full((256, 448, 3), 200, np.uint8), CAMERA)
     counts = counted(people)
     assert (counts.people, counts.found, counts.false) == (2, 2, 0)
     assert counts.right == counts.keypoints == counts.shown == 2 * 17
