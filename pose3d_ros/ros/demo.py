@@ -95,9 +95,11 @@ class Listener(Node):
         if poses is None:
             return
         clear = 0
-        # Off by the images that `judge` calls `before`: near enough for a picture.
         if self.score and stamp_s in self.numbers:
-            clear = self.score.clear(self.numbers[stamp_s], xy_of(poses))
+            # What `judge` knows in the end: so many were answered before one was announced.
+            first_s = next(iter(self.numbers))
+            before = sum(answered_s < first_s for answered_s in self.stamps_s)
+            clear = self.score.clear(before + self.numbers[stamp_s], xy_of(poses))
         self.recorder.add(bgr_array(image), poses, clear)
 
     def judge(self, published: int) -> list[str]:

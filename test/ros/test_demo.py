@@ -116,6 +116,26 @@ def test_an_image_is_clear_if_all_who_are_found_are_somebody():
     assert clears == [3, 2, 0, 0]
 
 
+def test_images_that_were_answered_before_one_was_announced_count():
+    truth = clip.truth()
+    recorder, clears = Mock(), []
+    recorder.add = lambda overlay, poses, clear: clears.append(clear)
+    rclpy.init()
+    listener = Listener('/late', recorder, clip.Score(truth))
+    grey = np.zeros((48, 64, 3), np.uint8)
+    try:
+        for number in range(61):
+            poses = message(truth.xy_px[number], number)
+            if number == 60:
+                listener.on_info(CameraInfo(header=poses.header))
+            listener.on_poses(poses, {'received_timestamp': 0})
+            listener.on_overlay(image_msg(grey, poses.header))
+    finally:
+        listener.destroy_node()
+        rclpy.shutdown()
+    assert clears == [0] * 60 + [3]
+
+
 @pytest.mark.parametrize(
     ('arguments', 'says'),
     [
