@@ -232,7 +232,6 @@ def root_covariance_m2(
         placed = variance[:, np.newaxis, np.newaxis] * (
             across + along / np.maximum(spread, MIN_SPREAD)[:, np.newaxis, np.newaxis]
         )
-        height = translation_m[:, :, np.newaxis] * translation_m[:, np.newaxis]
-        height *= HEIGHT_SD**2
+        height = HEIGHT_SD**2 * translation_m[:, :, np.newaxis] * translation_m[:, np.newaxis]
     covariance: NDArray[np.float64] = placed + height
     return covariance
