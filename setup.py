@@ -54,7 +54,7 @@ setup(
     version=XML.findtext('version'),
     description=XML.findtext('description'),
     license=XML.findtext('license'),
-    package_data={NAME: ['py.typed', 'data/*', 'models/weights/*']},
+    package_data={NAME: ['py.typed', 'demo/data/*', 'models/weights/*']},
     packages=find_packages(include=[NAME, f'{NAME}.*'], exclude=[f'{NAME}.msg']),
     # So that build_ext runs and the wheel is marked as the platform's.
     ext_modules=[Extension(f'{NAME}.msg', [])],

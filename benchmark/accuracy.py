@@ -18,7 +18,7 @@ import cv2
 
 from benchmark import accuracy_2d, accuracy_3d, accuracy_ids
 from pose3d_ros.camera import Intrinsics
-from pose3d_ros.estimation.bottom_up import ADULT_HEIGHT_M, PoseEstimator
+from pose3d_ros.estimator import LIFTERS, PoseEstimator
 from pose3d_ros.people import People3D
 
 
@@ -42,9 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     add('--videos', action='store_true', help='also ids in videos: minutes')
     add('--video-input-size', type=int, nargs=2, metavar=('H', 'W'), default=(576, 768))
     add('--every', type=int, default=2, help='take every Nth image of videos (default: 2)')
-    add(
-        '--lifting', choices=list(ADULT_HEIGHT_M), default='network', help='(default: %(default)s)'
-    )
+    add('--lifting', choices=list(LIFTERS), default='network', help='(default: %(default)s)')
     args = parser.parse_args(argv)
     if args.every < 1:
         parser.error(f'--every must be at least 1, found {args.every}')
@@ -55,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
         accuracy_3d.print_table(accuracy_3d.in_recordings(args.golden))
     if args.videos:
         estimator = _estimator(model, args.video_input_size, args.lifting)
-        height, width = estimator.network.input_hw
+        height, width = estimator.detector.input_hw
         print(f'\n## Ids in videos, one image of {args.every}, input {height} x {width}\n')
         videos = accuracy_ids.in_videos(args.data / 'video', estimator, args.every)
         accuracy_ids.print_table(videos)
@@ -69,8 +67,8 @@ def _estimator(model: str | Path, size: Sequence[int] | None, lifting: str) -> P
 def _print_images(folder: Path, estimator: PoseEstimator) -> None:
     truths = list(accuracy_2d.read(folder))
     found = [estimate(truth, estimator) for truth in truths]
-    height, width = estimator.network.input_hw
-    name = Path(estimator.network.name).name
+    height, width = estimator.detector.input_hw
+    name = Path(estimator.detector.name).name
     print(f'## People in images\n\n{name}, input {height} x {width}, f32\n')
     accuracy_2d.print_table(truths, [p.people_2d for p in found])
     print('\n## 3D in images\n')

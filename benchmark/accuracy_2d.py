@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import Intrinsics
-from pose3d_ros.oks import AREA_OF_BOX, COCO, SIGMAS, Labels, box, match
+from pose3d_ros.evaluation.oks import AREA_OF_BOX, COCO, SIGMAS, Labels, box, match
 from pose3d_ros.people import K, People2D
 from pose3d_ros.skeleton import PANOPTIC19
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark import accuracy_2d, golden
-from pose3d_ros.oks import match
+from pose3d_ros.evaluation.oks import match
 from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import PANOPTIC19
 

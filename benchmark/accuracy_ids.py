@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark import accuracy_2d
-from pose3d_ros import oks, video
 from pose3d_ros.camera import Intrinsics
-from pose3d_ros.estimation.bottom_up import PoseEstimator
+from pose3d_ros.estimator import PoseEstimator
+from pose3d_ros.evaluation import oks
 from pose3d_ros.people import People3D
+from pose3d_ros.sources import video
 from pose3d_ros.tracking.tracker import Tracker
 
 Array = NDArray[np.float64]

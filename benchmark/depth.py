@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark import depth_scene as scene
-from pose3d_ros.camera import DepthImage
-from pose3d_ros.estimation.depth import measure
+from pose3d_ros.depth.measurement import measure
+from pose3d_ros.images import DepthImage
 from pose3d_ros.people import People3D, Source
 from pose3d_ros.skeleton import PANOPTIC19
+from synthetic import depth_scene as scene
 
 HEIGHTS_M = (1.2, 1.8, 1.95)
 FATNESS = (0.75, 1.0, 1.25)
@@ -88,7 +88,7 @@ class Tally:
     ) -> None:
         """Take the people of one image into account."""
         true_px = scene.CAMERA.project(truth_m)
-        rays = scene.CAMERA.rays(before.people_2d.xy_px)
+        rays = scene.CAMERA.unproject(before.people_2d.xy_px)
         one_pixel_m = np.insert(rays, 2, 1, axis=-1) * depth.at(rays)[..., np.newaxis]
         self.people += len(truth_m)
         for i in range(len(truth_m)):

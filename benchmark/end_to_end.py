@@ -31,14 +31,15 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from benchmark import scene
 from benchmark.transport import PROFILE
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
-from pose3d_ros.estimation.letterbox import Letterbox
+from pose3d_ros.detection.letterbox import Letterbox
 from pose3d_ros.msg import PoseArray3D
-from pose3d_ros.ros.conversions import camera_info_msg, image_msg, seconds
-from pose3d_ros.ros.distro import fastdds_variable
+from pose3d_ros.ros.messages.camera_info import camera_info_msg
+from pose3d_ros.ros.messages.images import image_msg, seconds
+from pose3d_ros.ros.middleware import fastdds_variable
 from pose3d_ros.ros.process import keep_memory
+from synthetic import scene
 
 SIZE_HW, INPUT_HW, STRIDE = (480, 640), (256, 448), 8
 CAMERA = Intrinsics.centred(520.0, *SIZE_HW[::-1], IntrinsicsSource.CAMERA_INFO)

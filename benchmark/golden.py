@@ -19,15 +19,14 @@ from typing import Any
 import numpy as np
 
 from pose3d_ros.camera import Intrinsics
-from pose3d_ros.estimation.bottom_up import parse
-from pose3d_ros.estimation.grouping import Thresholds
-from pose3d_ros.estimation.letterbox import Letterbox
-from pose3d_ros.estimation.network import Outputs
+from pose3d_ros.detection.letterbox import Letterbox
+from pose3d_ros.detection.openpose.channels import LOCATION_MAP_CHANNELS
+from pose3d_ros.detection.openpose.outputs import Outputs
 from pose3d_ros.people import People3D
-from pose3d_ros.skeleton import LOCATION_MAP_CHANNELS, PANOPTIC19
+from pose3d_ros.skeleton import PANOPTIC19
 from pose3d_ros.tracking.tracker import Tracker
+from synthetic.recorded import people_from_outputs
 
-ASSUMED_PERSON_HEIGHT_M = 1.8
 # Truth and reference are in the order of the location maps, but for the reference's 2D faces,
 # which are in ours.
 TO_OURS = [LOCATION_MAP_CHANNELS.index(name) for name in PANOPTIC19.keypoints]
@@ -63,13 +62,7 @@ class Frame:
     def estimate(self) -> People3D:
         """Our people."""
         maps = (self.arrays[k].astype(np.float32) for k in ('heatmaps', 'pafs', 'features'))
-        return parse(
-            Outputs(*maps),
-            self.letterbox(),
-            self.intrinsics(),
-            Thresholds(),
-            ASSUMED_PERSON_HEIGHT_M,
-        )
+        return people_from_outputs(Outputs(*maps), self.letterbox(), self.intrinsics())
 
 
 def frames(folder: Path) -> Iterator[Frame]:
@@ -162,7 +155,7 @@ def reference(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
 
 def prediction(people: People3D) -> dict[str, np.ndarray]:
     """People in the recording's own units and conventions: cm, edge px, -1 for missing."""
-    seen = people.people_2d.seen[..., None]
+    seen = people.people_2d.detected[..., None]
     xy = np.where(seen, people.people_2d.xy_px + 0.5, -1)
     confidence = np.where(seen, people.people_2d.scores[..., None], -1)
     return {

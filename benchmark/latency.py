@@ -19,19 +19,23 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from benchmark import golden, scene
-from benchmark.random_network import random_network
+from benchmark import golden
 from pose3d_ros.camera import Intrinsics
-from pose3d_ros.estimation.bottom_up import parse
-from pose3d_ros.estimation.grouping import Thresholds, assemble, connect, group, only_people
-from pose3d_ros.estimation.joining import join
-from pose3d_ros.estimation.letterbox import Letterbox
-from pose3d_ros.estimation.lifting import lift
-from pose3d_ros.estimation.lifting_network import LiftingNetwork
-from pose3d_ros.estimation.network import Network, Outputs
-from pose3d_ros.estimation.peaks import find_peaks
+from pose3d_ros.detection.detector import Thresholds
+from pose3d_ros.detection.letterbox import Letterbox
+from pose3d_ros.detection.openpose.fragments import merge_fragments
+from pose3d_ros.detection.openpose.grouping import assemble, connect, group, keep_people
+from pose3d_ros.detection.openpose.location_map_lifter import lift
+from pose3d_ros.detection.openpose.location_maps import LocationMaps
+from pose3d_ros.detection.openpose.outputs import Outputs
+from pose3d_ros.detection.openpose.peaks import find_peaks
+from pose3d_ros.inference import Network
+from pose3d_ros.lifting.lifting_network import LiftingNetwork
 from pose3d_ros.models import ModelError, quantise
 from pose3d_ros.tracking.tracker import Tracker
+from synthetic import scene
+from synthetic.random_network import random_network
+from synthetic.recorded import people_from_outputs
 
 PEOPLE = (0, 1, 5, 10, 20)
 IMAGE_HW = (480, 640)
@@ -53,7 +57,7 @@ class Scene:
 
     def parse(self) -> Any:
         """Find its people."""
-        return parse(self.outputs, self.letterbox, self.intrinsics, Thresholds(), HEIGHT_M)
+        return people_from_outputs(self.outputs, self.letterbox, self.intrinsics)
 
 
 def int8(model: ov.Model) -> ov.Model | None:
@@ -96,11 +100,11 @@ def stages(s: Scene, lifter: LiftingNetwork) -> dict[str, Callable[[], Any]]:
     """Every stage by itself, with what goes into it made ready."""
     thresholds = Thresholds()
     heatmaps, pafs, features = s.outputs.heatmaps, s.outputs.pafs, s.outputs.features
-    camera = (features, s.letterbox, s.intrinsics, HEIGHT_M)
+    maps = LocationMaps(features, s.letterbox)
     peaks = find_peaks(heatmaps[:-1], thresholds.keypoint)
     connections = connect(peaks, pafs, features, thresholds.limb)
-    groups = group(heatmaps, pafs, features, s.letterbox, thresholds)
-    people_2d = only_people(join(groups, *camera), thresholds)
+    groups = group(s.outputs, s.letterbox, thresholds)
+    people_2d = keep_people(merge_fragments(groups, maps, s.intrinsics), thresholds)
     people = s.parse()
     tracker, both = Tracker(), Tracker()
     stamps = iter(np.arange(1, 10**7) * FRAME_S)
@@ -108,9 +112,11 @@ def stages(s: Scene, lifter: LiftingNetwork) -> dict[str, Callable[[], Any]]:
         'find_peaks': lambda: find_peaks(heatmaps[:-1], thresholds.keypoint),
         'connect': lambda: connect(peaks, pafs, features, thresholds.limb),
         'assemble': lambda: assemble(peaks, connections),
-        'join': lambda: only_people(join(groups, *camera), thresholds),
-        'lift': lambda: lift(people_2d, *camera),
-        'lift, network': lambda: lifter.lift(people_2d, s.intrinsics, HEIGHT_M),
+        'merge fragments': lambda: keep_people(
+            merge_fragments(groups, maps, s.intrinsics), thresholds
+        ),
+        'lift': lambda: lift(people_2d, maps, s.intrinsics, HEIGHT_M),
+        'lift, network': lambda: lifter.lift_people(people_2d, s.intrinsics, HEIGHT_M),
         'track': lambda: tracker.update(people, next(stamps)),
         'parse': s.parse,
         'parse + track': lambda: both.update(s.parse(), next(stamps)),

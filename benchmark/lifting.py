@@ -29,10 +29,12 @@ from benchmark.lifting_baselines import (
 )
 from benchmark.lifting_data import CONDITIONS, Condition, Lift, Scene, read, shown
 from pose3d_ros.camera import CameraPose
-from pose3d_ros.estimation.bottom_up import PoseEstimator
-from pose3d_ros.estimation.lifting_network import LiftingNetwork
-from pose3d_ros.oks import match
+from pose3d_ros.detection.openpose.location_maps import BODY_HEIGHT_M
+from pose3d_ros.estimator import PoseEstimator
+from pose3d_ros.evaluation.oks import match
+from pose3d_ros.lifting.lifting_network import LiftingNetwork
 from pose3d_ros.people import K, People2D, People3D
+from pose3d_ros.tracking.smoothing import Smoother
 from pose3d_ros.tracking.tracker import Tracker
 
 Array = NDArray[np.float64]
@@ -133,16 +135,17 @@ def in_detections(
         Only people of whom so many keypoints can be seen, or are confirmed, in the image.
     """
     rows: dict[str, Row] = {}
-    trackers: dict[str, Tracker] = {}
+    trackers: dict[str, tuple[Tracker, Smoother]] = {}
     for scene, people in zip(scenes, detections, strict=True):
         image = scene.image
         if image is None or (with_view and scene.view is None):
             continue
         found = lift(scene, people, scene.view if with_view else None)
         if image.sequence:
-            tracker = trackers.setdefault(image.sequence, Tracker())
-            found = tracker.update(found, image.time_s).people
-        enough = people.seen.sum(axis=1) >= MIN_KEYPOINTS
+            tracker, smoother = trackers.setdefault(image.sequence, (Tracker(), Smoother()))
+            tracked = tracker.update(found, image.time_s)
+            found = smoother.smooth(tracked, tracker.stamp_s).people
+        enough = people.detected.sum(axis=1) >= MIN_KEYPOINTS
         clear = scene.visible.sum(axis=1) >= min_visible
         pairs = [(i, j) for i, j in match(image, people.xy_px).found if enough[j]]
         _add(rows, scene, pairs, found.xyz_m, clear)
@@ -184,12 +187,12 @@ def in_recordings(folder: Path, network: LiftingNetwork) -> dict[str, dict[str, 
     Both of the same people as pixels; location maps are as good as the recordings made them.
     """
     table: dict[str, dict[str, Row]] = {'location maps': {}, 'network': {}}
-    height_m = golden.ASSUMED_PERSON_HEIGHT_M
+    height_m = BODY_HEIGHT_M
     for frame in golden.frames(folder):
         a = frame.arrays
         by_maps = frame.estimate()
         people, intrinsics = by_maps.people_2d, frame.intrinsics()
-        by_network = network.lift(people, intrinsics, height_m)
+        by_network = network.lift_people(people, intrinsics, height_m)
         visible = a['gt_vis'][:, golden.TO_OURS]
         true_px = np.where(a['gt_vis'][..., None], a['gt_2d'], np.nan)[:, golden.BODY]
         gate_px = golden.MATCH_PX / float(a['input_scale'])
@@ -206,7 +209,7 @@ def by_network(network: LiftingNetwork, assumed_person_height_m: float) -> Lift:
     """Lift with the network."""
 
     def lift(scene: Scene, people: People2D, view: CameraPose | None) -> People3D:
-        return network.lift(people, scene.intrinsics, assumed_person_height_m, view)
+        return network.lift_people(people, scene.intrinsics, assumed_person_height_m, view)
 
     return lift
 

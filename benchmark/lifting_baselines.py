@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmark import accuracy_3d
 from benchmark.lifting_data import Lift, Scene
 from pose3d_ros.camera import CameraPose, Intrinsics
-from pose3d_ros.estimation.lifting import place
+from pose3d_ros.geometry.placement import solve_translation
 from pose3d_ros.people import People2D, People3D, Source
 
 Array = NDArray[np.float64]
@@ -74,7 +74,9 @@ def turned_by_truth(pose: Array, true_m: Array, people: People2D, intrinsics: In
 
 
 def _placed(relative_m: Array, people: People2D, intrinsics: Intrinsics) -> Array:
-    translation_m, _ = place(relative_m, intrinsics.rays(people.xy_px), people.scores)
+    translation_m, _ = solve_translation(
+        relative_m, intrinsics.unproject(people.xy_px), people.scores
+    )
     return np.asarray(relative_m + translation_m[:, np.newaxis])
 
 
@@ -92,9 +94,9 @@ class NearestNeighbour:
 
     def lift(self, people: People2D, intrinsics: Intrinsics) -> Array:
         """Positions ``(N, K, 3)`` m in the camera optical frame. NaN: fewer than two keypoints."""
-        rays = intrinsics.rays(people.xy_px)
+        rays = intrinsics.unproject(people.xy_px)
         relative_m = np.full((*rays.shape[:2], 3), np.nan)
-        for i, seen in enumerate(people.seen):
+        for i, seen in enumerate(people.detected):
             if seen.sum() >= 2:
                 directions = np.append(rays[i], np.ones((len(seen), 1)), axis=1)
                 to_person = looking_along(directions[seen].mean(axis=0))
@@ -139,7 +141,7 @@ def by_nearest_neighbour(neighbour: NearestNeighbour) -> Lift:
 def in_space(people: People2D, xyz_m: Array) -> People3D:
     """People at positions ``(N, K, 3)`` m, of which nothing else is known."""
     n = len(people)
-    source = np.where(people.seen, Source.OBSERVED, Source.INFERRED).astype(np.uint8)
+    source = np.where(people.detected, Source.OBSERVED, Source.INFERRED).astype(np.uint8)
     return People3D(people, xyz_m, source, np.full((n, 3, 3), np.nan))
 
 

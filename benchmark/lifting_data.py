@@ -140,7 +140,7 @@ def seen_as(xy_px: Array) -> People2D:
 
 def size_px(people: People2D) -> Array:
     """Size of each person, ``(N,)``: the longer side of the box of the keypoints."""
-    known = people.seen[..., np.newaxis]
+    known = people.detected[..., np.newaxis]
     low = np.where(known, people.xy_px, np.inf).min(axis=1)
     high = np.where(known, people.xy_px, -np.inf).max(axis=1)
     return np.asarray(np.maximum(high - low, 0).max(axis=1))

@@ -36,7 +36,7 @@ from visualization_msgs.msg import MarkerArray
 from benchmark.end_to_end import SIZE_HW, START_S, cpu_s, start_ros, write_network
 from benchmark.soak_verdict import HEAD, Sample, row, verdicts
 from pose3d_ros.msg import PoseArray3D
-from pose3d_ros.ros.conversions import image_msg, seconds
+from pose3d_ros.ros.messages.images import image_msg, seconds
 
 NAMESPACE, PEOPLE = '/soak', 5
 # Of the images of a camera: good ones first, so that one that is answered is the first that

@@ -18,8 +18,8 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from pose3d_ros.ros.conversions import image_msg, seconds
-from pose3d_ros.ros.distro import fastdds_variable
+from pose3d_ros.ros.messages.images import image_msg, seconds
+from pose3d_ros.ros.middleware import fastdds_variable
 
 PROFILE = Path(__file__).parents[1] / 'config' / 'fastdds_shm.xml'
 RATE_HZ = 30

@@ -14,7 +14,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from pose3d_ros.ros.distro import FASTDDS, FASTRTPS, fastdds_variable
+from pose3d_ros.ros.middleware import FASTDDS, FASTRTPS, fastdds_variable
 
 CONFIG = Path(__file__).absolute().parents[1] / 'config'
 

@@ -7,29 +7,40 @@ from typing import TYPE_CHECKING, Any
 __path__ = extend_path(__path__, __name__)  # from a checkout, find the installed messages too
 
 if TYPE_CHECKING:
-    from pose3d_ros.camera import CameraImage, DepthImage, Intrinsics
-    from pose3d_ros.estimation.bottom_up import PoseEstimator
+    from pose3d_ros.camera import CameraPose, Intrinsics
+    from pose3d_ros.detection.detector import Thresholds
+    from pose3d_ros.estimator import PoseEstimator
+    from pose3d_ros.images import CameraImage, DepthImage, Observation
     from pose3d_ros.people import People2D, People3D, TrackedPeople
+    from pose3d_ros.pipeline import Pipeline
     from pose3d_ros.tracking.tracker import Tracker
 
 __all__ = [
     'CameraImage',
+    'CameraPose',
     'DepthImage',
     'Intrinsics',
+    'Observation',
     'People2D',
     'People3D',
+    'Pipeline',
     'PoseEstimator',
+    'Thresholds',
     'TrackedPeople',
     'Tracker',
 ]
 
-_HOMES = {
-    'CameraImage': 'camera',
-    'DepthImage': 'camera',
+_MODULES = {
+    'CameraImage': 'images',
+    'CameraPose': 'camera',
+    'DepthImage': 'images',
     'Intrinsics': 'camera',
+    'Observation': 'images',
     'People2D': 'people',
     'People3D': 'people',
-    'PoseEstimator': 'estimation.bottom_up',
+    'Pipeline': 'pipeline',
+    'PoseEstimator': 'estimator',
+    'Thresholds': 'detection.detector',
     'TrackedPeople': 'people',
     'Tracker': 'tracking.tracker',
 }
@@ -37,6 +48,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import on first use: a camera node need not load OpenVINO, nor `pose3d --help` ROS."""
-    if name in _HOMES:
-        return getattr(import_module(f'{__name__}.{_HOMES[name]}'), name)
+    if name in _MODULES:
+        return getattr(import_module(f'{__name__}.{_MODULES[name]}'), name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -1,4 +1,4 @@
-"""What is known of a camera, and an image of it."""
+"""The model of a camera: intrinsics with lens distortion, attitude and height."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Further off the optical axis there are no rays: x/z and y/z grow beyond all measure.
+# Largest angle between a ray and the optical axis: x/z and y/z go to infinity towards 90 degrees.
 MAX_ANGLE_RAD = np.deg2rad(85)
-# The lens is tabulated at so many angles up to there.
+# Number of angles up to there at which the lens is tabulated.
 LENS_ANGLES = 512
-# Each step leaves a few per cent of the error; if too much is left after all, there is no ray.
+# Newton-like steps of the inversion, each of which leaves a few per cent of the error. It stops at
+# CLOSE_PX; what is still further off than LENS_TOLERANCE_PX after the last step has no ray.
 LENS_STEPS = 8
 CLOSE_PX, LENS_TOLERANCE_PX = 0.01, 0.1
-# OpenCV's k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tx ty: those that depend on the radius alone.
+# Radial ones among OpenCV's coefficients k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tx ty.
 RADIAL = (0, 1, 4, 5, 6, 7)
 
 
 class IntrinsicsSource(IntEnum):
-    """Where intrinsics came from; the values of ``PoseArray3D.intrinsics_source``."""
+    """Source of intrinsics; the values of ``PoseArray3D.intrinsics_source``."""
 
     CAMERA_INFO = 0
     PARAMETER = 1
@@ -81,45 +82,45 @@ class Intrinsics:
 
     @classmethod
     def guess(cls, width: int, height: int) -> Intrinsics:
-        """Take a camera of which nothing is known to be 0.8 widths long, 64 degrees across."""
+        """Assume a focal length of 0.8 image widths: 64 degrees across."""
         return cls.centred(0.8 * width, width, height, IntrinsicsSource.GUESSED)
 
     @classmethod
     def centred(
         cls, focal_length_px: float, width: int, height: int, source: IntrinsicsSource
     ) -> Intrinsics:
-        """Take the optical centre to be in the middle of the image."""
+        """Assume the optical centre in the middle of the image."""
         f = float(focal_length_px)
         return cls(f, f, (width - 1) / 2, (height - 1) / 2, source=source)
 
-    def rays(self, xy_px: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Give the direction of each pixel: ``(..., 2)`` px to x/z, y/z.
+    def unproject(self, xy_px: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the ray x/z, y/z of each pixel ``(..., 2)`` px.
 
-        NaN stays NaN. Pixels that no ray reaches give NaN too: a lens model fits inside the image
-        and may fold back outside, where cv2.undistortPoints returns directions all the same.
+        NaN stays NaN. Pixels that no ray reaches give NaN too: a lens model is fitted inside the
+        image and may fold back outside of it, where cv2.undistortPoints still returns rays.
         """
         xy: NDArray[np.float64] = np.asarray(xy_px, np.float64)
         distorted: NDArray[np.float64] = (xy - (self.cx, self.cy)) / (self.fx, self.fy)
         if not any(self.distortion) or not xy.size:
             return distorted
         wanted = np.where(np.isfinite(distorted), distorted, np.nan).reshape(-1, 2)
-        aim, rays, error_px = wanted, wanted, wanted
+        target, rays, error_px = wanted, wanted, wanted
         tangents, radii = self._lens
         for _ in range(LENS_STEPS):
-            radius = np.hypot(aim[:, :1], aim[:, 1:])
-            rays = aim * np.interp(radius, radii, tangents) / np.where(radius > 0, radius, 1)
-            # The table leaves out what does not depend on the radius alone: aim off by it.
+            radius = np.hypot(target[:, :1], target[:, 1:])
+            rays = target * np.interp(radius, radii, tangents) / np.where(radius > 0, radius, 1)
+            # The table has the radial terms alone: correct the target by the rest of the error.
             error = wanted - _distort(rays, self.distortion, self.model)
             error_px = np.abs(error * (self.fx, self.fy))
             if not (error_px > CLOSE_PX).any():  # NaN is not more
                 break
-            aim = aim + error
+            target = target + error
         within = (error_px <= LENS_TOLERANCE_PX).all(1, keepdims=True)
         return np.where(within, rays, np.nan).reshape(xy.shape)
 
     @cached_property
     def _lens(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Tangents of angles from the axis, and the distorted radius of each, up to the fold."""
+        """Return tangents of angles from the axis and their distorted radii, up to the fold."""
         tangents: NDArray[np.float64] = np.tan(np.linspace(0, MAX_ANGLE_RAD, LENS_ANGLES))
         fisheye = self.model == 'equidistant'
         radial = tuple(
@@ -131,10 +132,10 @@ class Intrinsics:
         number = LENS_ANGLES if rises.all() else int(np.argmin(rises)) + 1
         return tangents[:number], radii[:number]
 
-    def pixels(self, rays: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Give where the lens puts each direction: ``(..., 2)`` x/z, y/z to px; undoes `rays`.
+    def project_rays(self, rays: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the pixel of each ray ``(..., 2)`` x/z, y/z; the inverse of `unproject`.
 
-        NaN stays NaN. Directions beyond what the lens model covers give NaN too.
+        NaN stays NaN. Rays beyond what the lens model covers give NaN too.
         """
         xy: NDArray[np.float64] = np.asarray(rays, np.float64)
         if any(self.distortion) and xy.size:
@@ -145,16 +146,18 @@ class Intrinsics:
         return xy * (self.fx, self.fy) + (self.cx, self.cy)
 
     def project(self, xyz_m: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Give the pixel of each point, ``(..., 3)`` m to ``(..., 2)`` px, without distortion."""
-        xyz_m = np.asarray(xyz_m, np.float64)
-        xy: NDArray[np.float64] = xyz_m[..., :2] / xyz_m[..., 2:]
-        return xy * (self.fx, self.fy) + (self.cx, self.cy)
+        """Return the pixel of each point ``(..., 3)`` m, through the lens.
+
+        Points of depth 0 and rays beyond what the lens model covers give NaN or infinity.
+        """
+        xyz: NDArray[np.float64] = np.asarray(xyz_m, np.float64)
+        return self.project_rays(xyz[..., :2] / xyz[..., 2:])
 
 
 def _distort(
     rays: NDArray[np.float64], distortion: tuple[float, ...], model: str
 ) -> NDArray[np.float64]:
-    """Where a camera of focal length 1 sees rays, ``(N, 2)`` to ``(N, 2)``."""
+    """Project rays ``(N, 2)`` with a camera of focal length 1: ``(N, 2)``."""
     points = np.concatenate([rays, np.ones_like(rays[:, :1])], axis=1)[:, np.newaxis]
     project = cv2.fisheye.projectPoints if model == 'equidistant' else cv2.projectPoints
     zero = np.zeros(3)
@@ -164,7 +167,7 @@ def _distort(
 
 @dataclass(frozen=True)
 class CameraPose:
-    """How a camera is held.
+    """Attitude of a camera and its height above the floor.
 
     Parameters
     ----------
@@ -172,7 +175,7 @@ class CameraPose:
         ``(3,)`` unit vector against gravity, in the camera optical frame: (0, -1, 0) for a level
         camera.
     height_m
-        Of the camera above the floor on which people are, m. NaN: not known.
+        Height of the camera above the floor on which people stand, m. NaN: unknown.
 
     Raises
     ------
@@ -189,66 +192,3 @@ class CameraPose:
             raise ValueError(f'up must be a unit vector (3,), found {self.up}')
         if self.height_m < 0 or np.isinf(self.height_m):
             raise ValueError(f'height_m must be NaN or at least 0 m, found {self.height_m}')
-
-
-@dataclass(frozen=True)
-class CameraImage:
-    """An image and the camera that took it.
-
-    Parameters
-    ----------
-    bgr
-        ``(H, W, 3)`` uint8.
-    intrinsics
-        Of the camera, for this size of image.
-    """
-
-    bgr: NDArray[np.uint8]
-    intrinsics: Intrinsics
-
-    def __post_init__(self) -> None:
-        check_bgr(self.bgr)
-
-
-@dataclass(frozen=True)
-class DepthImage:
-    """How far away things are, measured by a sensor and registered to a camera.
-
-    Parameters
-    ----------
-    depth_m
-        ``(H, W)`` float32, m along the optical axis (z, not along the ray). NaN: unknown.
-    intrinsics
-        Of these pixels. The optical centre is that of the camera it is registered to; size and
-        focal length may be others.
-    """
-
-    depth_m: NDArray[np.float32]
-    intrinsics: Intrinsics
-
-    def __post_init__(self) -> None:
-        depth_m = self.depth_m
-        if depth_m.ndim != 2 or depth_m.dtype != np.float32 or not depth_m.size:
-            raise ValueError(
-                'a depth image must be (H, W) float32 and not empty, '
-                f'found {depth_m.shape} {depth_m.dtype}'
-            )
-
-    def at(self, rays: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Depth in directions ``(..., 2)`` x/z, y/z, of the nearest pixel, m. NaN: unknown."""
-        height, width = self.depth_m.shape
-        xy = self.intrinsics.pixels(rays)
-        inside = (np.abs(xy - ((width - 1) / 2, (height - 1) / 2)) < (width / 2, height / 2)).all(
-            -1
-        )
-        whole = np.where(inside[..., np.newaxis], np.rint(xy), 0).astype(np.intp)
-        depth_m = self.depth_m[whole[..., 1], whole[..., 0]].astype(np.float64)
-        return np.where(inside & np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan)
-
-
-def check_bgr(bgr: NDArray[np.uint8]) -> None:
-    """ValueError unless an image is ``(H, W, 3)`` uint8 with at least one pixel."""
-    if bgr.ndim != 3 or bgr.shape[2] != 3 or bgr.dtype != np.uint8 or not bgr.size:
-        raise ValueError(
-            f'an image must be (H, W, 3) uint8 and not empty, found {bgr.shape} {bgr.dtype}'
-        )

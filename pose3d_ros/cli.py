@@ -40,14 +40,14 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         '--input',
         default='clip',
         metavar='SOURCE',
-        help='video, GIF, folder of images, URL or webcam; test_card; default: %(default)s, drawn '
-        'people that the package brings along',
+        help='video, GIF, folder of images, URL or webcam; default: %(default)s, the bundled clip '
+        'of rendered people',
     )
     demo.add_argument(
         '--model',
         metavar='MODEL',
-        help='.xml or .onnx file, or installed network; default: auto, for clip and test_card '
-        'a network for them alone',
+        help='.xml or .onnx file, or installed network; default: auto, and for the bundled clip '
+        'the network that was trained for it',
     )
     demo.add_argument('--device', default='AUTO', help='OpenVINO device; default: %(default)s')
     demo.add_argument(
@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
         parser().error(f'unknown arguments: {" ".join(rest)}')
     if arguments.command == 'model':
         return model_command.run(arguments)
-    from pose3d_ros.ros.demo import demo
+    from pose3d_ros.demo.demo import demo
 
     return demo(arguments)
 

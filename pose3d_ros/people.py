@@ -1,7 +1,7 @@
-"""The people in one image: frozen arrays with N people and K keypoints.
+"""The people in one image as frozen arrays of N people and K keypoints.
 
-Nobody is N = 0. A keypoint that is missing is NaN with score 0; its row stays. The keypoints are
-those of ``skeleton.PANOPTIC19``, in its order.
+An image without people has N = 0. A missing keypoint is NaN with score 0; its row stays. The
+keypoints are those of ``skeleton.PANOPTIC19``, in its order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ K = len(PANOPTIC19)
 
 
 class Source(IntEnum):
-    """Where a keypoint's 3D position came from; the values of ``Keypoint3D.source``."""
+    """Source of a keypoint's 3D position; the values of ``Keypoint3D.source``."""
 
     NONE = 0
     OBSERVED = 1
@@ -27,7 +27,7 @@ class Source(IntEnum):
 
 
 class TrackState(IntEnum):
-    """How sure tracking is of a person; the values of ``Pose3D.state``."""
+    """How certain a track is; the values of ``Pose3D.state``."""
 
     TENTATIVE = 0
     CONFIRMED = 1
@@ -35,16 +35,17 @@ class TrackState(IntEnum):
 
 @dataclass(frozen=True)
 class People2D:
-    """People as pixels.
+    """2D poses, px.
 
     Parameters
     ----------
     xy_px
-        ``(N, K, 2)`` px of the source image; 0 is the centre of the first pixel. NaN: not seen.
+        ``(N, K, 2)`` px of the source image; 0 is the centre of the first pixel. NaN: not
+        detected.
     scores
-        ``(N, K)`` in [0, 1], how sure the network is of each keypoint. 0: not seen.
+        ``(N, K)`` in [0, 1], the network's score of each keypoint. 0: not detected.
     score
-        ``(N,)`` in [0, 1], how sure it is of each person.
+        ``(N,)`` in [0, 1], its score of each person.
     """
 
     xy_px: NDArray[np.float64]
@@ -61,29 +62,34 @@ class People2D:
         return len(self.xy_px)
 
     @property
-    def seen(self) -> NDArray[np.bool_]:
-        """``(N, K)``, which keypoints are seen in the image."""
+    def detected(self) -> NDArray[np.bool_]:
+        """``(N, K)``, which keypoints are detected in the image."""
         return self.scores > 0
+
+    def take(self, rows: NDArray[np.intp]) -> People2D:
+        """Return some of the people, in the order given."""
+        return People2D(self.xy_px[rows], self.scores[rows], self.score[rows])
 
 
 @dataclass(frozen=True)
 class People3D:
-    """People in metres.
+    """3D poses, m.
 
     Parameters
     ----------
     people_2d
-        The same people as pixels.
+        The same people in 2D.
     xyz_m
-        ``(N, K, 3)`` m in the camera optical frame (x right, y down, z forward), unless somebody
-        has moved them to another (`ros.frames.transformed`). NaN: unknown.
+        ``(N, K, 3)`` m in the camera optical frame (x right, y down, z forward), unless they were
+        transformed into another frame. NaN: unknown.
     source
         ``(N, K)`` uint8, a ``Source`` each.
     root_covariance_m2
-        ``(N, 3, 3)`` m2, how sure it is where each person as a whole is. NaN: could not be placed.
+        ``(N, 3, 3)`` m2, covariance of the position of each person's root. NaN: the position is
+        unknown.
     sd_m
-        ``(N, K)`` m, standard deviation per axis of each keypoint relative to the root; None where
-        nobody says.
+        ``(N, K)`` m, standard deviation per axis of each keypoint relative to the root. None:
+        unknown.
     """
 
     people_2d: People2D
@@ -106,14 +112,14 @@ class People3D:
 
 @dataclass(frozen=True)
 class TrackedPeople:
-    """People with an identity that holds from image to image.
+    """People with ids that hold from image to image.
 
     Parameters
     ----------
     people
-        The people of this image, smoothed over time.
+        The people of this image.
     track_id
-        ``(N,)`` int, >= 0, never given to a second person.
+        ``(N,)`` int, >= 0, never given to another person.
     state
         ``(N,)`` uint8, a ``TrackState`` each.
     age_s

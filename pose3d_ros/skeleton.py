@@ -1,8 +1,9 @@
-"""The names of things: keypoints, limbs, and the order of the network's channels.
+"""Names of keypoints and limbs.
 
-A keypoint is addressed by its name everywhere else; this is the one file with indices in it.
-Left and right are the person's own.
+Everywhere else a keypoint is addressed by its name. Left and right are the person's own.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Which keypoints a person has, in order, and which of them are joined.
+    """The keypoints of a person, in order, and the limbs between them.
 
     Parameters
     ----------
@@ -35,15 +36,15 @@ class Skeleton:
         return len(self.keypoints)
 
     def index(self, keypoint: str) -> int:
-        """Position of a keypoint's name; ValueError where there is none of that name."""
+        """Return the position of a keypoint; ValueError if there is none of that name."""
         return self.keypoints.index(keypoint)
 
-    def indices(self, keypoints: 'tuple[str, ...]') -> NDArray[np.intp]:
-        """Positions of several names."""
+    def indices(self, keypoints: tuple[str, ...]) -> NDArray[np.intp]:
+        """Return the positions of several keypoints."""
         return np.array([self.index(name) for name in keypoints], np.intp)
 
     def limb_indices(self) -> NDArray[np.intp]:
-        """Positions of both ends of every limb, ``(L, 2)``."""
+        """Return the positions of both ends of every limb, ``(L, 2)``."""
         return np.array([self.indices(limb) for limb in self.limbs])
 
 
@@ -67,34 +68,4 @@ PANOPTIC19 = Skeleton(
         ('nose', 'right_eye'), ('right_eye', 'right_ear'),
     ),
     root='pelvis',
-)  # fmt: skip
-
-# Channels of the network's output `heatmaps`; the last one, background, is not used.
-HEATMAP_CHANNELS = (
-    'nose', 'neck',
-    'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder', 'left_elbow', 'left_wrist',
-    'right_hip', 'right_knee', 'right_ankle', 'left_hip', 'left_knee', 'left_ankle',
-    'right_eye', 'left_eye', 'right_ear', 'left_ear',
-)  # fmt: skip
-
-# Keypoint of each triple of channels (x, y, z) of the network's output `features`. The face
-# differs from the heatmaps: CMU Panoptic's order, which copies by index get wrong.
-LOCATION_MAP_CHANNELS = (
-    'neck', 'nose', 'pelvis',
-    'left_shoulder', 'left_elbow', 'left_wrist', 'left_hip', 'left_knee', 'left_ankle',
-    'right_shoulder', 'right_elbow', 'right_wrist', 'right_hip', 'right_knee', 'right_ankle',
-    'left_eye', 'left_ear', 'right_eye', 'right_ear',
-)  # fmt: skip
-
-# Limb of each pair of channels (x, y) of the network's output `pafs`. The field points from the
-# first keypoint to the second.
-PAF_CHANNELS = (
-    ('neck', 'right_hip'), ('right_hip', 'right_knee'), ('right_knee', 'right_ankle'),
-    ('neck', 'left_hip'), ('left_hip', 'left_knee'), ('left_knee', 'left_ankle'),
-    ('neck', 'right_shoulder'), ('right_shoulder', 'right_elbow'), ('right_elbow', 'right_wrist'),
-    ('right_shoulder', 'right_ear'),
-    ('neck', 'left_shoulder'), ('left_shoulder', 'left_elbow'), ('left_elbow', 'left_wrist'),
-    ('left_shoulder', 'left_ear'),
-    ('neck', 'nose'), ('nose', 'right_eye'), ('nose', 'left_eye'),
-    ('right_eye', 'right_ear'), ('left_eye', 'left_ear'),
 )  # fmt: skip

@@ -25,8 +25,8 @@ def two_people_xml(tmp_path_factory) -> Path:
     They are `scene.people_m((-0.5, 0.1, 3.0), (0.6, 0, 3.5))`, seen through `scene.CAMERA` by an
     image of the network's own size, 448 x 256.
     """
-    from network import write_network
-    from scene import CAMERA, outputs, people_m
+    from synthetic.fixed_network import write_network
+    from synthetic.scene import CAMERA, outputs, people_m
 
     path = tmp_path_factory.mktemp('network') / 'two_people.xml'
     return write_network(path, outputs(people_m((-0.5, 0.1, 3.0), (0.6, 0, 3.5)), CAMERA))

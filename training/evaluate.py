@@ -3,9 +3,9 @@
     python -m training.evaluate MODEL --frames HELD_OUT ... [--clip] [--data FOLDER]
 
 Everything goes through the package: its network runner, its grouping, its thresholds, and whom it
-calls found, or false (`pose3d_ros.oks`). Keypoints of drawn people count if they are in the image
-with nothing else before them. A keypoint is right within a tenth of the longer side of the box of
-those that count.
+calls found, or false (`pose3d_ros.evaluation.oks`). Keypoints of drawn people count if they are in
+the image with nothing else before them. A keypoint is right within a tenth of the longer side of
+the box of those that count.
 
 3D is that of the people who were found, lifted by the bundled lifting network, which is told the
 camera's intrinsics and nothing else: mean distance of all keypoints from where they are, both
@@ -26,14 +26,15 @@ from numpy.typing import NDArray
 from benchmark.accuracy import estimate
 from benchmark.accuracy_2d import read, right
 from benchmark.accuracy_3d import Errors, person_errors
-from pose3d_ros import clip, video
-from pose3d_ros.clip import COVERED
-from pose3d_ros.estimation.bottom_up import PoseEstimator
-from pose3d_ros.estimation.grouping import Thresholds
+from pose3d_ros.demo import clip
+from pose3d_ros.demo.clip import COVERED
+from pose3d_ros.detection.detector import Thresholds
+from pose3d_ros.estimator import PoseEstimator
+from pose3d_ros.evaluation.oks import COCO, Labels, labelled, match
 from pose3d_ros.models.store import resolve
-from pose3d_ros.oks import COCO, Labels, labelled, match
 from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import PANOPTIC19
+from pose3d_ros.sources import video
 from training.render.dataset import Shard
 
 ROOT = PANOPTIC19.index(PANOPTIC19.root)
@@ -95,7 +96,7 @@ def count(labels: Labels, xyz_m: NDArray[np.floating], people: People3D) -> Coun
     ours = people.people_2d
     pairs, found, false = match(labels, ours.xy_px)
     # What is found of covered keypoints is neither right nor wrong.
-    shown = ours.seen.copy()
+    shown = ours.detected.copy()
     for i, j in pairs:
         shown[j] &= np.isfinite(labels.xy_px[i, :, 0])
     counted = [*(j for _, j in found), *false]

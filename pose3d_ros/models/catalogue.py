@@ -27,7 +27,7 @@ class PublishedFile:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ModelEntry:
     """A network.
 
     Parameters
@@ -40,12 +40,8 @@ class Entry:
         SPDX.
     accuracy
         As published, in the publisher's words.
-    input, outputs
-        The contract of the published network.
     converter
         Module of this folder whose ``convert`` makes the graph of the bytes of each of `files`.
-    source
-        Where all this is from.
     """
 
     name: str
@@ -53,10 +49,7 @@ class Entry:
     files: tuple[PublishedFile, ...]
     licence: str
     accuracy: str
-    input: str
-    outputs: tuple[str, ...]
     converter: str
-    source: str
 
     @property
     def size(self) -> int:
@@ -65,13 +58,12 @@ class Entry:
 
 
 _ZOO = 'https://storage.openvinotoolkit.org/repositories/open_model_zoo'
-_ZOO_SOURCE = 'https://github.com/openvinotoolkit/open_model_zoo/tree/master/models'
 
-OFFICIAL = 'human-pose-estimation-3d-0001'
+DEFAULT_MODEL = 'human-pose-estimation-3d-0001'
 
 CATALOGUE = (
-    Entry(
-        name=OFFICIAL,
+    ModelEntry(
+        name=DEFAULT_MODEL,
         version='Open Model Zoo 2022.1',
         files=(
             PublishedFile(
@@ -88,12 +80,9 @@ CATALOGUE = (
         licence='Apache-2.0',
         # Its formula divides a norm over 18 joints by 18, so that it is not the usual MPJPE.
         accuracy='100.45 mm "MPJPE" on CMU Panoptic',
-        input='data (1, 3, 256, 448) BGR; (x - 128) / 255 inside',
-        outputs=('features (57)', 'heatmaps (19)', 'pafs (38)'),
         converter='graph_mobilenet',
-        source=f'{_ZOO_SOURCE}/public/human-pose-estimation-3d-0001',
     ),
-    Entry(
+    ModelEntry(
         name='human-pose-estimation-0001',
         version='Open Model Zoo 2023.0',
         files=(
@@ -117,15 +106,12 @@ CATALOGUE = (
         licence='Apache-2.0',
         # On a part of the validation images, at 368 lines (accuracy-check.yml), not at 256.
         accuracy='42.8 % AP on COCO (2D)',
-        input='data (1, 3, 256, 456) BGR 0..255; normalised inside',
-        outputs=('Mconv7_stage2_L2 (heatmaps, 19)', 'Mconv7_stage2_L1 (pafs, 38)'),
         converter='openpose_ir',
-        source=f'{_ZOO_SOURCE}/intel/human-pose-estimation-0001',
     ),
 )
 
 
-def find(name: str) -> Entry:
+def find(name: str) -> ModelEntry:
     """Return the entry of a name; ModelError that lists all names where there is none."""
     for entry in CATALOGUE:
         if entry.name == name:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.catalogue import CATALOGUE, OFFICIAL, find
+from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, find
 from pose3d_ros.models.store import (
     BUNDLED,
     PRECISIONS,
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_install_arguments(install: argparse.ArgumentParser) -> None:
-    install.add_argument('name', nargs='?', default=OFFICIAL, help='default: %(default)s')
+    install.add_argument('name', nargs='?', default=DEFAULT_MODEL, help='default: %(default)s')
     install.add_argument(
         '--from-file',
         type=Path,
@@ -92,14 +92,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _install(args: argparse.Namespace, folder: Path) -> None:
-    from pose3d_ros.models.install import Origin, install  # OpenVINO takes a while to load
+    from pose3d_ros.models.install import FileSource, install  # OpenVINO takes a while to load
 
     quantise = None
     if args.precision == 'int8':
         from pose3d_ros.models.quantise import quantiser
 
         quantise = quantiser(args.calibration_images, args.max_lost)
-    origin = Origin(args.from_file, args.from_url, args.sha384, args.unverified)
+    origin = FileSource(args.from_file, args.from_url, args.sha384, args.unverified)
     path = install(
         find(args.name), origin, folder,
         precision=args.precision, quantise=quantise, progress=_progress,
@@ -145,7 +145,7 @@ def _list(folder: Path) -> None:
 def _info(path: Path) -> None:
     import openvino as ov
 
-    from pose3d_ros.models.contract import is_official, normalisation_inside
+    from pose3d_ros.models.normalisation import is_official, normalisation_inside
 
     try:
         model = ov.Core().read_model(path)
@@ -158,6 +158,6 @@ def _info(path: Path) -> None:
     for kind, ports in (('input', model.inputs), ('output', model.outputs)):
         for port in ports:
             print(f'  {kind}: {", ".join(sorted(port.get_names()))} {port.get_partial_shape()}')
-    print(f'  convolutions of {OFFICIAL}: {"yes" if is_official(model) else "no"}')
+    print(f'  convolutions of {DEFAULT_MODEL}: {"yes" if is_official(model) else "no"}')
     answer = {True: 'yes', False: 'no', None: 'the graph cannot tell'}
     print(f'  input normalised inside: {answer[normalisation_inside(model)]}')

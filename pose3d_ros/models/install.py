@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 import openvino as ov
 
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.catalogue import Entry, PublishedFile
-from pose3d_ros.models.checkpoint import LARGEST_BYTES
-from pose3d_ros.models.contract import mark_inside
+from pose3d_ros.models.catalogue import ModelEntry, PublishedFile
+from pose3d_ros.models.conversion.checkpoint import LARGEST_BYTES
 from pose3d_ros.models.download import Progress, download
+from pose3d_ros.models.normalisation import mark_inside
 from pose3d_ros.models.store import PRECISIONS, Record, put
 
 Quantise = Callable[[ov.Model], 'tuple[ov.Model, str]']
@@ -24,7 +24,7 @@ Quantise = Callable[[ov.Model], 'tuple[ov.Model, str]']
 
 
 @dataclass(frozen=True)
-class Origin:
+class FileSource:
     """Where a network's files are taken from and what they are held to; as the catalogue says.
 
     Parameters
@@ -71,7 +71,7 @@ class _File:
 
 
 def install(
-    entry: Entry, origin: Origin, folder: Path, *, precision: str = 'f32',
+    entry: ModelEntry, origin: FileSource, folder: Path, *, precision: str = 'f32',
     quantise: Quantise | None = None, progress: Progress = lambda have, total: None,
 ) -> Path:  # fmt: skip
     """Install a network, all of it or nothing.
@@ -114,7 +114,7 @@ def install(
         _file(published, _origin_of(published, entry, origin), part, progress)
         for published, part in zip(entry.files, parts, strict=True)
     ]
-    converter = import_module(f'pose3d_ros.models.{entry.converter}')
+    converter = import_module(f'pose3d_ros.models.conversion.{entry.converter}')
     model = converter.convert(*(file.data for file in found))
     mark_inside(model)
     note = ''
@@ -130,7 +130,7 @@ def install(
     return path
 
 
-def _record(entry: Entry, precision: str, found: list[_File], note: str) -> Record:
+def _record(entry: ModelEntry, precision: str, found: list[_File], note: str) -> Record:
     kinds = {file.checked_against for file in found}
     checked_against = kinds.pop() if len(kinds) == 1 else 'nothing'
     # Only of the published file is it known what it is.
@@ -149,7 +149,7 @@ def _record(entry: Entry, precision: str, found: list[_File], note: str) -> Reco
     )
 
 
-def _part(folder: Path, published: PublishedFile, origin: Origin) -> Path:
+def _part(folder: Path, published: PublishedFile, origin: FileSource) -> Path:
     """Where what has arrived of a file is kept."""
     # A part is gone on with where a checksum tells that both are of the same file.
     part = folder / f'{origin.sha384 or published.sha384}.part'
@@ -159,7 +159,7 @@ def _part(folder: Path, published: PublishedFile, origin: Origin) -> Path:
     return part
 
 
-def _origin_of(published: PublishedFile, entry: Entry, origin: Origin) -> Origin:
+def _origin_of(published: PublishedFile, entry: ModelEntry, origin: FileSource) -> FileSource:
     """Where one of a network's files comes from: several differ by their suffix."""
     if len(entry.files) == 1:
         return origin
@@ -168,14 +168,14 @@ def _origin_of(published: PublishedFile, entry: Entry, origin: Origin) -> Origin
     return replace(origin, file=origin.file and origin.file.with_suffix(suffix), address=address)
 
 
-def _file(published: PublishedFile, origin: Origin, part: Path, progress: Progress) -> _File:
+def _file(published: PublishedFile, origin: FileSource, part: Path, progress: Progress) -> _File:
     data, source = _fetch(published, origin, part, progress)
     checked_against, sha384 = _check(data, published, origin, source, part)
     return _File(data, source, sha384, checked_against)
 
 
 def _fetch(
-    published: PublishedFile, origin: Origin, part: Path, progress: Progress
+    published: PublishedFile, origin: FileSource, part: Path, progress: Progress
 ) -> tuple[bytes, str]:
     """Bytes of the file, and where they came from."""
     if origin.file:
@@ -207,7 +207,7 @@ def _read(path: Path) -> bytes:
 
 
 def _check(
-    data: bytes, published: PublishedFile, origin: Origin, source: str, part: Path
+    data: bytes, published: PublishedFile, origin: FileSource, source: str, part: Path
 ) -> tuple[str, str]:
     """Return what the bytes were checked against, and their checksum."""
     sha384 = hashlib.sha384(data).hexdigest()

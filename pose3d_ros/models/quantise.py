@@ -14,6 +14,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from pose3d_ros.detection.letterbox import Letterbox
 from pose3d_ros.models import ModelError
 
 STRIDE_PX = 8
@@ -24,7 +25,6 @@ _MOST_IMAGES = 300  # NNCF's own default for calibration
 _PEAK_SCORE = 0.1
 _SAME_PEAK_CELLS = 2.0
 _UNIT_MM = 1800.0  # of the location maps: an assumed body height of 1.80 m
-_GREY = 128
 
 
 @dataclass(frozen=True)
@@ -162,12 +162,9 @@ def compare(a: ov.Model, b: ov.Model, inputs: Sequence[NDArray[np.float32]]) -> 
 
 
 def letterboxed(image: NDArray[np.uint8], hw: tuple[int, int]) -> NDArray[np.float32]:
-    """Fit an image into ``(height, width)`` px: ``(1, 3, height, width)``, BGR 0..255."""
-    scale = min(hw[0] / image.shape[0], hw[1] / image.shape[1])
-    width, height = (max(1, round(n * scale)) for n in (image.shape[1], image.shape[0]))
-    box = np.full((*hw, 3), _GREY, np.float32)
-    box[:height, :width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(box.transpose(2, 0, 1)[None])
+    """Fit an image into ``(height, width)`` px as at run time: ``(1, 3, height, width)``, BGR."""
+    fitted = Letterbox.fit(image.shape[:2], hw, STRIDE_PX).apply(image, hw)
+    return np.ascontiguousarray(fitted.transpose(2, 0, 1)[None], np.float32)
 
 
 def input_hw(model: ov.Model) -> tuple[int, int]:

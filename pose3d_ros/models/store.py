@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.catalogue import CATALOGUE, OFFICIAL
+from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL
 
 INSTALL_COMMAND = 'pose3d model install'
 PRECISIONS = ('f32', 'f16', 'int8')
@@ -183,7 +183,7 @@ def resolve(model: str, folder: Path | None = None) -> Path:
             return paths[name]
     if model in BUNDLED:
         return BUNDLED[model]
-    name = OFFICIAL if model == 'auto' else model
+    name = DEFAULT_MODEL if model == 'auto' else model
     if name in (entry.name for entry in CATALOGUE):
         raise ModelError(
             f'the network {name} is not installed in {folder}; install it with: '

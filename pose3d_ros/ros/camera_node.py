@@ -21,9 +21,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
-from pose3d_ros.ros.conversions import camera_info_msg, image_msg
+from pose3d_ros.ros.messages.camera_info import camera_info_msg
+from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
-from pose3d_ros.video import Pacer, VideoError, frames, open_video
+from pose3d_ros.sources.video import Pacer, VideoError, frames, open_video
 
 # Coefficients of OpenCV's k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tx ty that change sign in a mirror.
 ODD_IN_X = (3, 8, 9, 13)
@@ -51,7 +52,7 @@ def declare_parameters(node: Node) -> None:
     declare(
         'source', '',
         'Video file, animated GIF, image, folder of images, URL of a video or stream, '
-        'webcam (0, /dev/video0), or test_card',
+        'or webcam (0, /dev/video0)',
         dynamic_typing=True,  # source:=0 is a number to ROS
     )  # fmt: skip
     declare('frame_id', 'camera_optical_frame', 'Camera optical frame of the images (REP 103)')

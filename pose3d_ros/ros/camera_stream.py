@@ -1,8 +1,7 @@
-"""One camera of the pose node: what is heard of it, and the straight line that answers it."""
+"""One camera of the pose node: its subscriptions, its pipeline and its publishers."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -12,51 +11,58 @@ from rclpy.event_handler import (
     SubscriptionEventCallbacks,
 )
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy, qos_policy_name_from_kind
+from rclpy.qos import qos_policy_name_from_kind
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from pose3d_ros.camera import CameraImage, IntrinsicsSource
-from pose3d_ros.drawing import draw_people, draw_text
-from pose3d_ros.estimation.bottom_up import PoseEstimator
+from pose3d_ros.camera import IntrinsicsSource
+from pose3d_ros.estimator import PoseEstimator
+from pose3d_ros.images import CameraImage, Observation
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import TrackedPeople
-from pose3d_ros.ros.calibration import Calibration
-from pose3d_ros.ros.conversions import ImageError, camera_image, image_msg, seconds
-from pose3d_ros.ros.depth_stream import HELD, DepthStream
-from pose3d_ros.ros.figures import Figures
-from pose3d_ros.ros.frames import UP, FrameError, Placed, Stance, Transforms
+from pose3d_ros.pipeline import Pipeline
+from pose3d_ros.ros.camera_pose import CameraPoseProvider
+from pose3d_ros.ros.depth_stream import DEPTH_IMAGES, DepthStream
 from pose3d_ros.ros.hri import Bodies, SeenIn
-from pose3d_ros.ros.markers import marker_array
+from pose3d_ros.ros.image_statistics import ImageStatistics
+from pose3d_ros.ros.messages.camera_info import Calibration
+from pose3d_ros.ros.messages.images import ImageError, image_msg, read_camera_image, seconds
+from pose3d_ros.ros.messages.markers import marker_array
+from pose3d_ros.ros.messages.pose_array import pose_array_cdr
+from pose3d_ros.ros.messages.transforms import PeopleInFrame
 from pose3d_ros.ros.parameters import PoseParameters
-from pose3d_ros.ros.pose_array import pose_array_cdr
-from pose3d_ros.tracking.tracker import Tracker
+from pose3d_ros.ros.qos import MOST_COMPATIBLE_QOS, image_qos, result_qos
+from pose3d_ros.ros.transforms import FrameError, Transforms
+from pose3d_ros.tracking.smoothing import Smoother
+from pose3d_ros.visualisation.overlay import draw_people, draw_text
 
+# Least time between two warnings of one kind, s.
 WARN_EVERY_S = 5.0
-# What asks for least of a publisher, and so hears every one.
-HEARS_ALL = {'RELIABILITY': 'best_effort', 'DURABILITY': 'volatile'}
+# The direction that is up in an image, in the camera optical frame.
+UP = np.array([0.0, -1.0, 0.0])
 
 
 class CameraStream:
-    """Answers every image of one camera with a PoseArray3D; the newest image wins.
+    """Processes the images of one camera; the newest image wins.
 
-    It shares nothing with the streams of other cameras but the node and the network.
+    Streams share nothing but the node and the network.
 
     Parameters
     ----------
     node
         To publish and subscribe with.
     name
-        Of the camera: its topics are below it; '': relative topics.
+        Name of the camera, below which its topics are. '': relative topics.
     estimator
-        The network, which other cameras use too.
+        Shared with the other cameras.
     p
-        What is not live in them is read now.
+        Parameters. Those that are not live are read here.
     transforms
-        For the parameters target_frame and gravity_frame, where one is set.
+        Needed for the parameters target_frame and gravity_frame.
     bodies
-        Where people are published as REP 155 has them, if they are to be.
+        Publisher of REP 155 messages. None: they are not published.
     """
 
     def __init__(
@@ -68,59 +74,65 @@ class CameraStream:
         transforms: Transforms | None = None,
         bodies: Bodies | None = None,
     ) -> None:
-        self.node, self.name, self.estimator = node, name, estimator
+        self.node, self.name = node, name
         self.transforms, self.target_frame, self.bodies = transforms, p.target_frame, bodies
-        # `once` and throttling are a logger's own: what one camera says must not silence another.
+        # Throttling and `once` are per logger: each camera has its own.
         self.logger = node.get_logger().get_child(name) if name else node.get_logger()
         self.calibration = Calibration(p.focal_length, p.rectified)
-        self.tracker = Tracker()
-        self.depth = DepthStream(self.answer, p.depth_tolerance, p.rectified) if p.depth else None
-        self.stance = Stance(p, transforms)
-        self.figures = Figures()
-        # Where the last image's intrinsics came from, and why not from its CameraInfo.
+        self.pipeline = Pipeline(estimator)
+        self.depth = DepthStream(self.process, p.depth_tolerance, p.rectified) if p.depth else None
+        self.camera_pose = CameraPoseProvider(p, transforms)
+        self.statistics = ImageStatistics()
+        # Source of the last image's intrinsics, and why its CameraInfo was not used, or ''.
         self.intrinsics_source: IntrinsicsSource | None = None
-        self.trouble = ''
+        self.last_error = ''
         self.image_type, self.image_name = Image, self._topic('image_raw')
         if p.image_transport != 'raw':
-            # As in image_transport, the name is remapped first: one remapping serves both.
+            # As in image_transport, the base name is remapped: one remapping serves both.
             resolved = node.resolve_topic_name(self.image_name)
             self.image_type, self.image_name = CompressedImage, f'{resolved}/{p.image_transport}'
         self.publishers: list[Any] = []
         self.subscriptions: list[Any] = []
-        self.wanted = False
-        self.tune(p)
+        self.enabled = False
+        self.update_parameters(p)
 
-    def offer(self) -> None:
-        """Make the publishers."""
+    def create_publishers(self) -> None:
+        """Create the publishers of the results."""
         self.poses = self._publisher(PoseArray3D, 'poses')
         self.markers = self._publisher(MarkerArray, 'markers')
         self.overlay = self._publisher(Image, 'overlay')
 
-    def tune(self, p: PoseParameters) -> None:
-        """Take what may change while the node runs."""
-        self.tracker.tune(smoothing=p.smoothing, min_cutoff_hz=p.smoothing_min_cutoff,
-                          beta=p.smoothing_beta, max_age_s=p.track_memory)  # fmt: skip
+    def update_parameters(self, p: PoseParameters) -> None:
+        """Apply the parameters that are live."""
+        self.pipeline.tracker.max_age_s = p.track_memory
+        smoother = self.pipeline.smoother
+        if not p.smoothing:
+            self.pipeline.smoother = None
+        elif smoother is None:
+            self.pipeline.smoother = Smoother(p.smoothing_min_cutoff, p.smoothing_beta)
+        else:
+            smoother.min_cutoff_hz, smoother.beta = p.smoothing_min_cutoff, p.smoothing_beta
         self.lazy = p.lazy
         if self.depth:
             self.depth.tolerance_s = p.depth_tolerance
-        self.attend()
+        self.update_subscriptions()
 
-    def want(self, wanted: bool) -> None:
-        """Say whether this camera is to be answered, if anybody listens."""
-        self.wanted = wanted
-        self.attend()
+    def set_enabled(self, enabled: bool) -> None:
+        """Enable or disable the camera: only an enabled one is subscribed to."""
+        self.enabled = enabled
+        self.update_subscriptions()
 
-    def attend(self) -> None:
-        """Subscribe to the camera while it is to be answered, and not else."""
-        heard = any(publisher.get_subscription_count() for publisher in self.publishers)
-        heard = heard or not self.lazy or self.bodies is not None
-        if self.wanted and heard:
+    def update_subscriptions(self) -> None:
+        """Subscribe to the camera while it is enabled and its results have subscribers."""
+        needed = any(publisher.get_subscription_count() for publisher in self.publishers)
+        needed = needed or not self.lazy or self.bodies is not None
+        if self.enabled and needed:
             if not self.subscriptions:
-                self.figures.start()
+                self.statistics.start()
                 # The calibration first, so that it is there when the first image comes.
                 self._subscribe(CameraInfo, self._topic('camera_info'), self.calibration.update)
                 if self.depth:
-                    self._hear_depth(self.depth)
+                    self._subscribe_to_depth(self.depth)
                 self._subscribe(self.image_type, self.image_name, self.on_image)
         else:
             while self.subscriptions:
@@ -130,119 +142,126 @@ class CameraStream:
 
     @property
     def image_topic(self) -> str:
-        """Where the images come from."""
+        """The resolved topic of the images."""
         return self.node.resolve_topic_name(self.image_name)
 
     def publisher_count(self) -> int:
-        """Tell how many publishers of images are heard."""
+        """Return how many publishers of images are matched."""
         return self.subscriptions[-1].get_publisher_count() if self.subscriptions else 0
 
     def destroy(self) -> None:
-        """Take everything back that the node has of it."""
-        self.want(False)
+        """Destroy all subscriptions and publishers."""
+        self.set_enabled(False)
         while self.publishers:
             self.node.destroy_publisher(self.publishers.pop())
 
     def on_image(self, image: Image | CompressedImage, info: dict[str, Any]) -> None:
-        """Answer an image; if its depth image may still come, when it has."""
+        """Process an image, or keep it until its depth image has come."""
         if self.depth:
             self.depth.wait_no_more()
-        self.figures.arrived(info)
+        self.statistics.record_arrival(info)
         if not (self.depth and self.depth.waits(image)):
-            self.answer(image)
+            self.process(image)
 
-    def answer(self, image: Image | CompressedImage) -> None:
-        """Find the people of one image and publish them, whatever comes."""
+    def process(self, image: Image | CompressedImage) -> None:
+        """Find the people of one image and publish them."""
         try:
-            camera, self.trouble = camera_image(image, self.calibration)
+            camera_image, self.last_error = read_camera_image(image, self.calibration)
         except ImageError as error:
             self._warn_of_image(error)
             return
-        self._warn_of_intrinsics(camera)
-        view = self.stance.at(image.header)
-        if self.stance.trouble:
-            self.logger.warning(self.stance.trouble, throttle_duration_sec=WARN_EVERY_S)
-        start_s = time.perf_counter()
-        outputs, letterbox = self.estimator.infer(camera.bgr)
-        inferred_s = time.perf_counter()
-        people = self.estimator.parse(outputs, letterbox, camera.intrinsics, view)
-        if self.depth:
-            height_m = self.estimator.assumed_person_height_m
-            people = self.depth.measure(people, image.header, camera, height_m)
-            self._warn_of_depth(self.depth)
-        tracked = self.tracker.update(people, seconds(image.header.stamp))
-        parsed_s = time.perf_counter()
+        self._warn_of_intrinsics(camera_image)
+        observation = self._observation(image.header, camera_image)
+        tracked = self.pipeline.process(observation)
         try:
-            placed = self._place(Placed(tracked, image.header, UP))
+            people = self._to_frame(PeopleInFrame(tracked, image.header, UP))
         except FrameError as error:
             self._warn_of_frame(error)
             return
-        source = camera.intrinsics.source
-        self.poses.publish(pose_array_cdr(placed.tracked, placed.header, source, view))
-        latency_s = 1e-9 * self.node.get_clock().now().nanoseconds - seconds(image.header.stamp)
-        self.figures.answered(latency_s, inferred_s - start_s, parsed_s - inferred_s)
-        if self.markers.get_subscription_count():
-            self.markers.publish(marker_array(placed))
+        self._publish(people, observation, image.header)
         if self.overlay.get_subscription_count():
-            overlay = self._draw(camera, tracked, parsed_s - start_s)
-            self.overlay.publish(image_msg(overlay, image.header))
-        if self.bodies:
-            height, width = camera.bgr.shape[:2]
-            self.bodies.publish(self.name, placed, SeenIn(image.header, width, height))
+            self.overlay.publish(image_msg(self._draw(camera_image, tracked), image.header))
 
-    def _place(self, seen: Placed) -> Placed:
-        return (
-            self.transforms.place(seen, self.target_frame)
-            if self.transforms and self.target_frame
-            else seen
+    def _observation(self, header: Header, image: CameraImage) -> Observation:
+        camera_pose = self.camera_pose.at(header)
+        if self.camera_pose.last_error:
+            self.logger.warning(self.camera_pose.last_error, throttle_duration_sec=WARN_EVERY_S)
+        depth = None
+        if self.depth:
+            depth = self.depth.image_for(header, image)
+            self._warn_of_depth(self.depth)
+        return Observation(image, seconds(header.stamp), camera_pose, depth)
+
+    def _publish(
+        self, people: PeopleInFrame, observation: Observation, image_header: Header
+    ) -> None:
+        source, timings = observation.image.intrinsics.source, self.pipeline.timings
+        assert timings
+        self.poses.publish(
+            pose_array_cdr(people.tracked, people.header, source, observation.camera_pose)
         )
+        latency_s = 1e-9 * self.node.get_clock().now().nanoseconds - observation.stamp_s
+        self.statistics.record_processed(latency_s, timings.inference_s, timings.after_inference_s)
+        if self.markers.get_subscription_count():
+            self.markers.publish(marker_array(people))
+        if self.bodies:
+            height, width = observation.image.bgr.shape[:2]
+            self.bodies.publish(self.name, people, SeenIn(image_header, width, height))
 
-    def _draw(self, camera: CameraImage, tracked: TrackedPeople, took_s: float) -> np.ndarray:
-        """Skeletons, ids, the time that one image takes and the rate of answers, on a copy."""
-        bgr = camera.bgr.copy()
+    def _to_frame(self, people: PeopleInFrame) -> PeopleInFrame:
+        if self.transforms and self.target_frame:
+            return self.transforms.to_frame(people, self.target_frame)
+        return people
+
+    def _draw(self, image: CameraImage, tracked: TrackedPeople) -> np.ndarray:
+        """Draw skeletons, ids, the time per image and the rate on a copy of an image."""
+        assert self.pipeline.timings
+        bgr = image.bgr.copy()
         draw_people(bgr, tracked)
-        rate_hz = self.figures.recent().output_hz
-        draw_text(bgr, f'{1e3 * took_s:.0f} ms  {rate_hz:.1f} Hz', (8, 0))
+        rate_hz = self.statistics.recent().output_hz
+        draw_text(bgr, f'{1e3 * self.pipeline.timings.total_s:.0f} ms  {rate_hz:.1f} Hz', (8, 0))
         return bgr
 
     def _warn_of_image(self, error: ImageError) -> None:
-        self.figures.not_read()
+        self.statistics.record_bad_image()
         self.logger.warning(
-            f'image dropped ({self.figures.bad_images} of {self.figures.images}): {error}',
+            f'image dropped ({self.statistics.bad_images} of {self.statistics.images}): {error}',
             throttle_duration_sec=WARN_EVERY_S,
         )
 
     def _warn_of_frame(self, error: FrameError) -> None:
-        self.figures.not_placed()
+        self.statistics.record_missing_transform()
         self.logger.warning(
-            f'poses dropped ({self.figures.unplaced} of {self.figures.images}): {error}',
+            f'poses dropped ({self.statistics.missing_transforms} of {self.statistics.images}): '
+            f'{error}',
             throttle_duration_sec=WARN_EVERY_S,
         )
 
-    def _warn_of_intrinsics(self, camera: CameraImage) -> None:
-        """Say that distances are not to be trusted."""
-        self.intrinsics_source = camera.intrinsics.source
-        if self.trouble:
-            self.logger.warning(self.trouble, throttle_duration_sec=WARN_EVERY_S)
-        if camera.intrinsics.source == IntrinsicsSource.GUESSED:
+    def _warn_of_intrinsics(self, image: CameraImage) -> None:
+        """Warn where intrinsics are missing or guessed, which makes distances rough."""
+        self.intrinsics_source = image.intrinsics.source
+        if self.last_error:
+            self.logger.warning(self.last_error, throttle_duration_sec=WARN_EVERY_S)
+        if image.intrinsics.source == IntrinsicsSource.GUESSED:
             self.logger.warning(
-                f'focal length guessed as {camera.intrinsics.fx:.0f} px: no calibrated '
+                f'focal length guessed as {image.intrinsics.fx:.0f} px: no calibrated '
                 'camera_info came and the parameter focal_length is 0; distances are rough',
                 once=True,
             )
 
     def _warn_of_depth(self, depth: DepthStream) -> None:
-        if depth.trouble:
+        if depth.last_error:
             self.logger.warning(
-                f'image without depth ({depth.missing} of {self.figures.images}): {depth.trouble}',
+                f'image without depth ({depth.missing} of {self.statistics.images}): '
+                f'{depth.last_error}',
                 throttle_duration_sec=WARN_EVERY_S,
             )
 
-    def _hear_depth(self, depth: DepthStream) -> None:
+    def _subscribe_to_depth(self, depth: DepthStream) -> None:
         name = self._topic('depth_registered')
         self._subscribe(CameraInfo, f'{name}/camera_info', depth.calibration.update)
-        self._subscribe(Image, f'{name}/image_rect', depth.on_depth, HELD)
-        depth.start(self.node, self.subscriptions[-1])
+        self._subscribe(Image, f'{name}/image_rect', depth.on_depth, DEPTH_IMAGES)
+        depth.start(self.node)
 
     def _topic(self, name: str) -> str:
         return f'{self.name}/{name}' if self.name else name
@@ -251,24 +270,25 @@ class CameraStream:
         publisher = self.node.create_publisher(
             kind,
             self._topic(name),
-            results(),
-            event_callbacks=PublisherEventCallbacks(matched=lambda _: self.attend()),
+            result_qos(),
+            event_callbacks=PublisherEventCallbacks(matched=lambda _: self.update_subscriptions()),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
         self.publishers.append(publisher)
         return publisher
 
     def _subscribe(self, kind: Any, name: str, callback: Any, number: int = 1) -> None:
-        """Hear what a camera publishes; complain of publishers that cannot be heard."""
+        """Subscribe to what a camera publishes; warn of publishers with incompatible QoS."""
         topic = self.node.resolve_topic_name(name)
 
-        def cannot_hear(event: QoSRequestedIncompatibleQoSInfo) -> None:
+        def on_incompatible_qos(event: QoSRequestedIncompatibleQoSInfo) -> None:
             policy = qos_policy_name_from_kind(event.last_policy_kind)
             self.logger.warning(
-                f'{topic}: a publisher offers less {policy} than this node asks for, so nothing '
-                f'of it is heard. Set the parameter qos_overrides.{topic}.subscription.'
-                f'{policy.lower()} to {HEARS_ALL.get(policy, "what the publisher offers")}, or '
-                'change the publisher'
+                f'{topic}: a publisher offers less {policy} than this node requests, so nothing '
+                f'is received from it. Set the parameter qos_overrides.{topic}.subscription.'
+                f'{policy.lower()} to '
+                f'{MOST_COMPATIBLE_QOS.get(policy, "what the publisher offers")}, or change the '
+                'publisher'
             )
 
         self.subscriptions.append(
@@ -276,21 +296,8 @@ class CameraStream:
                 kind,
                 name,
                 callback,
-                newest(number),
-                event_callbacks=SubscriptionEventCallbacks(incompatible_qos=cannot_hear),
+                image_qos(number),
+                event_callbacks=SubscriptionEventCallbacks(incompatible_qos=on_incompatible_qos),
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             )
         )
-
-
-def newest(number: int = 1) -> QoSProfile:
-    """Hear cameras: the newest image wins, or so many, and best effort hears everybody.
-
-    A profile of its own each time, because rclpy writes a user's overrides into it.
-    """
-    return QoSProfile(depth=number, reliability=QoSReliabilityPolicy.BEST_EFFORT)
-
-
-def results() -> QoSProfile:
-    """Offer results: reliable, so that everybody hears them."""
-    return QoSProfile(depth=10)

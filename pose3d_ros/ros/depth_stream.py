@@ -14,18 +14,17 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from pose3d_ros.camera import CameraImage, DepthImage, Intrinsics, IntrinsicsSource
-from pose3d_ros.estimation.depth import measure
-from pose3d_ros.people import People3D
-from pose3d_ros.ros.calibration import Calibration
-from pose3d_ros.ros.conversions import MAX_PIXELS, ImageError, seconds
+from pose3d_ros.camera import Intrinsics, IntrinsicsSource
+from pose3d_ros.images import CameraImage, DepthImage
+from pose3d_ros.ros.messages.camera_info import Calibration
+from pose3d_ros.ros.messages.images import MAX_PIXELS, ImageError, seconds
 
 Picture: TypeAlias = Image | CompressedImage
 
 # How long an image waits for its depth image, if none comes after it before.
 WAIT_S = 0.1
 # Those of the last images; an image and its depth come in any order.
-HELD = 3
+DEPTH_IMAGES = 3
 # How depth comes (REP 118), and metres of its unit. Some say mono16 for 16UC1.
 DEPTH_ENCODINGS = {'16UC1': ('u2', 0.001), 'mono16': ('u2', 0.001), '32FC1': ('f4', 1.0)}
 # Stamps are exact to a microsecond as floats.
@@ -37,8 +36,8 @@ class DepthStream:
 
     Parameters
     ----------
-    answer
-        What is done with an image that has waited.
+    process
+        Called with an image that has waited for its depth image.
     tolerance_s
         By how much the stamps of an image and of its depth image may differ.
     rectified
@@ -46,22 +45,21 @@ class DepthStream:
     """
 
     def __init__(
-        self, answer: Callable[[Picture], None], tolerance_s: float, rectified: bool
+        self, process: Callable[[Picture], None], tolerance_s: float, rectified: bool
     ) -> None:
-        self._answer = answer
+        self._process = process
         self.tolerance_s = tolerance_s
         self.calibration = Calibration(rectified=rectified)
         # Images that had no depth, and those of them whose depth image could not be used.
         self.missing = self.bad_images = 0
         # Why the last image had none, or ''.
-        self.trouble = ''
+        self.last_error = ''
         self.waiting: Picture | None = None
         self._patience: Any = None
 
-    def start(self, node: Node, subscription: Any) -> None:
-        """Begin to listen with a subscription that was made for `on_depth`."""
-        self._subscription = subscription
-        self._held: deque[Image] = deque(maxlen=HELD)
+    def start(self, node: Node) -> None:
+        """Start, once there is a subscription that calls `on_depth`."""
+        self._held: deque[Image] = deque(maxlen=DEPTH_IMAGES)
         self._silent = False
         # Of the machine's time: a simulated clock may stand still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -87,10 +85,6 @@ class DepthStream:
 
     def waits(self, image: Picture) -> bool:
         """Keep an image whose depth may still come, and tell so."""
-        # Those that came while the last image was worked on; the executor would take them one by
-        # one, and the next image in between.
-        while taken := self._subscription.handle.take_message(Image, False):
-            self.hear(taken[0])
         if self._silent or not self._may_come(image.header.stamp):
             return False
         self.waiting = image
@@ -103,7 +97,7 @@ class DepthStream:
         if self.waiting:
             image, self.waiting = self.waiting, None
             self._patience.cancel()
-            self._answer(image)
+            self._process(image)
 
     def _may_come(self, stamp: Time) -> bool:
         """Tell whether an image's depth is not there, and nothing younger has come."""
@@ -111,24 +105,25 @@ class DepthStream:
             return False
         return not self._held or seconds(self._held[-1].header.stamp) < seconds(stamp)
 
-    def measure(
-        self, people: People3D, header: Header, camera: CameraImage, assumed_person_height_m: float
-    ) -> People3D:
-        """Measure the people of an image by its depth image; without one they are as they were."""
+    def image_for(self, header: Header, image: CameraImage) -> DepthImage | None:
+        """Return the depth image that belongs to an image; None if there is none.
+
+        `last_error` says why then.
+        """
         depth = self._nearest(header.stamp)
         try:
             if depth is None:
                 raise LookupError(
                     f'no depth image came within {self.tolerance_s:g} s of the stamp of the image'
                 )
-            made = self._read(depth, header, camera)
+            found = self._read(depth, header, image)
         except (LookupError, ImageError) as error:
             self.missing += 1
             self.bad_images += depth is not None
-            self.trouble = str(error)
-            return people
-        self.trouble = ''
-        return measure(people, made, camera.intrinsics, assumed_person_height_m)
+            self.last_error = str(error)
+            return None
+        self.last_error = ''
+        return found
 
     def _nearest(self, stamp: Time) -> Image | None:
         """Give the depth image next to a stamp, if it is near enough."""
@@ -155,12 +150,12 @@ class DepthStream:
     def _intrinsics(self, shape: tuple[int, ...], camera: CameraImage) -> Intrinsics:
         """Those of the depth's own CameraInfo, else of an image of the same size."""
         height, width = shape
-        found, trouble = self.calibration.intrinsics(width, height)
+        found, problem = self.calibration.intrinsics(width, height)
         if found.source == IntrinsicsSource.CAMERA_INFO:
             return found
         if camera.bgr.shape[:2] == shape:
             return camera.intrinsics
-        why = trouble or 'no calibrated CameraInfo came'
+        why = problem or 'no calibrated CameraInfo came'
         raise ImageError(f'depth of {width}x{height} needs a CameraInfo of its own: {why}')
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from pose3d_ros.camera import IntrinsicsSource
-from pose3d_ros.estimation.network import Network
+from pose3d_ros.detection.detector import Detector
 from pose3d_ros.ros.camera_stream import CameraStream
-from pose3d_ros.ros.figures import RECENT_S, Recent
+from pose3d_ros.ros.image_statistics import RECENT_S, RecentStatistics
 from pose3d_ros.ros.parameters import PoseParameters
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -18,12 +18,12 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 OTHER_CLOCK_S = 60.0
 
 
-def network_status(name: str, network: Network, checksum: str) -> DiagnosticStatus:
+def network_status(name: str, detector: Detector, checksum: str) -> DiagnosticStatus:
     """Say which network runs where."""
-    height, width = network.input_hw
-    values = {'model': network.name, 'sha256': checksum, 'input': f'{width}x{height}'}
-    values['device'] = network.device
-    return _status(name, network.device, OK, f'{network.name} on {network.device}', values)
+    height, width = detector.input_hw
+    values = {'model': detector.name, 'sha256': checksum, 'input': f'{width}x{height}'}
+    values['device'] = detector.device
+    return _status(name, detector.device, OK, f'{detector.name} on {detector.device}', values)
 
 
 def camera_status(
@@ -43,7 +43,7 @@ def camera_status(
         Thresholds.
     """
     idle = idle or ('' if camera.subscriptions else 'nobody subscribes to what is made of it')
-    recent = camera.figures.recent()
+    recent = camera.statistics.recent()
     found = [] if idle else list(complaints(camera, recent, p))
     level = max((level for level, _ in found), default=OK)
     # The worst first.
@@ -55,17 +55,17 @@ def camera_status(
 
 
 def complaints(
-    camera: CameraStream, recent: Recent, p: PoseParameters
+    camera: CameraStream, recent: RecentStatistics, p: PoseParameters
 ) -> Iterator[tuple[bytes, str]]:
     """Find what is wrong with a camera that is listened to."""
-    silence_s = camera.figures.silence_s()
+    silence_s = camera.statistics.silence_s()
     if silence_s > p.stale_after:
         why = '' if camera.publisher_count() else f': nobody publishes {camera.image_topic}'
         yield ERROR, f'no image for {silence_s:.1f} s{why}'
         return
     unanswered = {
         'could not be read': recent.bad_images,
-        f'have no transform to {p.target_frame}': recent.unplaced,
+        f'have no transform to {p.target_frame}': recent.missing_transforms,
     }
     for what, number in unanswered.items():
         if number:
@@ -74,12 +74,12 @@ def complaints(
     slow = recent.span_s == RECENT_S and recent.output_hz < p.min_rate
     if slow and not any(unanswered.values()):
         yield WARN, f'{recent.output_hz:.2g} answers a second, min_rate is {p.min_rate:g}'
-    if camera.trouble:
-        yield WARN, camera.trouble
-    if camera.depth and camera.depth.trouble:
-        yield WARN, f'the last image had no depth: {camera.depth.trouble}'
-    if camera.stance.trouble:
-        yield WARN, camera.stance.trouble
+    if camera.last_error:
+        yield WARN, camera.last_error
+    if camera.depth and camera.depth.last_error:
+        yield WARN, f'the last image had no depth: {camera.depth.last_error}'
+    if camera.camera_pose.last_error:
+        yield WARN, camera.camera_pose.last_error
     if camera.intrinsics_source == IntrinsicsSource.GUESSED:
         yield WARN, 'focal length guessed, distances are rough'
     if abs(recent.latency_s) > p.max_latency:
@@ -91,9 +91,9 @@ def complaints(
         )
 
 
-def values(camera: CameraStream, recent: Recent) -> dict[str, str]:
-    """List the figures of a camera."""
-    figures, source = camera.figures, camera.intrinsics_source
+def values(camera: CameraStream, recent: RecentStatistics) -> dict[str, str]:
+    """List the statistics of a camera."""
+    statistics, source = camera.statistics, camera.intrinsics_source
     calibration = 'unknown' if source is None else source.name
     depth = camera.depth
     of_depth = (
@@ -111,12 +111,12 @@ def values(camera: CameraStream, recent: Recent) -> dict[str, str]:
         'latency p95 (ms)': _number(1e3 * recent.latency_p95_s),
         'inference mean (ms)': _number(1e3 * recent.inference_s),
         'parse mean (ms)': _number(1e3 * recent.parse_s),
-        'images': str(figures.images),
-        'dropped images': 'unknown' if figures.dropped is None else str(figures.dropped),
-        'bad images': str(figures.bad_images),
-        'images without a transform': str(figures.unplaced),
-        'calibration': f'{calibration}: {camera.trouble}' if camera.trouble else calibration,
-        'time since last image (s)': _number(figures.age_s()),
+        'images': str(statistics.images),
+        'dropped images': 'unknown' if statistics.dropped is None else str(statistics.dropped),
+        'bad images': str(statistics.bad_images),
+        'images without a transform': str(statistics.missing_transforms),
+        'calibration': f'{calibration}: {camera.last_error}' if camera.last_error else calibration,
+        'time since last image (s)': _number(statistics.age_s()),
         **of_depth,
     }
 

@@ -13,8 +13,8 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from pose3d_ros.people import People2D, TrackedPeople, TrackState
-from pose3d_ros.ros.conversions import seconds
-from pose3d_ros.ros.frames import Placed, quaternion
+from pose3d_ros.ros.messages.images import seconds
+from pose3d_ros.ros.messages.transforms import PeopleInFrame, quaternion_msg
 from pose3d_ros.skeleton import PANOPTIC19
 
 # Pairs of keypoints, from the person's right to the left.
@@ -54,7 +54,7 @@ def body_frame(xyz_m: NDArray[np.float64]) -> Transform | None:
     z, x = up / np.linalg.norm(up), forward / np.linalg.norm(forward)
     origin = Vector3(**dict(zip('xyz', pelvis.tolist(), strict=True)))
     turn = np.stack([x, np.cross(z, x), z], axis=1)
-    return Transform(translation=origin, rotation=quaternion(turn))
+    return Transform(translation=origin, rotation=quaternion_msg(turn))
 
 
 def skeleton_msg(hri: Any, people_2d: People2D, i: int, image: SeenIn) -> Any:
@@ -87,7 +87,7 @@ def normalised(
     is 0 with score 0: hri_msgs has no NaN.
     """
     xy = (people_2d.xy_px[i] + 0.5) / (image.width, image.height)
-    seen = people_2d.seen[i]
+    seen = people_2d.detected[i]
     return np.where(seen[:, None], xy, 0.0).clip(0, 1), np.where(seen, people_2d.scores[i], 0.0)
 
 
@@ -122,7 +122,7 @@ class Bodies:
             self._hri = _messages('hri_msgs', 'hri')
             self._tracked = node.create_publisher(self._hri.IdsList, '/humans/bodies/tracked', 1)
 
-    def publish(self, camera: str, placed: Placed, image: SeenIn) -> None:
+    def publish(self, camera: str, placed: PeopleInFrame, image: SeenIn) -> None:
         """Publish the people of an image; `camera`: its name, or '' where there is only one."""
         tracked, header = placed.tracked, placed.header
         ids = self._ids(camera, tracked)

@@ -58,9 +58,8 @@ class PoseParameters:
     model: str = _parameter(
         'auto',
         'Network: path of an OpenVINO .xml or .onnx, a name that `pose3d model list` shows, or '
-        "'auto' for the installed one (human-pose-estimation-3d-0001 before others); 'test_card' "
-        "for the package's own, which sees nothing but its test card, and 'demo_only' for that "
-        'which sees drawn people.',
+        "'auto' for the installed one (human-pose-estimation-3d-0001 before others); 'demo_only' "
+        'for the bundled one, which is for the bundled clip.',
     )
     device: str = _parameter(
         'AUTO', 'OpenVINO device: CPU, GPU, NPU, AUTO, or a list such as AUTO:GPU,CPU.'

@@ -1,4 +1,4 @@
-"""pose_node: images in, people in metres out."""
+"""pose_node: images in, 3D poses out."""
 
 from __future__ import annotations
 
@@ -14,35 +14,34 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
-from pose3d_ros.estimation.bottom_up import ADULT_HEIGHT_M, PoseEstimator
-from pose3d_ros.estimation.grouping import Thresholds
-from pose3d_ros.estimation.network import NetworkError
-from pose3d_ros.models import ModelError, test_card
+from pose3d_ros.detection.detector import Thresholds
+from pose3d_ros.estimator import LIFTERS, PoseEstimator
+from pose3d_ros.models import ModelError
 from pose3d_ros.models.store import cache_folder, checksum, resolve
 from pose3d_ros.ros import parameters
-from pose3d_ros.ros.camera_stream import CameraStream, results
+from pose3d_ros.ros.camera_stream import CameraStream
 from pose3d_ros.ros.diagnostics import camera_status, network_status
-from pose3d_ros.ros.frames import FrameError, Transforms
 from pose3d_ros.ros.hri import Bodies, HriError
 from pose3d_ros.ros.parameters import ParameterError, PoseParameters
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
-from pose3d_ros.test_card import NAME as TEST_CARD
+from pose3d_ros.ros.qos import result_qos
+from pose3d_ros.ros.transforms import FrameError, Transforms
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-# What a wrong configuration raises; anything else is a bug.
-CONFIGURATION_ERRORS = (ModelError, NetworkError, ParameterError, FrameError, HriError)
+# Raised by a wrong configuration; any other exception is a bug.
+CONFIGURATION_ERRORS = (ModelError, ParameterError, FrameError, HriError)
 
 
 class PoseNode(LifecycleNode):
-    """A managed node: one network, and a stream for every camera.
+    """A managed node with one network and a stream for each camera.
 
-    Unconfigured it has parameters and nothing else; configured, a network and publishers; active,
-    it answers images. A configuration that fails says why in a line, and can be tried again.
+    Unconfigured, it has parameters only; inactive, a network and publishers; active, it processes
+    images. A failed configuration is explained in one line of the log, and can be tried again.
 
     Parameters
     ----------
     options
-        Of rclpy's Node.
+        Keyword arguments of rclpy's Node.
 
     Raises
     ------
@@ -59,47 +58,47 @@ class PoseNode(LifecycleNode):
         self.transforms: Transforms | None = None
         self.bodies: Bodies | None = None
         self.active = self.paused = False
-        self.add_on_set_parameters_callback(self._may_set)
+        self.add_on_set_parameters_callback(self._check_parameters)
         parameters.declare(self)
-        self.add_post_set_parameters_callback(self._have_set)
+        self.add_post_set_parameters_callback(self._on_parameters_set)
         self.create_service(SetBool, '~/pause', self._pause)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load and compile the network, and offer the results."""
-        return self._attempt(self._configure)
+        """Load and compile the network, and create the publishers."""
+        return self._transition(self._configure)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Hear the cameras."""
-        return self._attempt(lambda: self._attend(active=True))
+        """Subscribe to the cameras."""
+        return self._transition(lambda: self._set_active(active=True))
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Hear the cameras no more."""
-        return self._attempt(lambda: self._attend(active=False))
+        """Unsubscribe from the cameras."""
+        return self._transition(lambda: self._set_active(active=False))
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Give everything back but the parameters."""
-        return self._attempt(self._free)
+        """Release everything except the parameters."""
+        return self._transition(self._release)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Likewise, from whatever state."""
-        return self._attempt(self._free)
+        """Release everything except the parameters, from any state."""
+        return self._transition(self._release)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Likewise, after a bug: the node is unconfigured, and can be configured again."""
-        return self._attempt(self._free)
+        """Release everything after a bug: the node can be configured again."""
+        return self._transition(self._release)
 
     def destroy_node(self) -> None:
-        """Give everything back, and the node itself."""
-        self._free()
+        """Release everything, then destroy the node."""
+        self._release()
         super().destroy_node()
 
-    def _attempt(self, work: Callable[[], None]) -> TransitionCallbackReturn:
-        """Do the work of a transition; rclpy would swallow what it raises."""
+    def _transition(self, work: Callable[[], None]) -> TransitionCallbackReturn:
+        """Run the work of a transition and log its errors, which rclpy would discard."""
         try:
             work()
         except CONFIGURATION_ERRORS as error:
             self.get_logger().error(str(error))
-            self._free()
+            self._release()
             return FAILURE
         except Exception:
             self.get_logger().fatal(traceback.format_exc())
@@ -110,23 +109,23 @@ class PoseNode(LifecycleNode):
         p = parameters.read(self)
         parameters.check_together(p)
         self.estimator = load(p)
-        self.sha256 = checksum(self.estimator.network.name)
-        self._tune(p)
+        self.sha256 = checksum(self.estimator.detector.name)
+        self._update_estimator(p)
         self.transforms = Transforms(self) if p.target_frame or p.gravity_frame else None
         if p.publish_body_tf or p.hri:
             self.bodies = Bodies(self, p.publish_body_tf, p.hri)
-        network = self.estimator.network
-        height, width = network.input_hw
+        detector = self.estimator.detector
+        height, width = detector.input_hw
         for name in p.cameras:
             camera = CameraStream(self, name, self.estimator, p, self.transforms, self.bodies)
             self.cameras.append(camera)
-            camera.offer()
+            camera.create_publishers()
             self.get_logger().info(
-                f'{camera.image_topic} -> {camera.poses.topic_name} with {network.name} '
-                f'({width}x{height}) on {network.device}'
+                f'{camera.image_topic} -> {camera.poses.topic_name} with {detector.name} '
+                f'({width}x{height}) on {detector.device}'
             )
-        self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', results())
-        # Of the machine's time: a simulated clock may stand still.
+        self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', result_qos())
+        # By the steady clock: a simulated clock may stand still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.diagnostics_timer = self.create_timer(
             p.diagnostics_period, self._diagnose, clock=steady
@@ -139,12 +138,12 @@ class PoseNode(LifecycleNode):
         array = DiagnosticArray()
         array.header.stamp = self.get_clock().now().to_msg()
         array.status = [
-            network_status(f'{node}: network', self.estimator.network, self.sha256),
+            network_status(f'{node}: network', self.estimator.detector, self.sha256),
             *(camera_status(f'{node}: {c.name or "camera"}', c, idle, p) for c in self.cameras),
         ]
         self.diagnostics.publish(array)
 
-    def _free(self) -> None:
+    def _release(self) -> None:
         self.active = False
         if self.diagnostics_timer:
             self.destroy_timer(self.diagnostics_timer)
@@ -158,43 +157,43 @@ class PoseNode(LifecycleNode):
                 helper.destroy()
         self.estimator = self.transforms = self.bodies = None
 
-    def _attend(self, active: bool) -> None:
+    def _set_active(self, active: bool) -> None:
         self.active = active
         for camera in self.cameras:
-            camera.want(self.active and not self.paused)
+            camera.set_enabled(self.active and not self.paused)
 
     def _pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self.paused = request.data
-        self._attend(self.active)
+        self._set_active(self.active)
         response.success, response.message = True, 'paused' if self.paused else 'not paused'
         return response
 
-    def _may_set(self, changes: list[Parameter[Any]]) -> SetParametersResult:
+    def _check_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
         configured = parameters.read(self) if self.estimator else None
         reason = parameters.refusal(changes, configured)
         return SetParametersResult(successful=not reason, reason=reason)
 
-    def _have_set(self, changes: list[Parameter[Any]]) -> None:
+    def _on_parameters_set(self, changes: list[Parameter[Any]]) -> None:
         if self.estimator is not None and any(c.name in parameters.FIELDS for c in changes):
             p = parameters.read(self)
-            self._tune(p)
+            self._update_estimator(p)
             for camera in self.cameras:
-                camera.tune(p)
+                camera.update_parameters(p)
 
-    def _tune(self, p: PoseParameters) -> None:
-        """Set what may change while the network runs."""
+    def _update_estimator(self, p: PoseParameters) -> None:
+        """Apply the live parameters of detection and lifting."""
         assert self.estimator
-        height_m = p.assumed_person_height or ADULT_HEIGHT_M[p.lifting]
-        self.estimator.assumed_person_height_m = height_m
-        self.estimator.thresholds = Thresholds(
+        height_m = p.assumed_person_height or LIFTERS[p.lifting].DEFAULT_HEIGHT_M
+        self.estimator.lifter.assumed_person_height_m = height_m
+        self.estimator.detector.thresholds = Thresholds(
             p.keypoint_threshold, p.limb_threshold, p.min_keypoints, p.person_threshold
         )
 
 
 def load(p: PoseParameters) -> PoseEstimator:
-    """Load and compile what the parameters ask for; ModelError or NetworkError."""
+    """Load and compile the network that the parameters name; ModelError if that fails."""
     made = PoseEstimator(
-        test_card.network() if p.model == TEST_CARD else resolve(p.model),
+        resolve(p.model),
         p.device,
         input_hw=(p.input_height, p.input_width) if p.input_height else None,
         precision=p.precision,
@@ -203,10 +202,10 @@ def load(p: PoseParameters) -> PoseEstimator:
         cache_dir=cache_folder() / 'compiled',
         lifting=p.lifting,
     )
-    if p.stride and p.stride != made.network.stride:
-        raise NetworkError(
-            f'parameter stride is {p.stride}, but {made.network.name} has a stride of '
-            f'{made.network.stride}; 0 takes what the model has'
+    if p.stride and p.stride != made.detector.stride:
+        raise ModelError(
+            f'parameter stride is {p.stride}, but {made.detector.name} has a stride of '
+            f'{made.detector.stride}; 0 accepts any'
         )
     return made
 
@@ -225,8 +224,8 @@ def main(args: list[str] | None = None) -> int:
         stop.heeded = True
         while not stop.is_set():
             executor.spin_once(timeout_sec=STOP_WITHIN_S)
-        figures = [camera.figures for camera in node.cameras]
-        images, bad = sum(f.images for f in figures), sum(f.bad_images for f in figures)
+        statistics = [camera.statistics for camera in node.cameras]
+        images, bad = sum(s.images for s in statistics), sum(s.bad_images for s in statistics)
         node.get_logger().info(f'stopped: {images} images, {bad} of them bad')
         executor.shutdown()
         node.destroy_node()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pose3d_ros.geometry.robust import nan_median
 from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import PANOPTIC19
 
@@ -51,7 +52,7 @@ def observe(people: People3D) -> Motion:
     """``(N,)`` of ``MOTION``, of people of whom nothing but this image is known."""
     motion = np.zeros(len(people), MOTION)
     motion['xy_px'] = people.people_2d.xy_px
-    motion['place_m'] = median(people.xyz_m)[0]
+    motion['place_m'] = nan_median(people.xyz_m.swapaxes(1, 2))
     motion['px_per_m'] = _px_per_m(people)
     motion['variance'][..., 2] = SPEED_M_S**2
     motion['variance'][:, 0, 0] = PLACE_M**2
@@ -94,7 +95,9 @@ def moved(expected: Motion, seen: Motion) -> tuple[Array, Array]:
     variance
         ``(..., 2)`` m2 of that measurement, lateral and depth.
     """
-    moved_px, number = median(seen['xy_px'] - expected['xy_px'])
+    moved_px = seen['xy_px'] - expected['xy_px']
+    number = np.isfinite(moved_px[..., 0]).sum(axis=-1)
+    moved_px = nan_median(moved_px.swapaxes(-1, -2))
     moved_m = seen['place_m'] - expected['place_m']
     common = number > 0
     lateral_m = moved_px / expected['px_per_m'][..., None]
@@ -133,16 +136,6 @@ def correct(expected: Motion, seen: Motion, moved_m: Array, measured: Array) -> 
     scale = np.where(scale_before == ANY_PX_PER_M, scale_now, np.sqrt(scale_before * scale_now))
     after['px_per_m'] = np.where(scale_now == ANY_PX_PER_M, scale_before, scale)
     return after
-
-
-def median(values: Array) -> tuple[Array, NDArray[np.intp]]:
-    """Median of ``(..., K, D)`` over those of the K that are not NaN, and the number of these."""
-    *shape, k, d = values.shape
-    ordered = np.sort(values.swapaxes(-1, -2).reshape(-1, d, k), axis=-1)  # NaN goes last
-    number = k - np.isnan(ordered[:, 0]).sum(axis=-1)
-    row = np.arange(len(ordered))
-    middle = (ordered[row, :, (number - 1) // 2] + ordered[row, :, number // 2]) / 2
-    return middle.reshape(*shape, d), number.reshape(shape)
 
 
 def _distance_variance(motion: Motion) -> Array:

@@ -1,8 +1,9 @@
 import pytest
 import rclpy
-from network import write_network
-from robot import TRUTH
-from scene import CAMERA, outputs
+from support.robot import TRUTH
+
+from synthetic.fixed_network import write_network
+from synthetic.scene import CAMERA, outputs
 
 # What it asserts is to be told in numbers.
 pytest.register_assert_rewrite('outside')
@@ -11,12 +12,12 @@ pytest.register_assert_rewrite('outside')
 @pytest.fixture
 def outside(two_people_xml, tmp_path):
     """Start a pose node as a process, by default with the network that sees two people."""
-    from outside import Outside
+    from support.node_under_test import NodeUnderTest
 
     made = []
 
     def make(model=two_people_xml, wait=True, **parameters):
-        made.append(Outside(model, tmp_path, **parameters))
+        made.append(NodeUnderTest(model, tmp_path, **parameters))
         if wait:
             made[-1].ready()
         return made[-1]

@@ -8,10 +8,12 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from outside import PROFILE, nanoseconds
-from robot import GREY, TRUTH, camera_info, metres
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
+from support.node_under_test import PROFILE, nanoseconds
+from support.robot import GREY, TRUTH, camera_info, metres
+
+from pose3d_ros.demo import clip
 
 OK, ERROR = DiagnosticStatus.OK, DiagnosticStatus.ERROR
 ROI = ('x_offset', 'y_offset', 'width', 'height')
@@ -22,12 +24,12 @@ def test_a_camera_that_stops_and_returns(outside):
     o.calibrate()
     for _ in range(2):
         o.until_status(ERROR, 'no image for 0.')
-        number = len(o.got)
+        number = len(o.received)
         o.spin(0.5)
-        assert len(o.got) == number  # silence says that there are no images
+        assert len(o.received) == number  # silence says that there are no images
         assert len(o.answers().poses) == 2
         o.until_status(OK, 'running')
-    o.accounts()
+    o.check_counts()
 
 
 def test_a_camera_of_five_times_the_rate_of_the_network(outside, slow_xml):
@@ -37,12 +39,12 @@ def test_a_camera_of_five_times_the_rate_of_the_network(outside, slow_xml):
     ages = []
     for _ in range(100):
         o.send(o.stamped(GREY[::4, ::4]))
-        number = len(o.got)
+        number = len(o.received)
         o.spin(period_s)
-        for message in o.got[number:]:
+        for message in o.received[number:]:
             # In images of the camera, which a busy machine slows down with the node.
             ages.append(len(o.sent) - 1 - o.sent.index(nanoseconds(message.header.stamp)))
-    counts = o.accounts()
+    counts = o.check_counts()
     # Of 100, and about 80; a busy machine sends more slowly.
     assert counts['dropped images'] > 20
     assert counts['bad images'] == 0
@@ -78,7 +80,7 @@ def test_size_and_encoding_change_mid_stream(outside):
             return made
 
         assert o.answers(image)
-    assert o.accounts()['bad images'] == 0
+    assert o.check_counts()['bad images'] == 0
 
 
 def test_stamps_that_jump(outside):
@@ -102,7 +104,7 @@ def test_stamps_that_jump(outside):
         assert len(seen[0]) == 2
         assert not seen[0] & known
         known |= seen[0]
-    o.accounts()
+    o.check_counts()
 
 
 def test_a_simulated_clock_that_jumps_and_stops(outside):
@@ -119,7 +121,7 @@ def test_a_simulated_clock_that_jumps_and_stops(outside):
     # Stopped: the diagnostics go on, and what they say of silence is of the machine's time.
     o.until_status(ERROR, 'no image for 0.')
     assert len(o.answers().poses) == 2
-    o.accounts()
+    o.check_counts()
 
 
 numbers = st.one_of(
@@ -161,16 +163,16 @@ def test_absurd_camera_infos(outside):
     send()
     o.calibrate()
     np.testing.assert_allclose(metres(o.answers()), TRUTH, atol=0.05)
-    o.accounts()
+    o.check_counts()
 
 
 def test_a_killed_camera(outside):
     """As a process of its own, killed while it sends; another one takes its place."""
     o = outside(stale_after=0.5)
     for _ in range(2):
-        camera = o.run('camera', source='test_card', loop='true', rate=100.0)
-        number = len(o.got) + 20
-        o.spin_until(lambda number=number: len(o.got) > number)
+        camera = o.run('camera', source=clip.PATH, loop='true', rate=100.0)
+        number = len(o.received) + 20
+        o.spin_until(lambda number=number: len(o.received) > number)
         camera.kill()
         o.until_status(ERROR, 'no image for 0.')
         assert len(o.answers().poses) == 2
@@ -187,4 +189,4 @@ def test_faults_of_one_camera_do_not_delay_the_other(outside):
     o.node.destroy_publisher(rear)
     for _ in range(10):
         o.answers()
-    assert o.accounts()['bad images'] == 0
+    assert o.check_counts()['bad images'] == 0

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from depth_scene import depth_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from outside import AT_ONCE, PROFILE
 from rclpy.qos import qos_profile_sensor_data
-from robot import GREY, TRUTH, depth_msg
-from scene import CAMERA
 from sensor_msgs.msg import Image
+from support.node_under_test import AT_ONCE, PROFILE
+from support.robot import GREY, TRUTH, depth_msg
 
 from pose3d_ros.msg import Keypoint3D
+from synthetic.depth_scene import depth_image
+from synthetic.scene import CAMERA
 
 # Of half the size, so that both images fit into Fast DDS's shared memory without our profile.
 BGR = GREY[::2, ::2]
@@ -65,7 +65,7 @@ def test_a_sensor_that_stops_and_returns(sensor, before):
             message = sensor.answer()
             assert len(message.poses) == 2
             assert {k.source for p in message.poses for k in p.keypoints} & {Keypoint3D.OBSERVED}
-    sensor.o.accounts()
+    sensor.o.check_counts()
 
 
 def test_a_sensor_that_sends_whatever_comes(sensor):
@@ -74,7 +74,7 @@ def test_a_sensor_that_sends_whatever_comes(sensor):
         depth = depth_msg(DEPTH_M)
         sensor.send(depth, sensor.o.stamped(BGR))
     sensor.measures()
-    sensor.o.accounts()
+    sensor.o.check_counts()
 
 
 @st.composite
@@ -108,4 +108,4 @@ def test_garbage_depth(sensor):
 
     send()
     sensor.measures()
-    assert sensor.o.accounts()['bad images'] == 0
+    assert sensor.o.check_counts()['bad images'] == 0

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from outside import PROFILE, nanoseconds
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image
+from support.node_under_test import PROFILE, nanoseconds
 
 BATCH = 25
 # Bytes of a pixel.
@@ -130,7 +130,7 @@ def send_all(outside, messages, examples, **parameters):
         o.answers()
 
     send()
-    counts = o.accounts()
+    counts = o.check_counts()
     assert number >= BATCH * examples
     return counts
 
@@ -168,4 +168,4 @@ def test_garbage_on_the_wire(outside):
         o.answers()
 
     send()
-    assert o.accounts()['dropped images'] > 50
+    assert o.check_counts()['dropped images'] > 50

@@ -8,14 +8,14 @@ import time
 import numpy as np
 import pytest
 from lifecycle_msgs.msg import State
-from network import write_network
-from outside import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE, STATES
 from rclpy.node import NodeNameNonExistentError
 from rclpy.parameter import Parameter, parameter_value_to_python
-from robot import TRUTH, metres
-from scene import CAMERA, outputs, people_m
+from support.node_under_test import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE, STATES
+from support.robot import TRUTH, metres
 
 from pose3d_ros.msg import PoseArray3D
+from synthetic.fixed_network import write_network
+from synthetic.scene import CAMERA, outputs, people_m
 
 # Of memory, for a hundred rounds of whatever: a network that is kept takes 10 MB each time.
 GROWTH_MB = 20
@@ -50,7 +50,7 @@ def test_a_model_that_is_replaced(outside, tmp_path, cache):
     other = people_m((0.3, 0, 2.5))
     write_network(model, outputs(other, CAMERA))
     np.testing.assert_allclose(metres(o.answers()), TRUTH, atol=0.02)
-    o.accounts()
+    o.check_counts()
     restart(o)
     np.testing.assert_allclose(metres(o.answers()), other, atol=0.02)
     write_network(model, outputs(TRUTH, CAMERA))
@@ -70,7 +70,7 @@ def test_a_model_that_is_spoilt(outside, tmp_path, cache, fault):
             noise = np.random.default_rng(0).bytes(1000)
             path.write_bytes({'cut': content[:500], 'noise': noise, 'empty': b''}[fault])
     assert len(o.answers().poses) == 2
-    o.accounts()
+    o.check_counts()
     assert o.change(DEACTIVATE)
     assert o.change(CLEANUP)
     for _ in range(2):
@@ -117,7 +117,7 @@ def test_a_killed_subscriber(outside, tmp_path):
             subscriber.wait()
         for _ in range(30):
             assert len(o.answers().poses) == 2
-    o.accounts()
+    o.check_counts()
 
 
 # What may be set while the node runs, within its range; and what may not, or never.
@@ -166,7 +166,7 @@ def test_a_storm_of_parameters(outside):
             assert valid or result.reason
     found = o.wait_for(o.parameter_client.get_parameters(list(wanted))).values
     assert dict(zip(wanted, map(parameter_value_to_python, found), strict=True)) == wanted
-    o.accounts()
+    o.check_counts()
 
 
 def held(o):

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from network import write_network
-from node_process import shared_memory_in_use
-from outside import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE
-from robot import TRUTH
-from scene import CAMERA, outputs
 from std_srvs.srv import SetBool
+from support.node_process import shared_memory_in_use
+from support.node_under_test import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE
+from support.robot import TRUTH
+
+from synthetic.fixed_network import write_network
+from synthetic.scene import CAMERA, outputs
 
 SIGNALS = pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 SHUTDOWN = Transition.TRANSITION_ACTIVE_SHUTDOWN

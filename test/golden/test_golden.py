@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmark.golden import BODY, MATCH_PX, Tally, frames, id_switches, matches, reference, tally
-from pose3d_ros.estimation.lifting import HEIGHT_SD
+from pose3d_ros.detection.openpose.location_map_lifter import HEIGHT_SD
 from pose3d_ros.skeleton import PANOPTIC19
 
 # People of the published implementation that we do not find, by frame: a second, partial copy of

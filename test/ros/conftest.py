@@ -4,13 +4,13 @@ import time
 
 import pytest
 import rclpy
-import tf2_stand_in
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from rclpy.time import Time as RclpyTime
-from robot import Robot, header
+from support import tf2_stand_in
+from support.robot import Robot, header
 
-from pose3d_ros.ros.frames import FrameError
+from pose3d_ros.ros.transforms import FrameError
 
 PATIENCE_S = 10
 # REP 103: from x right, y down, z forward to x forward, y left, z up.

@@ -6,7 +6,7 @@ import pytest
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 from pose3d_ros.camera import IntrinsicsSource
-from pose3d_ros.ros.calibration import Calibration, intrinsics_of
+from pose3d_ros.ros.messages.camera_info import Calibration, intrinsics_of
 
 WIDTH, HEIGHT = 1280, 960
 K = np.array([[900.0, 0, 650], [0, 920, 470], [0, 0, 1]])
@@ -53,7 +53,7 @@ def test_blocks_of_pixels_have_their_centres_where_smaller_says():
 def test_raw_images_have_k_and_the_distortion(model):
     d = LENSES[model]
     camera = intrinsics_of(camera_info(model, d), WIDTH, HEIGHT)
-    np.testing.assert_allclose(camera.rays(seen(model, d)), RAYS, atol=2e-5)
+    np.testing.assert_allclose(camera.unproject(seen(model, d)), RAYS, atol=2e-5)
     assert camera.source == IntrinsicsSource.CAMERA_INFO
 
 
@@ -86,7 +86,7 @@ def test_binning_roi_and_scale(model, fields, size, first_xy, pixels_xy):
         fields = {**fields, 'roi': RegionOfInterest(**fields['roi'])}
     for rectified, full in ((False, seen(model, d)), (True, rectified_xy())):
         camera = intrinsics_of(camera_info(model, d, **fields), *size, rectified)
-        rays = camera.rays(smaller(full, first_xy, pixels_xy))
+        rays = camera.unproject(smaller(full, first_xy, pixels_xy))
         np.testing.assert_allclose(rays, RAYS, atol=2e-5)
 
 
@@ -104,9 +104,9 @@ def test_an_image_that_opencv_scaled_down():
     y, x = np.mgrid[: HEIGHT // 4, : WIDTH // 4]
     centre = np.array([(x * small).sum(), (y * small).sum()]) / small.sum()
     info = camera_info(d=())
-    expected = intrinsics_of(info, WIDTH, HEIGHT).rays(np.array([819.5, 409.5]))
+    expected = intrinsics_of(info, WIDTH, HEIGHT).unproject(np.array([819.5, 409.5]))
     camera = intrinsics_of(info, WIDTH // 4, HEIGHT // 4)
-    np.testing.assert_allclose(camera.rays(centre), expected, atol=1e-6)
+    np.testing.assert_allclose(camera.unproject(centre), expected, atol=1e-6)
 
 
 def test_a_size_rounded_to_whole_pixels_is_the_same_shape():

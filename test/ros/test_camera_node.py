@@ -23,9 +23,10 @@ from std_msgs.msg import Header
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.ros import camera_node
 from pose3d_ros.ros.camera_node import CalibrationError, CameraNode, mirrored, read_calibration
-from pose3d_ros.ros.conversions import camera_info_msg, image_msg
+from pose3d_ros.ros.messages.camera_info import camera_info_msg
+from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.process import Stop
-from pose3d_ros.video import VideoError
+from pose3d_ros.sources.video import VideoError
 
 VALUES = [*range(10, 91, 10)]
 RELIABLE = {

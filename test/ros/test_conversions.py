@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sensor_msgs.msg import CompressedImage, Image
 
-from pose3d_ros.ros.conversions import ENCODINGS, ImageError, bgr_array, decoded
+from pose3d_ros.ros.messages.images import ENCODINGS, ImageError, bgr_array, decoded
 
 # An orange: no two channels are alike, so that none can be taken for another.
 BLUE, GREEN, RED = BGR = (40, 120, 230)

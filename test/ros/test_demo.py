@@ -1,5 +1,6 @@
 """The command `pose3d`, as processes."""
 
+import itertools
 import re
 import signal
 import subprocess
@@ -9,18 +10,21 @@ from unittest.mock import Mock
 
 import cv2
 import numpy as np
+import openvino as ov
 import pytest
 import rclpy
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from pose3d_ros import clip
-from pose3d_ros.drawing import LEFT_RGB, RIGHT_RGB
+from pose3d_ros.demo import clip
+from pose3d_ros.demo.demo import Listener
+from pose3d_ros.demo.recorder import Recorder
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
-from pose3d_ros.ros.conversions import image_msg
-from pose3d_ros.ros.demo import Listener
-from pose3d_ros.ros.recorder import Recorder
+from pose3d_ros.ros.messages.images import image_msg
+from pose3d_ros.visualisation.overlay import LEFT_RGB, RIGHT_RGB
+from synthetic import test_card
+from synthetic.test_card_network import network
 
 
 def pose3d(*arguments, timeout_s=120):
@@ -34,13 +38,28 @@ def figures(printed):
     return {name: text.strip() for name, _, text in rows}
 
 
-def test_the_demo_shows_the_people_of_the_test_card(tmp_path):
-    arguments = ['--seconds', 4, '--rate', 10, '--device', 'CPU', '--output', tmp_path]
-    done = pose3d('demo', '--input', 'test_card', *arguments)
+@pytest.fixture(scope='module')
+def test_card_xml(tmp_path_factory):
+    """A file of the network that reads the test card, and sees nothing else."""
+    path = tmp_path_factory.mktemp('network') / 'test_card.xml'
+    ov.save_model(network(), path)
+    return path
+
+
+def test_the_demo_shows_the_people_of_the_test_card(tmp_path, test_card_xml):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    for i, (_, bgr) in enumerate(itertools.islice(test_card.clip(), 0, 120, 3)):
+        cv2.imwrite(str(folder / f'{i}.png'), bgr)
+    done = pose3d(
+        'demo', '--input', folder, '--model', test_card_xml, '--rate', 10,
+        '--focal-length', test_card.FOCAL_LENGTH_PX, '--device', 'CPU', '--output', tmp_path,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     table = figures(done.stdout)
     answered = int(table['images answered'].split(',')[0])
-    assert int(table['images sent']) >= answered >= 20
+    assert int(table['images sent']) == 40
+    assert 40 >= answered >= 20
     assert 2 <= float(table['people per image'].split()[0]) <= 3
     assert table['device'] == 'CPU'
     video = cv2.VideoCapture(str(tmp_path / 'demo.mp4'))
@@ -141,7 +160,7 @@ def test_images_that_were_answered_before_one_was_announced_count():
     [
         (['--model', '/nowhere/net.xml'], '/nowhere/net.xml'),
         (['--device', 'TPU'], "device 'TPU' cannot run"),
-        (['--input', '/nowhere/video.mp4', '--model', 'test_card'], '/nowhere/video.mp4'),
+        (['--input', '/nowhere/video.mp4', '--model', 'demo_only'], '/nowhere/video.mp4'),
     ],
 )
 def test_what_cannot_be_used_is_named(tmp_path, arguments, says):
@@ -151,11 +170,11 @@ def test_what_cannot_be_used_is_named(tmp_path, arguments, says):
     assert 'Traceback' not in done.stderr
 
 
-def test_a_folder_of_pictures(tmp_path):
-    """What is no video of the test card holds nobody, and every image of it is answered."""
+def test_a_folder_of_pictures_without_people(tmp_path, test_card_xml):
+    """Every image is processed."""
     for i in range(5):
         cv2.imwrite(str(tmp_path / f'{i}.png'), np.full((120, 160, 3), 30 * i, np.uint8))
-    done = pose3d('demo', '--input', tmp_path, '--model', 'test_card', '--rate', 5,
+    done = pose3d('demo', '--input', tmp_path, '--model', test_card_xml, '--rate', 5,
                   '--output', tmp_path / 'out')  # fmt: skip
     assert done.returncode == 0, done.stderr
     table = figures(done.stdout)

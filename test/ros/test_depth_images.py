@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from robot import depth_msg
 from sensor_msgs.msg import Image
+from support.robot import depth_msg
 
-from pose3d_ros.ros.conversions import ImageError
 from pose3d_ros.ros.depth_stream import DEPTH_ENCODINGS, depth_array
+from pose3d_ros.ros.messages.images import ImageError
 
 METRES = np.array([[0.5, 1.25, 3.0], [65.535, 0.001, 2.0]], np.float32)
 

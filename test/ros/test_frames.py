@@ -12,17 +12,18 @@ from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from hypothesis import given
 from hypothesis import strategies as st
 from rclpy.executors import SingleThreadedExecutor
-from robot import header
+from support.robot import header
 
 from pose3d_ros.people import People2D, People3D, TrackedPeople
-from pose3d_ros.ros.frames import (
-    FrameError,
-    Transforms,
-    camera_pose,
-    quaternion,
+from pose3d_ros.ros.camera_pose import pose_from_transform
+from pose3d_ros.ros.camera_stream import UP
+from pose3d_ros.ros.messages.transforms import (
+    PeopleInFrame,
+    quaternion_msg,
     rotation,
-    transformed,
+    transform_people,
 )
+from pose3d_ros.ros.transforms import FrameError, Transforms
 
 PATIENCE_S = 10
 # REP 103: from x right, y down, z forward to x forward, y left, z up.
@@ -51,7 +52,8 @@ def somebody(xyz_m, covariance=None):
 
 def test_a_point_ahead_of_the_camera_is_ahead_of_the_robot():
     seen = somebody((0.5, -0.2, 3.0), np.diag([1.0, 4.0, 9.0]))
-    moved = transformed(seen, transform(0.1, 0.0, 1.2))
+    before = PeopleInFrame(seen, header(1), UP)
+    moved = transform_people(before, transform(0.1, 0.0, 1.2), 'base_link').tracked
     np.testing.assert_allclose(moved.people.xyz_m[0, 0], (3.1, -0.5, 1.4), atol=1e-12)
     np.testing.assert_allclose(
         moved.people.root_covariance_m2[0], np.diag([9.0, 1.0, 4.0]), atol=1e-12
@@ -69,7 +71,8 @@ def test_nobody_is_nobody_in_every_frame():
         np.zeros((0, 3, 3)),
     )
     nobody = TrackedPeople(empty, np.zeros(0, int), np.zeros(0, np.uint8), np.zeros(0))
-    assert len(transformed(nobody, transform())) == 0
+    before = PeopleInFrame(nobody, header(1), UP)
+    assert len(transform_people(before, transform(), 'base_link').tracked) == 0
 
 
 @pytest.mark.parametrize(
@@ -89,14 +92,14 @@ def test_there_and_back(q):
     matrix = rotation(Quaternion(**dict(zip('xyzw', unit.tolist(), strict=True))))
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(matrix) == pytest.approx(1)
-    np.testing.assert_allclose(rotation(quaternion(matrix)), matrix, atol=1e-6)
+    np.testing.assert_allclose(rotation(quaternion_msg(matrix)), matrix, atol=1e-6)
 
 
 @pytest.mark.parametrize('axis', [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0.6, 0, 0.8), (0, 0.6, -0.8)])
 @pytest.mark.parametrize('degrees', [0, 1e-4, 90, 179.999, 180])
 def test_half_turns_and_no_turn(axis, degrees):
     matrix = rotation(turned(axis, degrees))
-    np.testing.assert_allclose(rotation(quaternion(matrix)), matrix, atol=1e-6)
+    np.testing.assert_allclose(rotation(quaternion_msg(matrix)), matrix, atol=1e-6)
 
 
 def test_a_quaternion_that_is_nearly_one_is_made_one():
@@ -111,7 +114,7 @@ def test_what_is_no_rotation_is_refused(w):
 
 
 def test_how_a_level_camera_stands():
-    pose = camera_pose(transform(0.3, 0.0, 1.2))
+    pose = pose_from_transform(transform(0.3, 0.0, 1.2))
     np.testing.assert_allclose(pose.up, (0, -1, 0), atol=1e-12)
     assert pose.height_m == 1.2
 
@@ -119,7 +122,7 @@ def test_how_a_level_camera_stands():
 def test_how_a_camera_stands_that_looks_down():
     """Pitched down by 30 degrees: what is up comes towards the camera."""
     down = rotation(turned((0, 1, 0), 30)) @ rotation(OPTICAL)
-    pose = camera_pose(transform(z=0.9, q=quaternion(down)))
+    pose = pose_from_transform(transform(z=0.9, q=quaternion_msg(down)))
     np.testing.assert_allclose(pose.up, (0, -np.cos(np.pi / 6), -0.5), atol=1e-7)
     assert np.linalg.norm(pose.up) == pytest.approx(1)
     assert pose.height_m == 0.9
@@ -222,7 +225,7 @@ def test_no_stamp_is_not_the_latest(tf):
 
 
 def test_a_transform_that_is_on_its_way_is_waited_for(tf, monkeypatch):
-    monkeypatch.setattr('pose3d_ros.ros.frames.WAIT_S', float(PATIENCE_S))
+    monkeypatch.setattr('pose3d_ros.ros.transforms.WAIT_S', float(PATIENCE_S))
     tf.until_found('odom', 'camera', Time(sec=100), tell=lambda: tf.tell('odom', 'camera', 100))
     later = threading.Timer(0.2, lambda: tf.tell('odom', 'camera', 101, x=2.0))
     later.start()

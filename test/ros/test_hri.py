@@ -5,16 +5,17 @@ import sys
 import numpy as np
 import pytest
 import rclpy
-from robot import BLACK, GREY, TRUTH, camera_info, header
-from scene import CAMERA, figure_m
+from support.robot import BLACK, GREY, TRUTH, camera_info, header
 
 from pose3d_ros.people import People2D, People3D, TrackedPeople
 from pose3d_ros.ros import hri
-from pose3d_ros.ros.conversions import image_msg
-from pose3d_ros.ros.frames import UP, Placed, rotation, translation
+from pose3d_ros.ros.camera_stream import UP
 from pose3d_ros.ros.hri import Bodies, HriError, SeenIn, body_frame, normalised
+from pose3d_ros.ros.messages.images import image_msg
+from pose3d_ros.ros.messages.transforms import PeopleInFrame, rotation, translation
 from pose3d_ros.ros.pose_node import SUCCESS
 from pose3d_ros.skeleton import PANOPTIC19
+from synthetic.scene import CAMERA, figure_m
 
 PELVIS = (0.5, -0.2, 3.0)
 IMAGE = SeenIn(header(7), 200, 100)
@@ -152,7 +153,7 @@ def test_topics_come_and_go_with_people(node):
     mine = {f'/humans/bodies/front_pose_node_4/{name}' for name in ('roi', 'skeleton2d')}
 
     def see(tracked, second):
-        bodies.publish('', Placed(tracked, header(second), UP), IMAGE)
+        bodies.publish('', PeopleInFrame(tracked, header(second), UP), IMAGE)
         return topics_of(node) - before
 
     assert see(people(state=0), 10) == tracked  # TENTATIVE
@@ -178,7 +179,7 @@ def test_cameras_of_one_node_share_the_list(node):
         rclpy.spin_once(node, timeout_sec=0.05)
 
     def ids(camera, tracked, second):
-        bodies.publish(camera, Placed(tracked, header(second), UP), IMAGE)
+        bodies.publish(camera, PeopleInFrame(tracked, header(second), UP), IMAGE)
         number = len(got)
         while len(got) == number:
             rclpy.spin_once(node, timeout_sec=1.0)

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message
-from robot import header
+from support.robot import header
 
 from pose3d_ros.camera import IntrinsicsSource
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import K, People2D, People3D, Source, TrackedPeople
-from pose3d_ros.ros.pose_array import pose_array_cdr
+from pose3d_ros.ros.messages.pose_array import pose_array_cdr
 
 
 def tracked_people(number):

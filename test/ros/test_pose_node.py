@@ -4,15 +4,15 @@ import time
 
 import numpy as np
 import pytest
-from network import write_network
 from rclpy.qos import QoSReliabilityPolicy
-from robot import BLACK, GREY, TRUTH, camera_info, header, metres
-from scene import CAMERA, outputs, people_m
 from sensor_msgs.msg import Image
+from support.robot import BLACK, GREY, TRUTH, camera_info, header, metres
 from visualization_msgs.msg import Marker, MarkerArray
 
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
-from pose3d_ros.ros.conversions import image_msg
+from pose3d_ros.ros.messages.images import image_msg
+from synthetic.fixed_network import write_network
+from synthetic.scene import CAMERA, outputs, people_m
 
 
 def test_people_in_metres_with_the_images_own_header(robot):
@@ -85,9 +85,9 @@ def test_a_best_effort_camera_is_heard_newest_first(robot):
     for second in range(5):
         r.images.publish(image_msg(GREY, header(second)))
     time.sleep(0.2)
-    r.spin_until(lambda: r.got[PoseArray3D])
-    assert r.got[PoseArray3D][-1].header.stamp.sec == 4
-    assert len(r.got[PoseArray3D]) == 1
+    r.spin_until(lambda: r.received[PoseArray3D])
+    assert r.received[PoseArray3D][-1].header.stamp.sec == 4
+    assert len(r.received[PoseArray3D]) == 1
     (endpoint,) = r.node.get_subscriptions_info_by_topic(r.images.topic_name)
     assert endpoint.qos_profile.reliability == QoSReliabilityPolicy.BEST_EFFORT
 
@@ -105,8 +105,8 @@ def test_markers_and_overlay(robot):
     r = robot((PoseArray3D, MarkerArray, Image))
     r.calibrate(camera_info())
     r.see(image_msg(GREY, header(7)))
-    r.spin_until(lambda: r.got[MarkerArray] and r.got[Image])
-    (markers,), (overlay,) = r.got[MarkerArray], r.got[Image]
+    r.spin_until(lambda: r.received[MarkerArray] and r.received[Image])
+    (markers,), (overlay,) = r.received[MarkerArray], r.received[Image]
     assert {m.header.frame_id for m in markers.markers} == {'camera_optical_frame'}
     named = [(m.ns, m.id) for m in markers.markers]
     assert {('', 0), ('limbs', 0), ('keypoints', 0)} < set(named)
@@ -122,10 +122,10 @@ def test_markers_and_overlay(robot):
     for u, v in CAMERA.project(TRUTH[:, Pose3D.LEFT_WRIST]):
         assert np.hypot(changed[:, 1] - u, changed[:, 0] - v).min() < 2
     r.see(image_msg(BLACK, header(8)))
-    r.spin_until(lambda: len(r.got[MarkerArray]) == 2)
-    assert [m.action for m in r.got[MarkerArray][1].markers] == [Marker.DELETEALL]
+    r.spin_until(lambda: len(r.received[MarkerArray]) == 2)
+    assert [m.action for m in r.received[MarkerArray][1].markers] == [Marker.DELETEALL]
 
 
 def test_two_nodes_in_one_process_share_nothing(robot):
     a, b = robot(), robot(focal_length=720.0)
-    assert a.camera.tracker is not b.camera.tracker
+    assert a.camera.pipeline.tracker is not b.camera.pipeline.tracker

@@ -5,13 +5,14 @@ import re
 import cv2
 import numpy as np
 import pytest
-from robot import GREY, TRUTH, camera_info, header, metres
-from scene import CAMERA
 from sensor_msgs.msg import CompressedImage, Image
+from support.robot import GREY, TRUTH, camera_info, header, metres
 
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.msg import PoseArray3D
-from pose3d_ros.ros.conversions import camera_info_msg, image_msg
+from pose3d_ros.ros.messages.camera_info import camera_info_msg
+from pose3d_ros.ros.messages.images import image_msg
+from synthetic.scene import CAMERA
 
 
 def test_focal_length_in_order(robot):
@@ -84,8 +85,8 @@ def test_truncated_compressed_images_are_counted_and_dropped(robot, part, capfd)
     image = jpeg(GREY, header())
     image.data = bytes(image.data)[: int(part * len(image.data))]
     r.see(image)
-    assert (r.camera.figures.images, r.camera.figures.bad_images) == (1, 1)
-    assert r.got[PoseArray3D] == []
+    assert (r.camera.statistics.images, r.camera.statistics.bad_images) == (1, 1)
+    assert r.received[PoseArray3D] == []
     assert re.search(f'WARN.*1 of 1.*found {len(image.data)} bytes', capfd.readouterr().err)
     assert len(r.poses_of(jpeg(GREY, header(1))).poses) == 2
 
@@ -154,8 +155,8 @@ def spoil(**fields):
 def test_a_bad_image_is_counted_and_dropped(robot, image, says, capfd):
     r = robot()
     r.see(image)
-    assert (r.camera.figures.images, r.camera.figures.bad_images) == (1, 1)
-    assert r.got[PoseArray3D] == []
+    assert (r.camera.statistics.images, r.camera.statistics.bad_images) == (1, 1)
+    assert r.received[PoseArray3D] == []
     logged = capfd.readouterr().err
     assert re.search(f'WARN.*1 of 1.*{says}', logged)
     assert len(r.poses_of(image_msg(GREY, header(1))).poses) == 2

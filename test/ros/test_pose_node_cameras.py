@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
-from robot import GREY, TRUTH, camera_info, header, metres
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
+from support.robot import GREY, TRUTH, camera_info, header, metres
 from visualization_msgs.msg import MarkerArray
 
 from pose3d_ros.msg import PoseArray3D
-from pose3d_ros.ros.conversions import image_msg
-from pose3d_ros.ros.figures import Figures
+from pose3d_ros.ros.image_statistics import ImageStatistics
+from pose3d_ros.ros.messages.images import image_msg
 
 TWO = {'cameras': ['front', 'rear']}
 FAST_HZ = 400
@@ -22,7 +22,7 @@ FAST_HZ = 400
 def test_every_camera_has_topics_and_a_calibration_of_its_own(robot):
     r = robot(**TWO)
     front, rear = r.pose_node.cameras
-    assert front.estimator is rear.estimator
+    assert front.pipeline.estimator is rear.pipeline.estimator
     r.calibrate(camera_info())
     message = r.poses_of(image_msg(GREY, header(12, 345, 'front_optical')))
     assert message.header == header(12, 345, 'front_optical')
@@ -31,7 +31,7 @@ def test_every_camera_has_topics_and_a_calibration_of_its_own(robot):
     message = r.poses_of(image_msg(GREY, header(1, 0, 'rear_optical')), eye=1)
     assert message.header == header(1, 0, 'rear_optical')
     assert message.intrinsics_source == PoseArray3D.GUESSED
-    assert len(r.eyes[0].got[PoseArray3D]) == len(r.eyes[1].got[PoseArray3D]) == 1
+    assert len(r.eyes[0].received[PoseArray3D]) == len(r.eyes[1].received[PoseArray3D]) == 1
     r.spin_until(lambda: r.node.count_publishers(f'{r.node.get_namespace()}/rear/overlay'))
 
 
@@ -42,7 +42,7 @@ def test_what_one_camera_is_warned_of_the_other_is_too(robot, capfd):
     r.poses_of(image_msg(GREY, header()), eye=1)
     r.eyes[0].images.publish(Image())
     r.eyes[1].images.publish(Image())
-    r.spin_until(lambda: all(c.figures.bad_images for c in r.pose_node.cameras))
+    r.spin_until(lambda: all(c.statistics.bad_images for c in r.pose_node.cameras))
     logged = capfd.readouterr().err
     for name in TWO['cameras']:
         for text in ('focal length guessed', 'image dropped'):
@@ -81,17 +81,17 @@ def test_a_fast_camera_does_not_starve_a_slow_one(robot):
     try:
         answers = []
         for second in range(20):
-            before = len(fast.got[PoseArray3D])
+            before = len(fast.received[PoseArray3D])
             answers.append(r.poses_of(image_msg(GREY, header(second)), eye=1).header.stamp.sec)
             # Nobody waits for the other for long.
-            assert len(fast.got[PoseArray3D]) - before <= 5
-            r.spin_until(lambda before=before: len(fast.got[PoseArray3D]) > before)
+            assert len(fast.received[PoseArray3D]) - before <= 5
+            r.spin_until(lambda before=before: len(fast.received[PoseArray3D]) > before)
     finally:
         done.set()
         hurrying.join()
     assert answers == list(range(20))
-    assert r.pose_node.cameras[0].figures.dropped > 20
-    assert r.pose_node.cameras[1].figures.dropped == 0
+    assert r.pose_node.cameras[0].statistics.dropped > 20
+    assert r.pose_node.cameras[1].statistics.dropped == 0
 
 
 def test_one_cameras_garbage_and_silence_do_not_disturb_the_other(robot):
@@ -99,25 +99,27 @@ def test_one_cameras_garbage_and_silence_do_not_disturb_the_other(robot):
     for second in range(10):
         r.eyes[0].images.publish(Image(encoding='bgr8', width=9, height=9))
         assert len(r.poses_of(image_msg(GREY, header(second)), eye=1).poses) == 2
-    r.spin_until(lambda: r.camera.figures.images == 10)
-    assert r.camera.figures.bad_images == 10
+    r.spin_until(lambda: r.camera.statistics.images == 10)
+    assert r.camera.statistics.bad_images == 10
 
 
 def test_images_that_make_way_for_the_newest_are_counted(robot):
     r = robot()
     for second in range(5):
         r.images.publish(image_msg(GREY, header(second)))
-    r.spin_until(lambda: r.got[PoseArray3D] and r.got[PoseArray3D][-1].header.stamp.sec == 4)
+    r.spin_until(
+        lambda: r.received[PoseArray3D] and r.received[PoseArray3D][-1].header.stamp.sec == 4
+    )
     r.poses_of(image_msg(GREY, header(5)))
-    figures = r.camera.figures
+    statistics = r.camera.statistics
     # What came before the first image of a publisher is not known to be for us.
-    first = r.got[PoseArray3D][0].header.stamp.sec
-    assert figures.dropped == 6 - first - figures.images
+    first = r.received[PoseArray3D][0].header.stamp.sec
+    assert statistics.dropped == 6 - first - statistics.images
     for second in range(6, 16):
         r.images.publish(image_msg(GREY, header(second)))
-    r.spin_until(lambda: r.got[PoseArray3D][-1].header.stamp.sec == 15)
-    assert figures.dropped == 16 - first - figures.images
-    assert figures.bad_images == 0
+    r.spin_until(lambda: r.received[PoseArray3D][-1].header.stamp.sec == 15)
+    assert statistics.dropped == 16 - first - statistics.images
+    assert statistics.bad_images == 0
 
 
 def test_each_publishers_images_are_counted_by_themselves(robot):
@@ -131,7 +133,7 @@ def test_each_publishers_images_are_counted_by_themselves(robot):
             Image, 'image_raw', qos_profile_sensor_data
         )
         r.spin_until(r.images.get_subscription_count)
-    assert (r.camera.figures.images, r.camera.figures.dropped) == (9, 0)
+    assert (r.camera.statistics.images, r.camera.statistics.dropped) == (9, 0)
 
 
 @pytest.mark.parametrize(
@@ -145,13 +147,13 @@ def test_each_publishers_images_are_counted_by_themselves(robot):
     ],
 )
 def test_numbers_of_images_without_a_word_of_who_sent_them(numbers, dropped):
-    figures = Figures()
+    statistics = ImageStatistics()
     for number in numbers:
-        figures.arrived({'publication_sequence_number': number})
-        figures.answered(0.1, 0.1, 0.1)
-    assert (figures.images, figures.dropped) == (len(numbers), dropped)
-    assert np.isnan(figures.recent().input_hz) == (dropped is None)
-    assert figures.recent().output_hz > 0
+        statistics.record_arrival({'publication_sequence_number': number})
+        statistics.record_processed(0.1, 0.1, 0.1)
+    assert (statistics.images, statistics.dropped) == (len(numbers), dropped)
+    assert np.isnan(statistics.recent().input_hz) == (dropped is None)
+    assert statistics.recent().output_hz > 0
 
 
 @pytest.mark.parametrize('kind', [PoseArray3D, MarkerArray, Image])
@@ -163,11 +165,11 @@ def test_a_camera_is_heard_only_while_somebody_listens(robot, kind):
         eye.listen([kind])
         r.spin_until(r.images.get_subscription_count)
         r.images.publish(image_msg(GREY, header(second)))
-        r.spin_until(lambda second=second: len(eye.got[kind]) == second + 1)
+        r.spin_until(lambda second=second: len(eye.received[kind]) == second + 1)
         eye.listen_no_more()
         r.spin_until(lambda: not r.images.get_subscription_count())
-    assert r.camera.figures.images == 3
-    assert r.camera.figures.dropped == 0
+    assert r.camera.statistics.images == 3
+    assert r.camera.statistics.dropped == 0
 
 
 def test_a_camera_is_heard_anyway_if_that_is_wished(robot):
@@ -196,11 +198,11 @@ def test_pause_and_resume(robot):
     r.spin_until(r.images.get_subscription_count)
     message = r.poses_of(image_msg(GREY, header(0, 500_000_000)))
     assert [pose.track_id for pose in message.poses] == ids
-    assert r.camera.figures.images == 2
+    assert r.camera.statistics.images == 2
 
 
 def test_two_nodes_with_a_namespace_each(robot):
     a, b = robot(namespace='/a'), robot(namespace='/b', focal_length=720.0)
     assert a.poses_of(image_msg(GREY, header())).intrinsics_source == PoseArray3D.GUESSED
     assert b.poses_of(image_msg(GREY, header())).intrinsics_source == PoseArray3D.PARAMETER
-    assert len(a.got[PoseArray3D]) == len(b.got[PoseArray3D]) == 1
+    assert len(a.received[PoseArray3D]) == len(b.received[PoseArray3D]) == 1

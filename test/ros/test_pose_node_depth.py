@@ -4,18 +4,19 @@ import time
 
 import numpy as np
 import pytest
-from depth_scene import depth_image, half
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
-from robot import GREY, TRUTH, camera_info, depth_msg, header, metres
-from scene import CAMERA
 from sensor_msgs.msg import CameraInfo, Image
+from support.robot import GREY, TRUTH, camera_info, depth_msg, header, metres
 
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
 from pose3d_ros.ros import depth_stream, parameters
-from pose3d_ros.ros.conversions import camera_info_msg, image_msg
 from pose3d_ros.ros.diagnostics import camera_status
+from pose3d_ros.ros.messages.camera_info import camera_info_msg
+from pose3d_ros.ros.messages.images import image_msg
+from synthetic.depth_scene import depth_image, half
+from synthetic.scene import CAMERA
 
 DEPTH_M = depth_image(TRUTH, [1.8, 1.8], intrinsics=CAMERA, hw=(256, 448)).depth_m
 # Everybody is 1.80 m tall, and far from where they are without depth.
@@ -107,35 +108,36 @@ def test_an_image_waits_for_its_depth(measuring, patient):
     r, sensor = measuring()
     for second in range(3):
         r.see(image_msg(GREY, header(second)))
-        assert len(r.got[PoseArray3D]) == second
+        assert len(r.received[PoseArray3D]) == second
         sensor.send(depth_at(second))
-        r.spin_until(lambda second=second: len(r.got[PoseArray3D]) > second)
-        assert is_measured(r.got[PoseArray3D][-1])
+        r.spin_until(lambda second=second: len(r.received[PoseArray3D]) > second)
+        assert is_measured(r.received[PoseArray3D][-1])
 
 
-def test_depth_that_has_come_already_is_not_waited_for(measuring, patient):
-    """As after a long inference; taken one by one they would let the next image come between."""
+def test_depth_that_has_arrived_already_is_found(measuring, patient):
+    """As after a long inference: several depth images are queued when the image is taken."""
     r, sensor = measuring()
     for second in range(1, 4):
         sensor.images.publish(depth_at(second))
-    time.sleep(0.3)  # they are on their way, and nobody takes them
+    time.sleep(0.3)  # they arrive, and are not taken yet
     r.camera.on_image(image_msg(GREY, header(3)), {'publication_sequence_number': None})
-    assert r.camera.depth.waiting is None
-    r.spin_until(lambda: r.got[PoseArray3D])
-    assert is_measured(r.got[PoseArray3D][-1])
+    r.spin_until(lambda: r.received[PoseArray3D])
+    assert r.received[PoseArray3D][-1].header == header(3)
+    assert is_measured(r.received[PoseArray3D][-1])
+    assert r.camera.depth.missing == 0
 
 
 def test_an_image_waits_for_the_next_image_at_most(measuring, patient):
     r, sensor = measuring()
     r.see(image_msg(GREY, header(1)))
-    assert not r.got[PoseArray3D]
+    assert not r.received[PoseArray3D]
     sensor.send(depth_at(0))  # of nobody
-    assert not r.got[PoseArray3D]
+    assert not r.received[PoseArray3D]
     r.see(image_msg(GREY, header(2)))
-    r.spin_until(lambda: len(r.got[PoseArray3D]) == 1)
+    r.spin_until(lambda: len(r.received[PoseArray3D]) == 1)
     sensor.send(depth_at(2))
-    r.spin_until(lambda: len(r.got[PoseArray3D]) == 2)
-    first, second = r.got[PoseArray3D]
+    r.spin_until(lambda: len(r.received[PoseArray3D]) == 2)
+    first, second = r.received[PoseArray3D]
     assert (first.header.stamp.sec, second.header.stamp.sec) == (1, 2)
     assert not is_measured(first)
     assert is_measured(second)
@@ -148,8 +150,8 @@ def test_an_image_does_not_wait_for_what_has_been_lost(measuring, patient):
     assert not is_measured(r.poses_of(image_msg(GREY, header(1))))
     r.see(image_msg(GREY, header(3)))
     sensor.send(depth_at(4))
-    r.spin_until(lambda: len(r.got[PoseArray3D]) == 2)
-    assert not is_measured(r.got[PoseArray3D][-1])
+    r.spin_until(lambda: len(r.received[PoseArray3D]) == 2)
+    assert not is_measured(r.received[PoseArray3D][-1])
     assert is_measured(r.poses_of(image_msg(GREY, header(4))))
 
 
@@ -159,14 +161,14 @@ def test_a_sensor_that_is_silent_is_waited_for_once(measuring):
     for second in (2, 3):
         r.see(image_msg(GREY, header(second)))
         assert r.camera.depth.waiting is None
-        r.spin_until(lambda second=second: len(r.got[PoseArray3D]) == second)
+        r.spin_until(lambda second=second: len(r.received[PoseArray3D]) == second)
     assert r.camera.depth.missing == 3
     sensor.send(depth_at(4))  # it is back
     assert is_measured(r.poses_of(image_msg(GREY, header(4))))
     r.see(image_msg(GREY, header(5)))
     sensor.send(depth_at(5))
-    r.spin_until(lambda: len(r.got[PoseArray3D]) == 5)
-    assert is_measured(r.got[PoseArray3D][-1])
+    r.spin_until(lambda: len(r.received[PoseArray3D]) == 5)
+    assert is_measured(r.received[PoseArray3D][-1])
 
 
 def test_stamps_may_differ_by_the_tolerance(measuring):
@@ -193,7 +195,7 @@ def test_another_resolution_with_a_calibration_of_its_own(measuring):
     message = depth_msg(small, header=header(1))
     sensor.send(message)
     assert not is_measured(r.poses_of(image_msg(GREY, header(1))))
-    assert 'needs a CameraInfo of its own' in r.camera.depth.trouble
+    assert 'needs a CameraInfo of its own' in r.camera.depth.last_error
     info = camera_info_msg(half(CAMERA), 224, 128, header())
     sensor.infos.publish(info)
     r.spin_until(lambda: r.camera.depth.calibration.info == info)
@@ -224,7 +226,7 @@ def test_bad_depth_is_named_and_the_image_is_answered(measuring, capfd, fields, 
     assert named in capfd.readouterr().err
     sensor.send(depth_at(2))
     assert is_measured(r.poses_of(image_msg(GREY, header(2))))
-    assert r.camera.depth.trouble == ''
+    assert r.camera.depth.last_error == ''
 
 
 def test_a_sensor_that_sees_nothing(measuring):
@@ -240,7 +242,7 @@ def test_a_bad_image_with_depth_is_dropped_as_any(measuring):
     r, sensor = measuring()
     sensor.send(depth_at(1))
     r.see(Image(header=header(1), encoding='bgr8', width=9, height=9))
-    assert r.camera.figures.bad_images == 1
+    assert r.camera.statistics.bad_images == 1
     sensor.send(depth_at(2))
     assert is_measured(r.poses_of(image_msg(GREY, header(2))))
 
@@ -275,7 +277,7 @@ def test_every_camera_has_a_sensor_of_its_own(robot, patient):
     r.spin_until(lambda: r.pose_node.cameras[1].depth.waiting)
     sensor.send(depth_at(1))
     assert is_measured(r.poses_of(image_msg(GREY, header(1))))
-    assert not r.eyes[1].got[PoseArray3D]
+    assert not r.eyes[1].received[PoseArray3D]
 
 
 def status_of(robot):

@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.parameter import Parameter
-from robot import GREY, camera_info, header
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+from support.robot import GREY, camera_info, header
 
 from pose3d_ros.camera import IntrinsicsSource
-from pose3d_ros.ros.conversions import image_msg
 from pose3d_ros.ros.diagnostics import complaints
-from pose3d_ros.ros.figures import RECENT_S, Figures, Recent
+from pose3d_ros.ros.image_statistics import RECENT_S, ImageStatistics, RecentStatistics
+from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.parameters import PoseParameters
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -145,7 +145,7 @@ def test_an_idle_node_says_why_and_nothing_is_wrong(quick):
     monitor = Monitor(r)
     monitor.until(ERROR, 'no image')
     r.pose_node.paused = True
-    r.pose_node.cameras[0].want(False)
+    r.pose_node.cameras[0].set_enabled(False)
     assert values(monitor.until(OK, 'paused'))['state'] == 'paused'
     r.pose_node.paused = False
     r.eyes[0].listen_no_more()
@@ -171,8 +171,8 @@ def test_the_topic_can_be_remapped(quick):
 
 def test_losses_that_the_middleware_does_not_count_are_unknown(quick):
     r = quick()
-    figures, arrived = r.camera.figures, r.camera.figures.arrived
-    figures.arrived = lambda info: arrived({**info, 'publication_sequence_number': None})
+    statistics, arrived = r.camera.statistics, r.camera.statistics.record_arrival
+    statistics.record_arrival = lambda info: arrived({**info, 'publication_sequence_number': None})
     r.poses_of(image_msg(GREY, now(r)))
     found = values(Monitor(r).next()['camera'])
     assert (found['dropped images'], found['input rate (Hz)']) == ('unknown', 'unknown')
@@ -181,12 +181,12 @@ def test_losses_that_the_middleware_does_not_count_are_unknown(quick):
 
 def test_an_image_that_waits_for_its_depth_is_not_bad():
     """The next message on /diagnostics may come meanwhile."""
-    figures = Figures()
-    figures.arrived({'publication_sequence_number': 1})
-    assert (figures.recent().images, figures.recent().bad_images) == (1, 0)
-    figures.not_read()
-    figures.arrived({'publication_sequence_number': 2})
-    assert (figures.recent().images, figures.recent().bad_images) == (2, 1)
+    statistics = ImageStatistics()
+    statistics.record_arrival({'publication_sequence_number': 1})
+    assert (statistics.recent().images, statistics.recent().bad_images) == (1, 0)
+    statistics.record_bad_image()
+    statistics.record_arrival({'publication_sequence_number': 2})
+    assert (statistics.recent().images, statistics.recent().bad_images) == (2, 1)
 
 
 FINE = {
@@ -202,8 +202,8 @@ FINE = {
         ({'output_hz': 0.5, 'span_s': 3.0}, OK, ''),  # it has only begun
         ({'bad_images': 1}, WARN, '1 of the last 150'),
         ({'bad_images': 150, 'output_hz': 0.0}, ERROR, '150 of the last 150'),
-        ({'unplaced': 1}, WARN, '1 of the last 150 images have no transform to '),
-        ({'unplaced': 150, 'output_hz': 0.0}, ERROR, '150 of the last 150'),
+        ({'missing_transforms': 1}, WARN, '1 of the last 150 images have no transform to '),
+        ({'missing_transforms': 150, 'output_hz': 0.0}, ERROR, '150 of the last 150'),
         ({'latency_s': 0.7}, WARN, 'come 0.7 s after the stamp of the image, max_latency is 0.5'),
         ({'latency_s': -1e9}, WARN, 'is use_sim_time right?'),
         ({'latency_s': float('nan')}, OK, ''),
@@ -211,14 +211,14 @@ FINE = {
 )
 def test_thresholds(change, level, says):
     camera = SimpleNamespace(
-        figures=Figures(),
-        trouble='',
+        statistics=ImageStatistics(),
+        last_error='',
         intrinsics_source=IntrinsicsSource.CAMERA_INFO,
         depth=None,
-        stance=SimpleNamespace(trouble=''),
+        camera_pose=SimpleNamespace(last_error=''),
     )
-    found = list(complaints(camera, Recent(**FINE), PoseParameters()))
+    found = list(complaints(camera, RecentStatistics(**FINE), PoseParameters()))
     assert found == []
-    found = list(complaints(camera, Recent(**{**FINE, **change}), PoseParameters()))
+    found = list(complaints(camera, RecentStatistics(**{**FINE, **change}), PoseParameters()))
     assert max((one for one, _ in found), default=OK) == level
     assert says in ''.join(text for _, text in found)

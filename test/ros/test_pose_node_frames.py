@@ -5,12 +5,12 @@ import sys
 import numpy as np
 import pytest
 from rclpy.parameter import Parameter
-from robot import GREY, TRUTH, camera_info, header, metres
 from sensor_msgs.msg import Image
+from support.robot import GREY, TRUTH, camera_info, header, metres
 from visualization_msgs.msg import Marker, MarkerArray
 
 from pose3d_ros.msg import PoseArray3D
-from pose3d_ros.ros.conversions import image_msg
+from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.pose_node import SUCCESS
 
 
@@ -26,8 +26,8 @@ def test_poses_and_markers_in_the_frame_of_the_robot(robot, tell):
     left = min(message.poses, key=lambda p: p.keypoints[0].u)
     deviations = np.sqrt(np.diag(np.reshape(left.root_covariance, (3, 3))))
     assert deviations.argmax() == 0  # along the line of sight: ahead of the robot
-    r.spin_until(lambda: r.got[MarkerArray])
-    markers = r.got[MarkerArray][-1].markers
+    r.spin_until(lambda: r.received[MarkerArray])
+    markers = r.received[MarkerArray][-1].markers
     assert {m.header.frame_id for m in markers} == {'base_link'}
     text = next(m for m in markers if m.type == Marker.TEXT_VIEW_FACING and m.text == '0')
     heads = [p.keypoints[1].position for p in message.poses if p.track_id == 0]
@@ -44,10 +44,10 @@ def test_without_a_transform_at_the_stamp_nothing_is_published(robot, tell):
     r.see(image_msg(GREY, header(0)))
     message = r.poses_of(image_msg(GREY, header(12)))
     assert message.header.stamp.sec == 12
-    assert len(r.got[PoseArray3D]) == 1
-    assert r.camera.figures.unplaced == 3
-    recent = r.camera.figures.recent()
-    assert (recent.images, recent.unplaced, recent.bad_images) == (4, 3, 0)
+    assert len(r.received[PoseArray3D]) == 1
+    assert r.camera.statistics.missing_transforms == 3
+    recent = r.camera.statistics.recent()
+    assert (recent.images, recent.missing_transforms, recent.bad_images) == (4, 3, 0)
 
 
 def test_a_camera_that_is_there_already(robot, tell):
@@ -68,8 +68,8 @@ def test_the_overlay_tells_the_distance_from_the_camera(robot, tell):
         if parameters:
             tell(r, 5, x=40.0)
         r.see(image_msg(GREY, header(5)))
-        r.spin_until(lambda: r.got[Image])
-        image = np.reshape(r.got[Image][-1].data, GREY.shape)
+        r.spin_until(lambda: r.received[Image])
+        image = np.reshape(r.received[Image][-1].data, GREY.shape)
         return image[30:]  # without the time it took
 
     np.testing.assert_array_equal(overlay(), overlay(target_frame='base_link'))

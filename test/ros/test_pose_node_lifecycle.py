@@ -9,13 +9,13 @@ import rclpy
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.parameter import Parameter
-from robot import GREY, camera_info, header
 from sensor_msgs.msg import Image
+from support.robot import GREY, camera_info, header
 from visualization_msgs.msg import MarkerArray
 
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros import pose_node
-from pose3d_ros.ros.conversions import image_msg
+from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.parameters import ParameterError
 
 ROUNDS = 20
@@ -72,14 +72,14 @@ def test_rounds_of_transitions_leave_nothing_behind(robot):
             assert manager.change(transition)
             assert manager.state() == state
             if state == State.PRIMARY_STATE_ACTIVE:
-                networks.append(weakref.ref(r.pose_node.estimator.network))
+                networks.append(weakref.ref(r.pose_node.estimator.detector))
                 r.spin_until(r.images.get_subscription_count)
                 assert len(r.poses_of(image_msg(GREY, header(number))).poses) == 2
         assert topics(r.pose_node) == before
     gc.collect()
     assert [network() for network in networks] == [None] * ROUNDS
     r.spin_until(lambda: not r.images.get_subscription_count())
-    assert len(r.got[PoseArray3D]) == ROUNDS
+    assert len(r.received[PoseArray3D]) == ROUNDS
 
 
 def test_an_inactive_node_does_not_hear_the_camera(robot):

@@ -5,18 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from network import write_network
-from robot import GREY, camera_info, header, metres
-from scene import CAMERA, outputs, people_m
+from support.robot import GREY, camera_info, header, metres
 
 from pose3d_ros.camera import CameraPose
-from pose3d_ros.estimation.bottom_up import parse
-from pose3d_ros.estimation.grouping import Thresholds
-from pose3d_ros.estimation.letterbox import Letterbox
-from pose3d_ros.estimation.lifting_network import LiftingNetwork
+from pose3d_ros.detection.letterbox import Letterbox
+from pose3d_ros.lifting.lifting_network import LiftingNetwork
 from pose3d_ros.msg import PoseArray3D
-from pose3d_ros.ros.conversions import image_msg
+from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.pose_node import FAILURE
+from synthetic.fixed_network import write_network
+from synthetic.recorded import people_from_outputs
+from synthetic.scene import CAMERA, outputs, people_m
 
 LEVEL = np.array([0.0, -1.0, 0.0])
 HEIGHT_M = 1.2
@@ -25,8 +24,8 @@ HEIGHT_M = 1.2
 def expected(height_m=1.7, view=None):
     """What the library makes of what the network of `robot` sees."""
     scene = outputs(people_m((-0.5, 0.1, 3.0), (0.6, 0, 3.5)), CAMERA)
-    lifter = LiftingNetwork()
-    return parse(scene, Letterbox(1.0), CAMERA, Thresholds(), height_m, lifter, view)
+    lifter = LiftingNetwork(assumed_person_height_m=height_m)
+    return people_from_outputs(scene, Letterbox(1.0), CAMERA, lifter, view)
 
 
 def in_order(people):
@@ -95,7 +94,7 @@ def test_without_a_transform_people_are_lifted_all_the_same(robot, tell):
     assert unknown.scale_source == PoseArray3D.ASSUMED_HEIGHT
     people = expected()
     np.testing.assert_allclose(metres(unknown), people.xyz_m[in_order(people)], atol=1e-3)
-    assert 'how the camera stands is unknown: no transform' in r.camera.stance.trouble
+    assert 'camera attitude and height unknown: no transform' in r.camera.camera_pose.last_error
 
 
 def test_location_maps_say_nothing_of_how_sure_they_are(robot):

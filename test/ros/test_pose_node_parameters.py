@@ -8,9 +8,9 @@ import yaml
 from rcl_interfaces.msg import ParameterType
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.parameter_client import AsyncParameterClient
-from robot import GREY, TRUTH, camera_info, header, metres
+from support.robot import GREY, TRUTH, camera_info, header, metres
 
-from pose3d_ros.ros.conversions import image_msg
+from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.parameters import FIELDS, WHILE_UNCONFIGURED
 from pose3d_ros.ros.pose_node import SUCCESS, PoseNode
 

@@ -17,12 +17,12 @@ PATIENCE_S = 30
 
 @pytest.fixture
 def process():
-    """Start a pose node with the test card's network; ends it, if it has not ended."""
+    """Start a pose node with the bundled network; ends it, if it has not ended."""
     started = []
 
     def start(*parameters):
         command = [sys.executable, '-m', 'pose3d_ros.cli', 'node', '--ros-args']
-        for parameter in ('model:=test_card', *parameters):
+        for parameter in ('model:=demo_only', *parameters):
             command += ['-p', parameter]
         started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
         return started[-1]

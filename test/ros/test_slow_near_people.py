@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
-from robot import GREY, camera_info, header
+from support.robot import GREY, camera_info, header
 
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
-from pose3d_ros.ros.conversions import image_msg
+from pose3d_ros.ros.messages.images import image_msg
 
 FILE = Path(__file__).parents[2] / 'examples' / 'slow_near_people.py'
 SPEC = importlib.util.spec_from_file_location('slow_near_people', FILE)
@@ -206,8 +206,8 @@ class Base:
         twist.linear.x, twist.angular.z = 1.0, -0.4
         self.poses = self.node.create_publisher(PoseArray3D, 'poses', 10)
         self.planner = self.node.create_publisher(kind, 'cmd_vel_in', 10)
-        self.got = []
-        self.node.create_subscription(kind, 'cmd_vel', self.got.append, 10)
+        self.received = []
+        self.node.create_subscription(kind, 'cmd_vel', self.received.append, 10)
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.example)
         self.executor.add_node(self.node)
@@ -215,9 +215,9 @@ class Base:
     def until(self, condition, message=None, plan=True):
         """Have `message()` and what is wanted published until `condition(velocity)`."""
         deadline = time.monotonic() + PATIENCE_S
-        self.got.clear()
-        while not (self.got and condition(velocity(self.got[-1]))):
-            assert time.monotonic() < deadline, f'never; last: {self.got[-1:]}'
+        self.received.clear()
+        while not (self.received and condition(velocity(self.received[-1]))):
+            assert time.monotonic() < deadline, f'never; last: {self.received[-1:]}'
             if plan:
                 self.planner.publish(self.wanted)
             if message:
@@ -279,7 +279,7 @@ def test_a_planner_that_is_silent_or_mad_stops(base):
     b.until(lambda v: v == (1.0, -0.4), free)
     b.wanted.twist.linear.y = NAN
     b.until(lambda v: v == STOPPED, free)
-    assert b.got[-1].twist.linear.y == 0
+    assert b.received[-1].twist.linear.y == 0
 
 
 def test_the_command_has_a_stamp_of_its_own_and_the_frame_that_was_wanted(base):
@@ -287,7 +287,7 @@ def test_the_command_has_a_stamp_of_its_own_and_the_frame_that_was_wanted(base):
     b.wanted.header = header(1, 2, 'base_link')
     before_s = b.now_s()
     b.until(lambda v: v == (1.0, -0.4), lambda: poses(stamp_s=b.now_s()))
-    made = b.got[-1].header
+    made = b.received[-1].header
     assert made.frame_id == 'base_link'
     assert before_s <= made.stamp.sec + 1e-9 * made.stamp.nanosec <= b.now_s()
 

@@ -2,13 +2,14 @@ import cv2
 import numpy as np
 import pytest
 
-from pose3d_ros.camera import CameraImage, DepthImage, Intrinsics, IntrinsicsSource
+from pose3d_ros.camera import Intrinsics, IntrinsicsSource
+from pose3d_ros.images import CameraImage, DepthImage
 
 
 def test_rays_and_project_are_inverse():
     camera = Intrinsics(500, 600, 310, 250)
     xyz = np.array([[0.3, -0.2, 2.0], [-1, 1, 5]])
-    np.testing.assert_allclose(camera.rays(camera.project(xyz)), xyz[:, :2] / xyz[:, 2:])
+    np.testing.assert_allclose(camera.unproject(camera.project(xyz)), xyz[:, :2] / xyz[:, 2:])
 
 
 LENSES = [
@@ -43,7 +44,7 @@ def discs(camera, *radii):
 def test_rays_undo_the_lens(model, distortion):
     camera = Intrinsics(500, 510, 320, 240, distortion, model)
     truth, _ = discs(camera, 0, 0.1, 0.3, 0.5, 0.7, 0.8)
-    np.testing.assert_allclose(camera.rays(seen(camera, truth)), truth, atol=1e-3)
+    np.testing.assert_allclose(camera.unproject(seen(camera, truth)), truth, atol=1e-3)
 
 
 @pytest.mark.parametrize(('model', 'distortion'), LENSES)
@@ -51,7 +52,7 @@ def test_far_outside_a_pixel_has_a_ray_that_is_seen_there_or_none(model, distort
     camera = Intrinsics(500, 510, 320, 240, distortion, model)
     unit, centre = discs(camera, *np.geomspace(0.1, 1e6, 60))
     pixels = unit * 500 + centre
-    rays = camera.rays(pixels)
+    rays = camera.unproject(pixels)
     some = np.isfinite(rays).all(axis=1)
     assert (np.isnan(rays).all(axis=1) | some).all()
     assert some[:24].all()
@@ -65,12 +66,12 @@ def test_beyond_the_fold_of_the_lens_there_is_no_ray():
     """r (1 - 0.35 r^2) rises up to r = 0.976, and is 0.6506 there: no ray gets further out."""
     camera = Intrinsics(500, 500, 320, 240, (-0.35, 0, 0, 0))
     for inside in (320 + 500 * 0.65, 320 - 500 * 0.65):
-        (x, y) = camera.rays(np.array([inside, 240]))
+        (x, y) = camera.unproject(np.array([inside, 240]))
         assert abs(x) == pytest.approx(0.976, abs=0.05)
         assert (abs(x) * (1 - 0.35 * x * x)) == pytest.approx(0.65, abs=2e-4)
         assert y == 0
     for outside in (320 + 500 * 0.652, 320 - 500 * 0.652, 1000, -1e4, 1e9, 1e300, np.inf):
-        assert np.isnan(camera.rays(np.array([outside, 240]))).all(), outside
+        assert np.isnan(camera.unproject(np.array([outside, 240]))).all(), outside
     # What this guards against.
     matrix = np.array([[500, 0, 320], [0, 500, 240], [0, 0, 1.0]])
     coefficients = np.array([-0.35, 0, 0, 0])
@@ -83,17 +84,17 @@ def test_lenses_that_rise_again_behind_their_fold_have_no_second_ray():
     camera = Intrinsics(500, 500, 320, 240, (-0.4, 0.05, 0, 0))
     behind = seen(camera, np.array([[2.5, 0]]))
     assert behind[0, 0] > 320 + 500 * 0.7
-    assert np.isnan(camera.rays(behind)).all()
+    assert np.isnan(camera.unproject(behind)).all()
 
 
 def test_nobody_has_no_rays():
     camera = Intrinsics(500, 500, 320, 240, (0.1, 0, 0, 0))
-    assert camera.rays(np.zeros((0, 19, 2))).shape == (0, 19, 2)
+    assert camera.unproject(np.zeros((0, 19, 2))).shape == (0, 19, 2)
 
 
 def test_missing_keypoints_have_no_ray():
     camera = Intrinsics(500, 500, 320, 240, (0.1, 0, 0, 0))
-    rays = camera.rays(np.array([[np.nan, np.nan], [320, 240]]))
+    rays = camera.unproject(np.array([[np.nan, np.nan], [320, 240]]))
     assert np.isnan(rays[0]).all()
     np.testing.assert_allclose(rays[1], 0, atol=1e-9)
 
@@ -136,13 +137,13 @@ def test_bad_images_are_refused(bgr):
 def test_pixels_undo_rays(model, distortion):
     camera = Intrinsics(500, 510, 310, 250, distortion, model)
     xy_px = np.stack(np.meshgrid([150.0, 310, 480], [120.0, 250, 400]), axis=-1)
-    np.testing.assert_allclose(camera.pixels(camera.rays(xy_px)), xy_px, atol=0.15)
+    np.testing.assert_allclose(camera.project_rays(camera.unproject(xy_px)), xy_px, atol=0.15)
 
 
 def test_no_pixel_beyond_the_lens_model():
     camera = Intrinsics(500, 500, 310, 250, (-0.35, 0, 0, 0))
-    assert np.isnan(camera.pixels(np.array([[3.0, 0.0], [np.nan, 0.1]]))).all()
-    assert camera.pixels(np.zeros((0, 2))).shape == (0, 2)
+    assert np.isnan(camera.project_rays(np.array([[3.0, 0.0], [np.nan, 0.1]]))).all()
+    assert camera.project_rays(np.zeros((0, 2))).shape == (0, 2)
 
 
 def test_depth_is_that_of_the_nearest_pixel():
@@ -151,7 +152,7 @@ def test_depth_is_that_of_the_nearest_pixel():
     xy_px = np.array(
         [[0.4, 0.4], [1.6, -0.4], [0, 1.4], [1, 1], [2, 1], [-0.6, 0], [0, 1.6], [np.nan, 0]]
     )
-    found_m = depth.at(camera.rays(xy_px))
+    found_m = depth.at(camera.unproject(xy_px))
     np.testing.assert_array_equal(found_m, [1, 3, 4] + [np.nan] * 5)
 
 

@@ -1,9 +1,9 @@
-from pose3d_ros.skeleton import (
+from pose3d_ros.detection.openpose.channels import (
     HEATMAP_CHANNELS,
     LOCATION_MAP_CHANNELS,
     PAF_CHANNELS,
-    PANOPTIC19,
 )
+from pose3d_ros.skeleton import PANOPTIC19
 
 
 def test_every_channel_has_a_keypoint_of_its_own():

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
-from pose3d_ros.clip import COVERED, OUTSIDE
-from pose3d_ros.estimation.letterbox import PADDING
+from pose3d_ros.demo.clip import COVERED, OUTSIDE
+from pose3d_ros.detection.letterbox import PADDING
 from pose3d_ros.skeleton import PANOPTIC19
 from training.image.network import STRIDE
 from training.image.targets import Targets, targets

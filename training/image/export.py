@@ -12,7 +12,7 @@ import openvino as ov
 import torch
 from torch import Tensor, nn
 
-from pose3d_ros.models.contract import mark_inside
+from pose3d_ros.models.normalisation import mark_inside
 from training.image.network import HEATMAPS, ImageNetwork
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pose3d_ros.skeleton import HEATMAP_CHANNELS, PAF_CHANNELS
+from pose3d_ros.detection.openpose.channels import HEATMAP_CHANNELS, PAF_CHANNELS
 
 STRIDE = 8
 # Of the input's sides: the coarsest grid has this stride.

@@ -14,8 +14,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.clip import COVERED, OUTSIDE
-from pose3d_ros.skeleton import HEATMAP_CHANNELS, PAF_CHANNELS, PANOPTIC19
+from pose3d_ros.demo.clip import COVERED, OUTSIDE
+from pose3d_ros.detection.openpose.channels import HEATMAP_CHANNELS, PAF_CHANNELS
+from pose3d_ros.skeleton import PANOPTIC19
 
 # Spread of the Gaussians and half the width of the fields, cells: 7 and 8 input px.
 SIGMA = 0.875

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import CameraPose, Intrinsics
-from pose3d_ros.estimation.lifting_network import BUNDLED, LiftingNetwork
-from pose3d_ros.estimation.person_camera import UNIT_HEIGHT_M
+from pose3d_ros.lifting.lifting_network import BUNDLED, LiftingNetwork
+from pose3d_ros.lifting.person_view import UNIT_HEIGHT_M
 from pose3d_ros.people import People2D
 from pose3d_ros.skeleton import PANOPTIC19
 from training.bodies import BodyModel
@@ -40,7 +40,7 @@ def errors(network: LiftingNetwork, views: samples.Views) -> NDArray[np.floating
     in the ellipsoid that should hold nine in ten.
     """
     people = People2D(views.rays.astype(float), views.scores, np.ones(len(views.rays)))
-    found = network.lift(people, CAMERA, UNIT_HEIGHT_M, _view(views))
+    found = network.lift_people(people, CAMERA, UNIT_HEIGHT_M, _view(views))
     truth_m = views.xyz_m
     off_m = (found.xyz_m - found.xyz_m[:, [ROOT]]) - (truth_m - truth_m[:, [ROOT]])
     assert found.sd_m is not None

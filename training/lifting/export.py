@@ -8,8 +8,8 @@ import openvino as ov
 import torch
 from torch import Tensor, nn
 
-from pose3d_ros.estimation.lifting_network import OUTPUTS
-from pose3d_ros.estimation.person_camera import FEATURES
+from pose3d_ros.lifting.lifting_network import OUTPUTS
+from pose3d_ros.lifting.person_view import FEATURES
 from training.lifting.model import Lifter
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pose3d_ros.estimation.person_camera import FEATURES
+from pose3d_ros.lifting.person_view import FEATURES
 from pose3d_ros.people import K
 from pose3d_ros.skeleton import PANOPTIC19
 

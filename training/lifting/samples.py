@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.estimation.person_camera import FEATURES, look_at_people
+from pose3d_ros.lifting.person_view import FEATURES, person_views
 from pose3d_ros.skeleton import PANOPTIC19
 from training import activities, balance, bodies, cameras, poses
 from training.lifting import detector
@@ -127,7 +127,7 @@ def features_and_targets(views: Views) -> tuple[NDArray[np.float32], ...]:
     That is ``(n, K, 3)`` m relative to the root, and ``(n,)``, the logarithm of the root's
     distance along the view times the spread.
     """
-    view = look_at_people(views.rays, views.scores, views.up, views.camera_height_m)
+    view = person_views(views.rays, views.scores, views.up, views.camera_height_m)
     root = PANOPTIC19.index(PANOPTIC19.root)
     relative_m = views.xyz_m - views.xyz_m[:, [root]]
     targets = relative_m @ view.axes.transpose(0, 2, 1)

@@ -3,7 +3,7 @@
     python -m training.render.clip [--out FOLDER]
 
 writes clip.webm and clip.npz, the same pictures and the same truth each time, as far as the video
-encoder is the same; `pose3d_ros.clip` reads them.
+encoder is the same; `pose3d_ros.demo.clip` reads them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import Intrinsics
-from pose3d_ros.clip import COVERED, OUTSIDE, TURNED_AWAY, VISIBLE
+from pose3d_ros.demo.clip import COVERED, OUTSIDE, TURNED_AWAY, VISIBLE
 from pose3d_ros.skeleton import PANOPTIC19
 from training.render.dressing import colour_person
 from training.render.raster import Surfaces, View, draw_mesh, draw_solids

@@ -1,0 +1,1 @@
+"""The command `pose3d demo`, and the bundled clip that it plays."""

@@ -1,0 +1,129 @@
+"""The bundled clip: people and a hall that were drawn, so that everything about them is known.
+
+Three rendered people walk, cross and raise their arms in front of a robot's camera. Made by
+`python -m training.render.clip`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose3d_ros.camera import Intrinsics
+from pose3d_ros.evaluation.oks import Labels, labelled, match
+from pose3d_ros.skeleton import PANOPTIC19
+
+NAME = 'clip'
+PATH = Path(__file__).parent / 'data' / 'clip.webm'
+# Values of `Truth.seen`.
+OUTSIDE, COVERED, TURNED_AWAY, VISIBLE = range(4)
+ROOT = PANOPTIC19.index(PANOPTIC19.root)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true of a clip: T images, N people, the same ones in all of them.
+
+    Parameters
+    ----------
+    stamps_s
+        ``(T,)``, from the first image on.
+    intrinsics
+        Of the camera.
+    ids
+        ``(N,)``, who is who.
+    xyz_m
+        ``(T, N, K, 3)``, camera optical frame; outside the image too.
+    xy_px
+        ``(T, N, K, 2)``.
+    seen
+        ``(T, N, K)`` uint8: OUTSIDE the image, COVERED by something or somebody else, TURNED_AWAY
+        (behind the person's own body), or VISIBLE.
+    depth_m
+        ``(D, H, W)`` float32 along the optical axis, of every `depth_every`-th image.
+    depth_every
+        See there.
+    """
+
+    stamps_s: NDArray[np.float64]
+    intrinsics: Intrinsics
+    ids: NDArray[np.int64]
+    xyz_m: NDArray[np.float32]
+    xy_px: NDArray[np.float32]
+    seen: NDArray[np.uint8]
+    depth_m: NDArray[np.float32]
+    depth_every: int
+
+    def labels(self, image: int) -> tuple[Labels, NDArray[np.intp]]:
+        """Who of an image's people is to be found, by keypoints that nothing else covers."""
+        return labelled(self.xy_px[image], self.seen[image] > COVERED)
+
+
+def truth(path: Path = PATH) -> Truth:
+    """Read what is true of a clip, from the file beside it."""
+    with np.load(path.with_suffix('.npz')) as arrays:
+        # Stored as differences from image to image, mm modulo 2**16.
+        depth_mm = np.cumsum(arrays['depth_mm'], axis=0, dtype=np.uint16)
+        return Truth(
+            stamps_s=arrays['stamps_s'],
+            intrinsics=Intrinsics(*arrays['intrinsics'].tolist()),
+            ids=arrays['ids'],
+            xyz_m=arrays['xyz_m'],
+            xy_px=arrays['xy_px'],
+            seen=arrays['seen'],
+            depth_m=np.asarray(depth_mm / 1000, np.float32),
+            depth_every=int(arrays['depth_every']),
+        )
+
+
+@dataclass
+class Score:
+    """How right people were found in the images of a clip."""
+
+    true: Truth
+    people: int = 0
+    found: int = 0
+    false: int = 0
+    errors_px: list[float] = field(default_factory=list)
+    errors_m: list[float] = field(default_factory=list)
+    distances: list[float] = field(default_factory=list)
+
+    def add(self, image: int, xy_px: NDArray[np.float64], xyz_m: NDArray[np.float64]) -> None:
+        """Count the people ``(N, K, 2)`` px and ``(N, K, 3)`` m that were found in an image."""
+        labels, who = self.true.labels(image)
+        matched = match(labels, xy_px)
+        self.people += len(who)
+        self.found += len(matched.found)
+        self.false += len(matched.false)
+        for i, j in matched.found:
+            off_px = np.linalg.norm(xy_px[j] - labels.xy_px[i], axis=-1)
+            self.errors_px.append(float(np.nanmean(off_px)))
+            self._add_3d(self.true.xyz_m[image, who[i]], xyz_m[j])
+
+    def clear(self, image: int, xy_px: NDArray[np.float64]) -> int:
+        """Say how many people were found in an image; 0 where somebody in it is nobody."""
+        _, found, false = match(self.true.labels(image)[0], xy_px)
+        return 0 if len(false) else len(found)
+
+    def _add_3d(self, truth_m: NDArray[np.float32], xyz_m: NDArray[np.float64]) -> None:
+        off_m = (xyz_m - xyz_m[ROOT]) - (truth_m - truth_m[ROOT])
+        off_m = np.delete(off_m, ROOT, axis=0)
+        self.errors_m.append(float(np.nanmean(np.linalg.norm(off_m, axis=-1))))
+        self.distances.append(
+            float(abs(np.linalg.norm(xyz_m[ROOT]) / np.linalg.norm(truth_m[ROOT]) - 1))
+        )
+
+    def lines(self) -> list[str]:
+        """Give the figures, a line each."""
+        found = f'{self.found} of {self.people} people found, {self.false} that are nobody'
+        if not self.found:
+            return [f'against the truth   {found}']
+        return [
+            f'against the truth   {found}',
+            f'error, seen 2D      {np.mean(self.errors_px):.1f} px on average',
+            f'error, 3D           {1e3 * np.nanmean(self.errors_m):.0f} mm on average from the '
+            f'pelvis, whose distance is {100 * np.nanmedian(self.distances):.1f} % off (median)',
+        ]

@@ -1,0 +1,1 @@
+"""3D poses corrected by a registered depth image."""

@@ -1,0 +1,1 @@
+"""From an image to 2D poses; one file or folder for each family of networks."""

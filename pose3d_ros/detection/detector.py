@@ -1,0 +1,63 @@
+"""What every family of networks offers: images in, 2D poses out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pose3d_ros.detections import Detections
+from pose3d_ros.images import CameraImage
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """How much evidence is needed.
+
+    Parameters
+    ----------
+    keypoint
+        Least score of a keypoint, [0, 1].
+    limb
+        Least strength of a part affinity field along a limb, [0, 1]; other families ignore it.
+    min_keypoints
+        Least number of keypoints of a person. Three are mostly a leg of another person.
+    person
+        Least score of a person, [0, 1].
+    """
+
+    keypoint: float = 0.1
+    limb: float = 0.05
+    min_keypoints: int = 4
+    person: float = 0.1
+
+
+class Detector(Protocol):
+    """A compiled network with the decoding of its family.
+
+    Parameters
+    ----------
+    name
+        Name or path of the network.
+    device
+        The OpenVINO devices that it runs on.
+    input_hw
+        Height and width of its input, px.
+    stride
+        Input pixels per cell of its output; 0: it has no grid.
+    has_location_maps
+        Whether the detections say something of 3D.
+    thresholds
+        May be changed between calls.
+    """
+
+    name: str
+    device: str
+    input_hw: tuple[int, int]
+    stride: int
+    has_location_maps: bool
+    thresholds: Thresholds
+
+    def detect(self, images: Sequence[CameraImage]) -> list[Detections]:
+        """Find the people in each image."""
+        ...

@@ -1,0 +1,1 @@
+"""Networks with heatmaps and part affinity fields, and perhaps location maps."""

@@ -1,1 +1,0 @@
-"""From an image to people in metres. Pure Python, no ROS."""

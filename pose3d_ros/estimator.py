@@ -1,0 +1,133 @@
+"""From an image to 3D poses: a detector and a lifter. Stateless; cameras share it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose3d_ros.camera import CameraPose, Intrinsics
+from pose3d_ros.detection.detector import Detector, Thresholds
+from pose3d_ros.detection.open_detector import open_detector
+from pose3d_ros.detection.openpose.location_map_lifter import LocationMapLifter
+from pose3d_ros.detections import Detections
+from pose3d_ros.images import CameraImage
+from pose3d_ros.inference import InferenceOptions, ModelSource
+from pose3d_ros.lifting.lifter import Lifter
+from pose3d_ros.lifting.lifting_network import LiftingNetwork
+from pose3d_ros.models import ModelError
+from pose3d_ros.people import People3D
+
+# Ways of lifting by the name that users give.
+LIFTERS: dict[str, type[LiftingNetwork] | type[LocationMapLifter]] = {
+    'network': LiftingNetwork,
+    'location_maps': LocationMapLifter,
+}
+
+
+class PoseEstimator:
+    """3D poses of the people in images.
+
+    Parameters
+    ----------
+    model
+        Path of an OpenVINO IR (.xml) or ONNX file, or a model in memory. It takes BGR values 0
+        to 255, unless `input_mean` and `input_scale` say otherwise.
+    device
+        Any OpenVINO device: CPU, GPU, NPU, AUTO, AUTO:GPU,CPU, ...
+    input_hw
+        Height and width of the network's input, px. None: the size of the file.
+    precision
+        What the device computes in: a key of ``inference.PRECISIONS``.
+    input_mean, input_scale
+        The network is given ``(x - input_mean) / input_scale``. 0 and 1: what the graph tells.
+    cache_dir
+        Folder for compiled networks, which makes later starts faster. None: no cache.
+    lifting
+        'network': by the lifting network, which takes the keypoints alone; 'location_maps': by the
+        maps that human-pose-estimation-3d-0001 has beside them.
+    assumed_person_height_m
+        Height of adults, m. None: 1.7 for the lifting network, 1.8 for location maps.
+    thresholds
+        How much evidence is needed. None: the defaults.
+
+    Raises
+    ------
+    ModelError
+        If model or device cannot be used, or if people are to be lifted by location maps that the
+        model does not have.
+    """
+
+    def __init__(
+        self,
+        model: ModelSource,
+        device: str = 'AUTO',
+        *,
+        input_hw: tuple[int, int] | None = None,
+        precision: str = 'auto',
+        input_mean: float = 0.0,
+        input_scale: float = 1.0,
+        cache_dir: str | os.PathLike[str] | None = None,
+        lifting: str = 'network',
+        assumed_person_height_m: float | None = None,
+        thresholds: Thresholds | None = None,
+    ) -> None:
+        if lifting not in LIFTERS:
+            raise ModelError(f'lifting must be one of {list(LIFTERS)}, found {lifting!r}')
+        self.detector: Detector = open_detector(
+            model,
+            InferenceOptions(device, precision, cache_dir),
+            input_hw=input_hw,
+            normalisation=(input_mean, input_scale),
+            thresholds=thresholds,
+        )
+        if lifting == 'location_maps' and not self.detector.has_location_maps:
+            raise ModelError(
+                'lifting by location_maps needs a network that has location maps, the output '
+                f'features, but {self.detector.name} has none; set lifting to network'
+            )
+        self.lifter: Lifter = LIFTERS[lifting]()
+        if assumed_person_height_m:
+            self.lifter.assumed_person_height_m = assumed_person_height_m
+
+    def estimate(
+        self,
+        bgr: NDArray[np.uint8],
+        intrinsics: Intrinsics,
+        camera_pose: CameraPose | None = None,
+    ) -> People3D:
+        """Estimate the 3D poses of the people in an image.
+
+        Parameters
+        ----------
+        bgr
+            ``(H, W, 3)`` uint8.
+        intrinsics
+            Of the camera, for this size of image; ``Intrinsics.guess(W, H)`` if they are unknown.
+        camera_pose
+            Attitude and height of the camera. None: unknown. Only the lifting network uses it.
+
+        Returns
+        -------
+        People3D
+            In metres in the camera optical frame.
+
+        Raises
+        ------
+        ValueError
+            If the image is not of that shape and type.
+        """
+        (detections,) = self.detect([CameraImage(bgr, intrinsics)])
+        return self.lift(detections, intrinsics, camera_pose)
+
+    def detect(self, images: Sequence[CameraImage]) -> list[Detections]:
+        """Find the people in each image, in 2D."""
+        return self.detector.detect(images)
+
+    def lift(
+        self, detections: Detections, intrinsics: Intrinsics, camera_pose: CameraPose | None = None
+    ) -> People3D:
+        """Estimate the 3D poses of the people found in one image."""
+        return self.lifter.lift(detections, intrinsics, camera_pose)

@@ -1,0 +1,1 @@
+"""How right poses are: matching with labels, and errors."""

@@ -1,0 +1,47 @@
+"""Rotations as matrices and as unit quaternions (x, y, z, w)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# How far the length of a quaternion may differ from 1; tf2 has the same tolerance.
+QUATERNION_TOLERANCE = 0.01
+
+
+def rotation_matrix(xyzw: Array) -> Array:
+    """Return the ``(3, 3)`` matrix of a unit quaternion ``(4,)``.
+
+    Raises
+    ------
+    ValueError
+        If its length is not 1 within ``QUATERNION_TOLERANCE``.
+    """
+    length = np.linalg.norm(xyzw)
+    if not abs(length - 1) <= QUATERNION_TOLERANCE:  # False for NaN
+        raise ValueError(f'a rotation must be a quaternion of length 1, found {xyzw.tolist()}')
+    v, w = xyzw[:3] / length, xyzw[3] / length
+    cross = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
+    return np.asarray((w * w - v @ v) * np.eye(3) + 2 * np.outer(v, v) + 2 * w * cross)
+
+
+def quaternion_xyzw(matrix: Array) -> Array:
+    """Return the unit quaternion ``(4,)`` of a rotation ``(3, 3)``.
+
+    Four times the outer product of (x, y, z, w) with itself has that quaternion, scaled, in every
+    row. The row with the largest diagonal element is the most accurate one (Shepperd, Journal of
+    Guidance and Control 1(3), 1978).
+    """
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = matrix.tolist()
+    rows = np.array(
+        [
+            (1 + xx - yy - zz, xy + yx, xz + zx, zy - yz),
+            (xy + yx, 1 - xx + yy - zz, yz + zy, xz - zx),
+            (xz + zx, yz + zy, 1 - xx - yy + zz, yx - xy),
+            (zy - yz, xz - zx, yx - xy, 1 + xx + yy + zz),
+        ]
+    )
+    row = rows[np.argmax(np.diag(rows))]
+    return np.asarray(row / np.linalg.norm(row))

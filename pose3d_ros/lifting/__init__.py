@@ -1,0 +1,1 @@
+"""From 2D poses to 3D poses."""

@@ -1,0 +1,111 @@
+"""From observations of one camera to people with ids: everything that has state, without ROS."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from pose3d_ros.depth.measurement import measure
+from pose3d_ros.estimator import PoseEstimator
+from pose3d_ros.images import Observation
+from pose3d_ros.people import People3D, TrackedPeople
+from pose3d_ros.tracking.smoothing import Smoother
+from pose3d_ros.tracking.tracker import Tracker
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Wall time of each stage of one observation, s.
+
+    Parameters
+    ----------
+    inference_s
+        The network, with fitting the image into its input.
+    decoding_s
+        From its outputs to 2D poses.
+    lifting_s, depth_s
+        From 2D to 3D poses, and their correction by a depth image.
+    tracking_s
+        Ids and smoothing.
+    """
+
+    inference_s: float
+    decoding_s: float
+    lifting_s: float
+    depth_s: float
+    tracking_s: float
+
+    @property
+    def total_s(self) -> float:
+        """All stages together, s."""
+        return self.inference_s + self.after_inference_s
+
+    @property
+    def after_inference_s(self) -> float:
+        """All stages but the network, s."""
+        return self.decoding_s + self.lifting_s + self.depth_s + self.tracking_s
+
+
+class Pipeline:
+    """Processes the images of one camera; holds all state between them.
+
+    Parameters
+    ----------
+    estimator
+        Shared with the pipelines of other cameras.
+
+    Attributes
+    ----------
+    tracker
+        Gives people their ids.
+    smoother
+        Smooths 3D positions. May be set to None, which switches smoothing off.
+    timings
+        Of the last observation. None: there was none.
+    """
+
+    def __init__(self, estimator: PoseEstimator) -> None:
+        self.estimator = estimator
+        self.tracker = Tracker()
+        self.smoother: Smoother | None = Smoother()
+        self.timings: Timings | None = None
+
+    def process(self, observation: Observation) -> TrackedPeople:
+        """Find the people in an image, in 3D, and give them their ids.
+
+        Sets `timings`.
+
+        Parameters
+        ----------
+        observation
+            Stamps may stand still. If one jumps back, tracking starts anew.
+
+        Returns
+        -------
+        TrackedPeople
+            In metres in the camera optical frame.
+        """
+        start_s = time.perf_counter()
+        image = observation.image
+        (detections,) = self.estimator.detect([image])
+        detected_s = time.perf_counter()
+        people = self.estimator.lift(detections, image.intrinsics, observation.camera_pose)
+        lifted_s = time.perf_counter()
+        if observation.depth is not None:
+            height_m = self.estimator.lifter.assumed_person_height_m
+            people = measure(people, observation.depth, image.intrinsics, height_m)
+        measured_s = time.perf_counter()
+        tracked = self.track(people, observation.stamp_s)
+        self.timings = Timings(
+            inference_s=detections.inference_s,
+            decoding_s=detected_s - start_s - detections.inference_s,
+            lifting_s=lifted_s - detected_s,
+            depth_s=measured_s - lifted_s,
+            tracking_s=time.perf_counter() - measured_s,
+        )
+        return tracked
+
+    def track(self, people: People3D, stamp_s: float) -> TrackedPeople:
+        """Give the people of an image their ids and smooth their positions."""
+        tracked = self.tracker.update(people, stamp_s)
+        return self.smoother.smooth(tracked, self.tracker.stamp_s) if self.smoother else tracked

@@ -1,0 +1,1 @@
+"""Messages of ROS from and to the data types of the package."""

@@ -1,0 +1,254 @@
+"""Messages to nouns and back."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from typing import Any
+
+import cv2
+import numpy as np
+from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from pose3d_ros.images import CameraImage, check_bgr
+from pose3d_ros.ros.messages.camera_info import Calibration
+
+# Bytes per pixel, and OpenCV's conversion to BGR (None: it is BGR). Encodings that end in 16 are
+# those that end in 8 with two bytes for each.
+ENCODINGS: dict[str, tuple[int, int | None]] = {
+    'bgr8': (3, None),
+    '8UC3': (3, None),
+    'rgb8': (3, cv2.COLOR_RGB2BGR),
+    'bgra8': (4, cv2.COLOR_BGRA2BGR),
+    '8UC4': (4, cv2.COLOR_BGRA2BGR),
+    'rgba8': (4, cv2.COLOR_RGBA2BGR),
+    'mono8': (1, cv2.COLOR_GRAY2BGR),
+    '8UC1': (1, cv2.COLOR_GRAY2BGR),
+    # OpenCV names Bayer patterns by the second row, from the second pixel on.
+    'bayer_rggb8': (1, cv2.COLOR_BayerBG2BGR),
+    'bayer_bggr8': (1, cv2.COLOR_BayerRG2BGR),
+    'bayer_gbrg8': (1, cv2.COLOR_BayerGR2BGR),
+    'bayer_grbg8': (1, cv2.COLOR_BayerGB2BGR),
+    'uyvy': (2, cv2.COLOR_YUV2BGR_UYVY),
+    'yuv422': (2, cv2.COLOR_YUV2BGR_UYVY),
+    'yuyv': (2, cv2.COLOR_YUV2BGR_YUYV),
+    'yuv422_yuy2': (2, cv2.COLOR_YUV2BGR_YUYV),
+    'nv12': (1, cv2.COLOR_YUV2BGR_NV12),
+    'nv21': (1, cv2.COLOR_YUV2BGR_NV21),
+}
+# Half as many rows again, of colours, lie below the image.
+PLANAR = ('nv12', 'nv21')
+# Two columns share a colour, and in planar ones two rows. Not every OpenCV checks that.
+PAIRED = ('uyvy', 'yuv422', 'yuyv', 'yuv422_yuy2', *PLANAR)
+BAYER = tuple(encoding for encoding in ENCODINGS if encoding.startswith('bayer_'))
+# More is a fault of the sender, not a camera.
+MAX_PIXELS = 100_000_000
+# Markers of a JPEG: those of frames, with their size, and those without a length (ITU-T T.81,
+# table B.1); 0 is no marker.
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+BARE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
+
+
+class ImageError(ValueError):
+    """An image message that cannot be read; says what was expected and what was found."""
+
+
+def read_camera_image(
+    image: Image | CompressedImage, calibration: Calibration
+) -> tuple[CameraImage, str]:
+    """Read an image and find its intrinsics.
+
+    Returns
+    -------
+    CameraImage, str
+        And why a CameraInfo that came was not used, or ''. The pixels of a bgr8 image are the
+        message's own.
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be read.
+    """
+    bgr = decoded(image) if isinstance(image, CompressedImage) else bgr_array(image)
+    height, width = bgr.shape[:2]
+    intrinsics, problem = calibration.intrinsics(width, height)
+    return CameraImage(bgr, intrinsics), problem
+
+
+def bgr_array(image: Image) -> NDArray[np.uint8]:
+    """Pixels ``(H, W, 3)`` uint8; without a copy for bgr8. ImageError where that is impossible."""
+    height, width, step = image.height, image.width, image.step
+    if not 0 < height * width <= MAX_PIXELS:
+        raise ImageError(f'image must have 1 to {MAX_PIXELS} pixels, found {width}x{height}')
+    deep = image.encoding.endswith('16')
+    if _eight_bit(image.encoding) not in ENCODINGS:
+        return _converted(image)
+    bytes_, conversion = _reading(image.encoding)
+    if step < bytes_ * width:
+        raise ImageError(
+            f'step must be at least {bytes_} x width = {bytes_ * width} for {image.encoding}, '
+            f'found {step}'
+        )
+    planar = image.encoding in PLANAR
+    if image.encoding in PAIRED and (width % 2 or (planar and height % 2)):
+        raise ImageError(f'{image.encoding} must have even sizes, found {width}x{height}')
+    number = height * 3 // 2 if planar else height
+    if len(image.data) < number * step:
+        raise ImageError(
+            f'data must be rows x step = {number} x {step} = {number * step} bytes, '
+            f'found {len(image.data)}'
+        )
+    rows = np.frombuffer(image.data, np.uint8, number * step).reshape(number, step)
+    samples = rows[:, : bytes_ * width]
+    if deep:  # of two bytes the higher
+        samples = samples[:, 0 if image.is_bigendian else 1 :: 2]
+    samples = samples.reshape(number, width, -1)
+    return (
+        samples if conversion is None else np.asarray(cv2.cvtColor(samples, conversion), np.uint8)
+    )
+
+
+def _eight_bit(encoding: str) -> str:
+    """Name an encoding of 16 bits like the one of 8 that is read in the same way."""
+    return f'{encoding[:-2]}8' if encoding.endswith('16') else encoding
+
+
+def _reading(encoding: str) -> tuple[int, int | None]:
+    """Bytes per pixel, and OpenCV's conversion, of an encoding in the table."""
+    bytes_, conversion = ENCODINGS[_eight_bit(encoding)]
+    return 2 * bytes_ if encoding.endswith('16') else bytes_, conversion
+
+
+def _converted(image: Image) -> NDArray[np.uint8]:
+    """Pixels of the encodings that are rarely sent, by the library that is installed."""
+    size = f'{image.width}x{image.height} pixels, step {image.step}, {len(image.data)} bytes'
+    if len(image.data) < image.height * image.step:
+        raise ImageError(f'data must be height x step bytes, found {image.encoding!r}, {size}')
+    try:
+        bgr = np.asarray(_convert(image))
+    except _CONVERSION_ERRORS as error:
+        raise ImageError(
+            f'encoding must be one of {", ".join(ENCODINGS)}, one of these with 16 in place of '
+            f'the 8 at its end, or one that can be made bgr8, found {image.encoding!r}, {size}: '
+            f'{error}'
+        ) from error
+    if bgr.shape != (image.height, image.width, 3) or bgr.dtype != np.uint8:
+        raise ImageError(f'{image.encoding!r}, {size}, gave {bgr.shape} {bgr.dtype}')
+    return bgr
+
+
+# cv_bridge is part of ROS; PyPI does not have it, but rosbags-image.
+_CONVERSION_ERRORS: tuple[type[Exception], ...]
+try:
+    from cv_bridge import CvBridge, CvBridgeError
+
+    # It reads the buffer with numpy before it looks at the encoding.
+    _CONVERSION_ERRORS = (CvBridgeError, cv2.error, TypeError, ValueError, KeyError)
+
+    def _convert(image: Image) -> Any:
+        return CvBridge().imgmsg_to_cv2(image, 'bgr8')
+
+except ImportError:
+    from rosbags.image import ImageError as RosbagsImageError
+    from rosbags.image import message_to_cvimage
+
+    _CONVERSION_ERRORS = (RosbagsImageError, cv2.error, TypeError, ValueError)
+
+    def _convert(image: Image) -> Any:
+        return message_to_cvimage(image, 'bgr8')
+
+
+def decoded(image: CompressedImage) -> NDArray[np.uint8]:
+    """Pixels ``(H, W, 3)`` uint8 of a JPEG, PNG or whatever else OpenCV reads, 16-bit ones too.
+
+    `format` is as compressed_image_transport writes it, 'bgr8; jpeg compressed bgr8': what the
+    image was, and how it was compressed. Only what the file does not tell is taken from there.
+
+    Raises
+    ------
+    ImageError
+        If it is no image, not all of one, or one of more pixels than any camera has.
+    """
+    was, _, codec = image.format.partition(';')
+    # Not converted to colours or grey before, which would be named behind.
+    bayer = was.startswith('bayer_') and codec.rstrip().endswith('compressed')
+    # CameraInfo is of the pixels as they are stored, whichever way up they are to be shown.
+    flags = cv2.IMREAD_IGNORE_ORIENTATION | (cv2.IMREAD_GRAYSCALE if bayer else cv2.IMREAD_COLOR)
+    data = bytes(image.data)
+    width, height = _claimed_size(data)
+    if width * height > MAX_PIXELS:
+        raise ImageError(f'image must have 1 to {MAX_PIXELS} pixels, found {width}x{height}')
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if _whole(data) else None
+    except cv2.error:  # more pixels than OpenCV takes
+        pixels = None
+    if pixels is None:
+        raise ImageError(
+            f'data must be a whole image of a format such as JPEG or PNG, found {len(data)} bytes '
+            f'of format {image.format!r}'
+        )
+    conversion = cv2.COLOR_RGB2BGR if 'compressed rgb' in codec else None
+    if bayer:
+        if _eight_bit(was) not in ENCODINGS:
+            raise ImageError(f'the Bayer pattern must be one of {", ".join(BAYER)}, found {was!r}')
+        _, conversion = _reading(was)
+    return np.asarray(pixels if conversion is None else cv2.cvtColor(pixels, conversion), np.uint8)
+
+
+def _whole(data: bytes) -> bool:
+    """Check that there is an image, and all of a JPEG: OpenCV 4 makes up what is missing in grey.
+
+    Behind the last start of a scan, ff da, there must be an end of image, ff d9; both are nothing
+    else in a scan (ITU-T T.81, B.1.1.5).
+    """
+    if not data.startswith(b'\xff\xd8'):
+        return bool(data)
+    return b'\xff\xd9' in data[data.rfind(b'\xff\xda') :]
+
+
+def _claimed_size(data: bytes) -> tuple[int, int]:
+    """Width and height that a JPEG, PNG or GIF says it has; (0, 0): another one, or nothing said.
+
+    OpenCV would take memory for them, gigabytes, and seconds to fill it, for a few bytes of file.
+    Sources: PNG specification, 11.2.2; GIF89a, 18; ITU-T T.81, B.1.1 and B.2.2, and as libjpeg
+    reads files, whatever is no marker between two segments is skipped.
+    """
+    if data.startswith(b'\x89PNG\r\n\x1a\n') and len(data) >= 24:
+        width, height = struct.unpack_from('>II', data, 16)
+        return width, height
+    if data.startswith(b'GIF8') and len(data) >= 10:
+        width, height = struct.unpack_from('<HH', data, 6)
+        return width, height
+    at = 2 if data.startswith(b'\xff\xd8') else len(data)
+    while 0 <= (at := data.find(b'\xff', at)) <= len(data) - 9:
+        marker = data[at + 1]
+        if marker in FRAMES:
+            height, width = struct.unpack_from('>HH', data, at + 5)
+            return width, height
+        if marker == 0xFF:  # padding
+            at += 1
+        elif marker in BARE:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], 'big')
+    return 0, 0
+
+
+def seconds(stamp: Time) -> float:
+    """Seconds of a stamp; exact to a microsecond for today's dates."""
+    return float(stamp.sec + 1e-9 * stamp.nanosec)
+
+
+def image_msg(bgr: NDArray[np.uint8], header: Header) -> Image:
+    """``(H, W, 3)`` uint8 as bgr8; ValueError for anything else."""
+    check_bgr(bgr)
+    height, width = bgr.shape[:2]
+    # Every distribution takes an array('B') as it is; of other types older ones check each byte.
+    data = array('B')
+    data.frombytes(np.ascontiguousarray(bgr).data)
+    return Image(
+        header=header, height=height, width=width, encoding='bgr8', step=3 * width, data=data
+    )

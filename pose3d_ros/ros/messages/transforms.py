@@ -1,0 +1,61 @@
+"""Transforms of ROS from and to matrices, and people in another frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from geometry_msgs.msg import Quaternion, Transform
+from numpy.typing import NDArray
+from std_msgs.msg import Header
+
+from pose3d_ros.geometry.rigid import quaternion_xyzw, rotation_matrix
+from pose3d_ros.people import TrackedPeople
+
+
+@dataclass(frozen=True)
+class PeopleInFrame:
+    """Tracked people in the frame of a header.
+
+    Parameters
+    ----------
+    tracked
+        Positions in the frame of `header`.
+    header
+        With the stamp of the image.
+    up
+        ``(3,)`` unit vector in that frame: the direction that is up in the image.
+    """
+
+    tracked: TrackedPeople
+    header: Header
+    up: NDArray[np.float64]
+
+
+def rotation(quaternion: Quaternion) -> NDArray[np.float64]:
+    """Return the matrix ``(3, 3)`` of a unit quaternion; ValueError if it is none."""
+    return rotation_matrix(np.array([quaternion.x, quaternion.y, quaternion.z, quaternion.w]))
+
+
+def quaternion_msg(matrix: NDArray[np.float64]) -> Quaternion:
+    """Return the unit quaternion of a rotation ``(3, 3)``."""
+    x, y, z, w = quaternion_xyzw(matrix).tolist()
+    return Quaternion(x=x, y=y, z=z, w=w)
+
+
+def translation(transform: Transform) -> NDArray[np.float64]:
+    """Return the translation ``(3,)`` of a transform, m."""
+    t = transform.translation
+    return np.array([t.x, t.y, t.z])
+
+
+def transform_people(people: PeopleInFrame, transform: Transform, frame_id: str) -> PeopleInFrame:
+    """Return people in the frame that a transform leads to; unknown positions stay NaN."""
+    turn, tracked = rotation(transform.rotation), people.tracked
+    moved = replace(
+        tracked.people,
+        xyz_m=tracked.people.xyz_m @ turn.T + translation(transform),
+        root_covariance_m2=turn @ tracked.people.root_covariance_m2 @ turn.T,
+    )
+    header = Header(stamp=people.header.stamp, frame_id=frame_id)
+    return PeopleInFrame(replace(tracked, people=moved), header, turn @ people.up)

@@ -1,0 +1,1 @@
+"""People drawn on images and in 3D."""

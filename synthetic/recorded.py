@@ -1,0 +1,27 @@
+"""People from recorded or constructed outputs of a network, without running one."""
+
+from __future__ import annotations
+
+from pose3d_ros.camera import CameraPose, Intrinsics
+from pose3d_ros.detection.detector import Thresholds
+from pose3d_ros.detection.letterbox import Letterbox
+from pose3d_ros.detection.openpose.detector import decode
+from pose3d_ros.detection.openpose.location_map_lifter import LocationMapLifter
+from pose3d_ros.detection.openpose.outputs import Outputs
+from pose3d_ros.lifting.lifter import Lifter
+from pose3d_ros.people import People3D
+
+
+def people_from_outputs(
+    outputs: Outputs,
+    letterbox: Letterbox,
+    intrinsics: Intrinsics,
+    lifter: Lifter | None = None,
+    camera_pose: CameraPose | None = None,
+) -> People3D:
+    """Return the people in outputs of one image, with the default thresholds.
+
+    `lifter` None: by location maps, all people 1.8 m tall.
+    """
+    detections = decode(outputs, letterbox, intrinsics, Thresholds())
+    return (lifter or LocationMapLifter()).lift(detections, intrinsics, camera_pose)

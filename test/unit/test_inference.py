@@ -1,0 +1,198 @@
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from support import checkpoint_files
+
+from pose3d_ros import Intrinsics, PoseEstimator
+from pose3d_ros.detection.open_detector import open_detector
+from pose3d_ros.detection.openpose.outputs import Outputs
+from pose3d_ros.inference import InferenceOptions
+from pose3d_ros.models import ModelError
+from pose3d_ros.models.conversion import graph_mobilenet
+from synthetic.fixed_network import bare, write_network
+from synthetic.scene import CAMERA, outputs, people_m
+
+SCENE = outputs(people_m((0.4, 0.1, 3.0)), CAMERA)
+SCENE_2D = replace(SCENE, features=None)
+GREY = np.full((256, 448, 3), 128, np.uint8)
+
+
+def open_cpu(model, device='CPU', *, precision='auto', cache_dir=None, **options):
+    return open_detector(model, InferenceOptions(device, precision, cache_dir), **options)
+
+
+def infer(detector, bgr):
+    return Outputs(**detector.network.infer(bgr))
+
+
+@pytest.fixture(scope='module')
+def one_person_xml(tmp_path_factory):
+    return write_network(tmp_path_factory.mktemp('network') / 'one.xml', SCENE)
+
+
+def test_outputs_are_taken_by_name(one_person_xml):
+    network = open_cpu(one_person_xml, 'CPU', precision='f32')
+    assert (network.input_hw, network.stride, network.device) == ((256, 448), 8, 'CPU')
+    found = infer(network, GREY)
+    np.testing.assert_allclose(found.heatmaps, SCENE.heatmaps, atol=1e-6)
+    np.testing.assert_allclose(found.pafs, SCENE.pafs, atol=1e-6)
+    np.testing.assert_allclose(found.features, SCENE.features, atol=1e-6)
+
+
+@pytest.fixture(scope='module')
+def without_location_maps_xml(tmp_path_factory):
+    return write_network(tmp_path_factory.mktemp('network') / '2d.xml', SCENE_2D)
+
+
+def test_location_maps_may_be_missing(without_location_maps_xml):
+    found = infer(open_cpu(without_location_maps_xml, 'CPU', precision='f32'), GREY)
+    np.testing.assert_allclose(found.heatmaps, SCENE.heatmaps, atol=1e-6)
+    np.testing.assert_allclose(found.pafs, SCENE.pafs, atol=1e-6)
+    assert found.features is None
+
+
+def test_heatmaps_may_not_be_missing(tmp_path):
+    path = write_network(tmp_path / 'odd.xml', SCENE_2D, names={'heatmaps': 'heat'})
+    with pytest.raises(ModelError, match=r"must have the outputs heatmaps.*found.*'heat'"):
+        open_cpu(path, 'CPU')
+
+
+def test_location_maps_of_another_shape_are_refused(tmp_path):
+    odd = SimpleNamespace(heatmaps=SCENE.heatmaps, pafs=SCENE.pafs, features=SCENE.features[:56])
+    path = write_network(tmp_path / 'odd.xml', odd)
+    with pytest.raises(ModelError, match=r"'features': \(1, 57, 32, 56\).*found.*56, 32, 56"):
+        open_cpu(path, 'CPU')
+
+
+def test_lifting_by_location_maps_that_are_missing_is_refused(without_location_maps_xml):
+    message = r'needs a network that has location maps.*features.*2d\.xml has none.*to network'
+    with pytest.raises(ModelError, match=message):
+        PoseEstimator(without_location_maps_xml, 'CPU', lifting='location_maps')
+
+
+def test_an_answer_outlives_the_next_question(one_person_xml):
+    network = open_cpu(one_person_xml, 'CPU', precision='f32')
+    found = infer(network, GREY)
+    infer(network, np.zeros_like(GREY))
+    np.testing.assert_allclose(found.heatmaps, SCENE.heatmaps, atol=1e-6)
+
+
+def test_image_to_people(one_person_xml):
+    estimator = PoseEstimator(one_person_xml, 'CPU', precision='f32', lifting='location_maps')
+    found = estimator.estimate(GREY, CAMERA)
+    np.testing.assert_allclose(found.xyz_m, people_m((0.4, 0.1, 3.0)), atol=0.01)
+    assert len(estimator.estimate(np.zeros_like(GREY), CAMERA)) == 0
+
+
+def test_image_of_another_size(one_person_xml):
+    """Twice the pixels, the same view."""
+    camera = Intrinsics(720, 720, 447.5, 255.5)
+    found = PoseEstimator(
+        one_person_xml, 'CPU', precision='f32', lifting='location_maps'
+    ).estimate(np.full((512, 896, 3), 128, np.uint8), camera)
+    np.testing.assert_allclose(found.xyz_m, people_m((0.4, 0.1, 3.0)), atol=0.01)
+
+
+def test_normalisation_is_applied_where_the_file_has_none(one_person_xml):
+    """The test network takes images with a mean of 1 or more for bright, of 0 or less for dark."""
+    network = open_cpu(one_person_xml, 'CPU', precision='f32', normalisation=(128, 2))
+    assert infer(network, GREY).heatmaps[:18].max() == 0
+    half = infer(network, GREY + np.uint8(1)).heatmaps[:18].max()
+    assert half == pytest.approx(SCENE.heatmaps[:18].max() / 2, abs=1e-6)
+
+
+def test_a_written_answer_is_the_same_with_a_cache(one_person_xml, tmp_path):
+    first = infer(open_cpu(one_person_xml, 'CPU', precision='f32', cache_dir=tmp_path), GREY)
+    assert list(tmp_path.iterdir())
+    again = infer(open_cpu(one_person_xml, 'CPU', precision='f32', cache_dir=tmp_path), GREY)
+    np.testing.assert_array_equal(first.heatmaps, again.heatmaps)
+
+
+def test_files_may_change_under_a_running_network(two_people_xml, tmp_path):
+    """To read a page of a mapped file that was cut short would end the process."""
+    for file in (two_people_xml, two_people_xml.with_suffix('.bin')):
+        shutil.copy(file, tmp_path / 'net').rename(tmp_path / f'net{file.suffix}')
+    networks = [open_cpu(tmp_path / 'net.xml', 'CPU', cache_dir=tmp_path) for _ in range(2)]
+    assert len(list(tmp_path.iterdir())) > 2  # what the second came from
+    assert str(tmp_path) not in Path('/proc/self/maps').read_text()
+    first = infer(networks[1], GREY).heatmaps
+    for file in tmp_path.iterdir():
+        file.write_bytes(b'')
+    np.testing.assert_array_equal(infer(networks[1], GREY).heatmaps, first)
+
+
+def test_a_missing_output_is_named(tmp_path):
+    path = write_network(tmp_path / 'odd.xml', SCENE, names={'pafs': 'fields'})
+    with pytest.raises(ModelError, match=r"must have the outputs.*pafs.*found.*'fields'"):
+        open_cpu(path, 'CPU')
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r'nowhere\.xml does not exist'):
+        open_cpu(tmp_path / 'nowhere.xml', 'CPU')
+
+
+@pytest.mark.parametrize('name', ['model.xml', 'model.onnx'])
+def test_a_corrupt_file_is_named(tmp_path, name):
+    path = tmp_path / name
+    path.write_text('this is no network')
+    with pytest.raises(ModelError, match=f'{name} cannot be read'):
+        open_cpu(path, 'CPU')
+
+
+def test_a_corrupt_weights_file_is_named(tmp_path):
+    path = write_network(tmp_path / 'model.xml', SCENE)
+    path.with_suffix('.bin').write_bytes(b'short')
+    with pytest.raises(ModelError, match=r'model\.xml cannot be read'):
+        open_cpu(path, 'CPU')
+
+
+def test_another_kind_of_file_is_refused(tmp_path):
+    path = tmp_path / 'model.pth'
+    path.write_text('')
+    with pytest.raises(ModelError, match=r'model\.pth is neither an OpenVINO'):
+        open_cpu(path, 'CPU')
+
+
+def test_an_unknown_device_is_named(one_person_xml):
+    with pytest.raises(ModelError, match=r"device 'TPU'.*'CPU'"):
+        open_cpu(one_person_xml, 'TPU')
+
+
+def test_an_unknown_precision_is_named(one_person_xml):
+    with pytest.raises(ModelError, match=r"f32.*found 'f8'"):
+        open_cpu(one_person_xml, 'CPU', precision='f8')
+
+
+def test_a_size_that_does_not_fit_is_named(one_person_xml):
+    with pytest.raises(ModelError, match=r'\(250, 440|250'):
+        open_cpu(one_person_xml, 'CPU', input_hw=(250, 440))
+
+
+def test_real_network_takes_other_sizes(shared):
+    path = shared / 'data/models/real2d_large_256x448.xml'
+    network = open_cpu(path, 'CPU', input_hw=(320, 320), precision='f32')
+    assert infer(network, np.zeros((320, 320, 3), np.uint8)).heatmaps.shape == (19, 40, 40)
+
+
+@pytest.fixture(scope='module')
+def official():
+    """The official network, with random weights."""
+    return graph_mobilenet.build(checkpoint_files.random_tensors())
+
+
+def test_the_official_network_is_normalised_once_whoever_converted_it(official):
+    image = np.random.default_rng(0).integers(0, 256, (256, 448, 3), np.uint8)
+    ours = infer(open_cpu(official, 'CPU', precision='f32'), image)
+    theirs = infer(open_cpu(bare(official), 'CPU', precision='f32'), image)
+    largest = np.abs(ours.heatmaps).max()
+    np.testing.assert_allclose(theirs.heatmaps, ours.heatmaps, atol=1e-4 * largest)
+
+
+def test_normalising_twice_is_refused(official):
+    with pytest.raises(ModelError, match=r'normalises its input itself.*found 128'):
+        open_cpu(official, 'CPU', normalisation=(128, 255))

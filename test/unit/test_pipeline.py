@@ -1,0 +1,131 @@
+"""The pipeline of one camera: order of the stages, timings, smoothing after tracking."""
+
+import numpy as np
+import pytest
+from support.people import LEFT, LEGS, RIGHT, scene, without
+
+from pose3d_ros.camera import CameraPose, Intrinsics
+from pose3d_ros.detections import Detections
+from pose3d_ros.images import CameraImage, DepthImage, Observation
+from pose3d_ros.people import Source
+from pose3d_ros.pipeline import Pipeline
+from synthetic import depth_scene
+
+GREY = np.full((48, 64, 3), 128, np.uint8)
+CAMERA = Intrinsics(60, 60, 31.5, 23.5)
+LEVEL = CameraPose(np.array([0.0, -1.0, 0.0]), 1.2)
+
+
+class KnownPeople:
+    """An estimator that finds the same people in every image, and notes what it was asked."""
+
+    def __init__(self, people):
+        self.people, self.lifter, self.asked = people, self, []
+        self.assumed_person_height_m = 1.8
+
+    def detect(self, images):
+        return [Detections(self.people.people_2d, inference_s=0.25) for _ in images]
+
+    def lift(self, detections, intrinsics, camera_pose=None):
+        assert detections.people is self.people.people_2d
+        self.asked.append((intrinsics, camera_pose))
+        return self.people
+
+
+def observation(stamp_s, camera=CAMERA, **more):
+    return Observation(CameraImage(GREY, camera), stamp_s, **more)
+
+
+def test_intrinsics_and_camera_pose_reach_the_lifter():
+    estimator = KnownPeople(scene([LEFT]))
+    Pipeline(estimator).process(observation(1.0, camera_pose=LEVEL))
+    assert estimator.asked == [(CAMERA, LEVEL)]
+
+
+def test_each_stage_is_timed_and_the_inference_is_the_detectors():
+    pipeline = Pipeline(KnownPeople(scene([LEFT, RIGHT])))
+    assert pipeline.timings is None
+    pipeline.process(observation(1.0))
+    t = pipeline.timings
+    assert t.inference_s == 0.25
+    assert min(t.lifting_s, t.tracking_s) > 0
+    assert t.depth_s >= 0
+    rest_s = t.decoding_s + t.lifting_s + t.depth_s + t.tracking_s
+    assert t.after_inference_s == pytest.approx(rest_s)
+    assert t.total_s == pytest.approx(0.25 + rest_s)
+
+
+def test_a_depth_image_measures_people():
+    truth = depth_scene.person_m(depth_scene.figure_m(), 1.8, (0.0, 0.0, 3.0))[np.newaxis]
+    believed = depth_scene.believed(0.9 * truth, [1.8], np.random.default_rng(0))
+    image = CameraImage(np.zeros((*depth_scene.IMAGE_HW, 3), np.uint8), depth_scene.CAMERA)
+    depth = depth_scene.depth_image(truth, [1.8])
+    assert isinstance(depth, DepthImage)
+    people = {}
+    for given in (None, depth):
+        pipeline = Pipeline(KnownPeople(believed))
+        people[given is depth] = pipeline.process(Observation(image, 0.0, None, given)).people
+    assert not (people[False].source == Source.DEPTH).any()
+    assert (people[True].source == Source.DEPTH).sum() > 10
+
+
+def test_no_people_are_tracked_as_no_people():
+    tracked = Pipeline(KnownPeople(scene(np.zeros((0, 3))))).process(observation(1.0))
+    assert len(tracked) == 0
+    assert tracked.people.xyz_m.shape == (0, 19, 3)
+
+
+def test_without_a_smoother_the_people_are_handed_on_untouched():
+    rng = np.random.default_rng(0)
+    pipeline = Pipeline(KnownPeople(scene([LEFT])))
+    pipeline.smoother = None
+    for i in range(5):
+        people = scene([LEFT, RIGHT], rng=rng)
+        assert pipeline.track(people, i / 30).people is people
+
+
+def test_smoothing_changes_3d_only_and_only_what_is_known():
+    rng = np.random.default_rng(0)
+    pipeline = Pipeline(KnownPeople(scene([LEFT])))
+    for i in range(5):
+        people = scene([LEFT, RIGHT], without(LEGS, []), rng)
+        people.xyz_m[1, LEGS] = np.nan
+        kept = [people.xyz_m.copy(), people.source.copy(), people.people_2d.xy_px.copy()]
+        tracked = pipeline.track(people, i / 30).people
+        assert tracked.people_2d is people.people_2d
+        np.testing.assert_array_equal(tracked.source, people.source)
+        np.testing.assert_array_equal(np.isnan(tracked.xyz_m), np.isnan(people.xyz_m))
+        for before, now in zip(
+            kept, (people.xyz_m, people.source, people.people_2d.xy_px), strict=True
+        ):
+            np.testing.assert_array_equal(before, now)
+    assert not np.array_equal(tracked.xyz_m, people.xyz_m, equal_nan=True)
+
+
+def test_smoothing_follows_the_person_and_not_the_row():
+    pipeline = Pipeline(KnownPeople(scene([LEFT])))
+    for i in range(20):
+        order = [0, 1] if i % 2 else [1, 0]
+        people = scene(np.array([LEFT, RIGHT])[order])
+        tracked = pipeline.track(people, i / 30)
+        np.testing.assert_allclose(tracked.people.xyz_m, people.xyz_m, atol=1e-9)
+
+
+def test_a_stamp_that_stands_still_moves_nothing():
+    pipeline = Pipeline(KnownPeople(scene([LEFT])))
+    (still,) = scene([LEFT]).xyz_m
+    for i in range(10):
+        pipeline.track(scene([LEFT]), 5 + i / 30)
+    for shift_m in (0.0, 0.05, 0.0):
+        tracked = pipeline.track(scene([np.add(LEFT, (shift_m, 0, 0))]), 5 + 9 / 30)
+        np.testing.assert_allclose(tracked.people.xyz_m[0], still, atol=1e-9)
+    tracked = pipeline.track(scene([LEFT]), 5 + 10 / 30)
+    np.testing.assert_allclose(tracked.people.xyz_m[0], still, atol=0.05)
+
+
+def test_after_a_jump_back_people_are_where_they_are_measured():
+    pipeline = Pipeline(KnownPeople(scene([LEFT])))
+    for i in range(10):
+        pipeline.track(scene([LEFT]), 100 + i / 30)
+    moved = scene([np.add(LEFT, (0.4, 0, 0))])
+    np.testing.assert_allclose(pipeline.track(moved, 50.0).people.xyz_m, moved.xyz_m)

@@ -1,0 +1,173 @@
+"""The training code, where torch and the body model are installed; a few steps of it."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='needs training/requirements.txt')
+pytest.importorskip('anny', reason='needs training/requirements.txt')
+
+from pose3d_ros.lifting.lifting_network import LiftingNetwork
+from pose3d_ros.lifting.person_view import person_views
+from pose3d_ros.skeleton import PANOPTIC19
+from training import activities, bodies, cameras, poses
+from training.lifting import samples, train
+from training.lifting.export import export
+
+N = 200
+K = {name: i for i, name in enumerate(PANOPTIC19.keypoints)}
+
+
+@pytest.fixture(scope='module')
+def model():
+    return bodies.BodyModel()
+
+
+@pytest.fixture(scope='module')
+def shapes(model):
+    return model.sample(np.random.default_rng(0), N)
+
+
+def standing(**degrees):
+    angles = np.zeros((1, len(poses.ANGLES)))
+    for name, value in degrees.items():
+        angles[0, poses.INDEX[name]] = value
+    return angles
+
+
+def keypoints(shapes, **degrees):
+    """Of the first body, in one pose."""
+    return bodies.posed(shapes.take(np.array([0])), poses.rotations(standing(**degrees)))[1][0]
+
+
+def test_people_are_as_tall_as_people(shapes):
+    adults = shapes.height_m[shapes.height_m > 1.5]
+    assert abs(np.median(adults) - 1.70) < 0.03
+    assert 0.03 < (shapes.height_m < 1.5).mean() < 0.2
+
+
+def test_joints_are_where_the_body_model_has_them(model, shapes):
+    """Our few joints and its hundred bones say the same, and so does its skin."""
+    rng = np.random.default_rng(1)
+    turned = poses.rotations(activities.sample(rng, N))
+    exact = model.sample(rng, N, annotated=False)
+    joints_m, keypoints_m = bodies.posed(exact, turned)
+    vertices_m = model.meshes(exact, turned)
+    nose = vertices_m[:, model._face_vertices['nose']]
+    np.testing.assert_allclose(keypoints_m[:, K['nose']], nose, atol=1e-4)
+    for side in ('left', 'right'):
+        knee = bodies.JOINTS.index(f'{side}_knee')
+        np.testing.assert_allclose(keypoints_m[:, K[f'{side}_knee']], joints_m[:, knee], atol=1e-4)
+        nearest = np.linalg.norm(vertices_m - joints_m[:, [knee]], axis=-1).min(1)
+        assert nearest.max() < 0.12  # inside the leg
+
+
+@pytest.mark.parametrize(
+    ('degrees', 'keypoint', 'reference', 'direction'),
+    [
+        ({}, 'left_shoulder', 'right_shoulder', (1, 0, 0)),
+        ({}, 'left_wrist', 'left_shoulder', (0, 0, -1)),
+        ({'pitch': 60}, 'nose', 'pelvis', (0, -1, 0)),
+        ({'spine_flexion': 60}, 'nose', 'neck', (0, -1, 0)),
+        ({'left_elbow_flexion': 90}, 'left_wrist', 'left_elbow', (0, -1, 0)),
+        ({'left_arm_raised': 90}, 'left_elbow', 'left_shoulder', (1, 0, 0)),
+        ({'right_arm_raised': 90}, 'right_elbow', 'right_shoulder', (-1, 0, 0)),
+        ({'right_arm_raised': 90, 'right_arm_plane': 90}, 'right_elbow', 'neck', (0, -1, 0)),
+        ({'right_hip_flexion': 90}, 'right_knee', 'right_hip', (0, -1, 0)),
+        ({'left_hip_abduction': 50}, 'left_knee', 'left_hip', (1, 0, 0)),
+        ({'left_knee_flexion': 90}, 'left_ankle', 'left_knee', (0, 1, 0)),
+    ],
+)
+def test_angles_turn_joints_the_way_they_say(shapes, degrees, keypoint, reference, direction):
+    points_m = keypoints(shapes, **degrees)
+    along = points_m[K[keypoint]] - points_m[K[reference]]
+    assert along @ direction > 0.7 * np.linalg.norm(along)
+
+
+def test_poses_stay_within_limits():
+    angles = activities.sample(np.random.default_rng(2), 2000)
+    assert (angles >= poses.LIMITS[:, 0]).all()
+    assert (angles <= poses.LIMITS[:, 1]).all()
+
+
+def test_a_mirrored_pose_is_the_mirror_image(shapes):
+    angles = activities.sample(np.random.default_rng(3), N)
+    joints_m, _ = bodies.posed(shapes, poses.rotations(angles))
+    mirrored_m, _ = bodies.posed(shapes, poses.rotations(poses.mirrored(angles)))
+    swap = {'left': 'right', 'right': 'left'}
+    names = (name.partition('_') for name in bodies.JOINTS)
+    other = [bodies.JOINTS.index(swap.get(a, a) + bar + b) for a, bar, b in names]
+    off_m = mirrored_m[:, other] * (-1, 1, 1) - joints_m
+    assert np.abs(off_m).max() < 0.02  # shapes are not quite symmetric
+
+
+def test_people_on_their_feet_have_their_weight_over_them(shapes):
+    """A bent trunk puts the pelvis behind the feet, and nobody who lies is set up."""
+    rng = np.random.default_rng(9)
+    bent = shapes.take(np.zeros(2, int))
+    angles = np.concatenate(
+        [standing(pitch=70, left_hip_flexion=70, right_hip_flexion=70), standing(pitch=-90)]
+    )
+    people = samples.stand(rng, bent, angles, np.array([0.0, 0.0]))
+    ankles = people.keypoints_m[:, [K['left_ankle'], K['right_ankle']]].mean(1)
+    hips_behind_m = -ankles[:, 1]
+    assert 0.1 < hips_behind_m[0] < 0.4
+    unbalanced_m = samples.stand(rng, bent, angles, np.array([np.nan, np.nan])).keypoints_m
+    assert abs(unbalanced_m[0, K['left_ankle'], 1]) < 0.1
+    np.testing.assert_allclose(people.keypoints_m[1], unbalanced_m[1], atol=1e-6)
+
+
+def test_cameras_see_people_upright_and_project_as_pinholes(shapes):
+    people = samples.draw_people(np.random.default_rng(4), shapes, N)
+    rng = np.random.default_rng(5)
+    camera = cameras.sample(rng, people.keypoints_m.mean(1), people.floor_m)
+    np.testing.assert_allclose(
+        camera.axes @ camera.axes.transpose(0, 2, 1), np.broadcast_to(np.eye(3), (N, 3, 3)),
+        atol=1e-6,
+    )  # fmt: skip
+    np.testing.assert_allclose(np.linalg.det(camera.axes), 1, atol=1e-6)
+    assert (camera.up[:, 1] < 0).all()
+    seen_m = camera.see(people.keypoints_m)
+    assert camera.inside(seen_m).any(1).mean() > 0.95
+
+
+def test_truth_lies_on_the_rays_where_there_is_no_noise(shapes):
+    rng = np.random.default_rng(6)
+    views = samples.draw_views(rng, samples.draw_people(rng, shapes, 2000))
+    labelled = np.where(views.scores > 0, views.scores, 1).min(1) == 1
+    off = np.abs(views.rays - views.xyz_m[..., :2] / views.xyz_m[..., 2:])[labelled]
+    assert np.nanmedian(off) < 0.003
+    np.testing.assert_array_equal(np.isnan(views.rays[..., 0]), views.scores == 0)
+
+
+def test_targets_are_the_truth_before_the_virtual_camera(shapes):
+    rng = np.random.default_rng(7)
+    views = samples.draw_views(rng, samples.draw_people(rng, shapes, N))
+    _, targets_m, size = samples.features_and_targets(views)
+    seen = person_views(views.rays, views.scores, views.up, views.camera_height_m)
+    root_m = views.xyz_m[:, [K['pelvis']]]
+    np.testing.assert_allclose(targets_m @ seen.axes, views.xyz_m - root_m, atol=1e-4)
+    along_m = (root_m[:, 0] * seen.axes[:, 2]).sum(1)
+    far = along_m > 0.5
+    np.testing.assert_allclose((np.exp(size) / seen.spread)[far], along_m[far], rtol=1e-4)
+
+
+def test_a_few_steps_make_a_network_that_the_package_runs(tmp_path, shapes):
+    recipe = train.Recipe(views=2560, shapes=50, pool=300, chunk=300, batch=128)
+    lifter = train.train(recipe, tmp_path)
+    assert (tmp_path / 'weights.pt').is_file()
+    export(lifter, tmp_path / 'lifting.xml')
+    rng = np.random.default_rng(8)
+    views = samples.draw_views(rng, samples.draw_people(rng, shapes, 7))
+    features, *_ = samples.features_and_targets(views)
+    with torch.no_grad():
+        wanted = [out.flatten(1).numpy() for out in lifter(torch.from_numpy(features))]
+    found = LiftingNetwork(tmp_path / 'lifting.xml').network.infer(features)
+    for name, array in zip(('xyz', 'log_scale', 'person'), wanted, strict=True):
+        np.testing.assert_allclose(found[name], array, atol=0.01)
+
+
+def test_the_same_seed_makes_the_same_network(tmp_path):
+    recipe = train.Recipe(views=512, shapes=20, pool=100, chunk=300, batch=128)
+    first, second = (train.train(recipe, tmp_path / str(i)) for i in range(2))
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
