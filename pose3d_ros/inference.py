@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
-from openvino.preprocess import PrePostProcessor
+from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.normalisation import normalisation_inside
@@ -99,13 +99,19 @@ class Graph:
         """Return whether the graph normalises its input itself; None if it does not tell."""
         return normalisation_inside(self.model)
 
-    def set_input_size(self, input_hw: tuple[int, int] | None) -> tuple[int, int]:
-        """Fix height and width of an image input ``(1, 3, height, width)``, px.
+    def set_input_size(
+        self, input_hw: tuple[int, int] | None, layout: str = 'NCHW', batch: int = 1
+    ) -> tuple[int, int]:
+        """Fix height and width of the image input, px.
 
         Parameters
         ----------
         input_hw
             None: the size that the file has.
+        layout
+            Order of the axes of the input: NCHW or NHWC.
+        batch
+            Number of images at a time. -1: any number.
 
         Returns
         -------
@@ -120,22 +126,25 @@ class Graph:
         """
         shapes = [i.partial_shape for i in self.model.inputs]
         if len(shapes) != 1 or shapes[0].rank != 4:
+            axes = '(1, 3, height, width)' if layout == 'NCHW' else '(1, height, width, 3)'
             raise ModelError(
-                f'model {self.name} must have one image input (1, 3, height, width), '
+                f'model {self.name} must have one image input {axes}, '
                 f'found {[str(shape) for shape in shapes]}'
             )
-        found = shapes[0]
-        if input_hw is None and found.is_dynamic:
+        found, row = shapes[0], layout.index('H')
+        if input_hw is None and (found[row].is_dynamic or found[row + 1].is_dynamic):
             raise ModelError(
                 f'model {self.name} has no input size of its own, {found}: set input_height and '
                 'input_width'
             )
-        height, width = input_hw or (found[2].get_length(), found[3].get_length())
+        height, width = input_hw or (found[row].get_length(), found[row + 1].get_length())
+        sizes = {'N': batch, 'C': 3, 'H': height, 'W': width}
+        shape = [sizes[axis] for axis in layout]
         try:
-            self.model.reshape({0: [1, 3, height, width]})
+            self.model.reshape({0: shape})
         except RuntimeError as error:
             raise ModelError(
-                f'model {self.name} with input {found} cannot take (1, 3, {height}, {width}); '
+                f'model {self.name} with input {found} cannot take {tuple(shape)}; '
                 f'use multiples of 32: {_last_line(error)}'
             ) from error
         return height, width
@@ -164,7 +173,9 @@ class Network:
     def __init__(self, graph: Graph, spec: NetworkSpec, options: InferenceOptions) -> None:
         self.name = graph.name
         self._outputs = dict(spec.outputs)
-        self.input_hw: tuple[int, int] = tuple(graph.model.input().shape)[2:]
+        shape = graph.model.input().partial_shape
+        row = spec.layout.index('H')
+        self.input_hw = (shape[row].get_length(), shape[row + 1].get_length())
         _take_uint8_images(graph.model, spec)
         compiled = _compile(
             graph.core, graph.model, options.device, options.properties(), self.name
@@ -187,10 +198,14 @@ class Network:
             Each output by its meaning, without the axis of the batch. The arrays are copies: the
             next call does not change them.
         """
+        return {name: array[0] for name, array in self.infer_batch(bgr[np.newaxis]).items()}
+
+    def infer_batch(self, bgr: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Run the network on ``(N, *input_hw, 3)`` images; like `infer`, with the batch axis."""
         with self._lock:
-            self._request.infer({0: bgr[np.newaxis]}, share_inputs=True)
+            self._request.infer({0: bgr}, share_inputs=True)
             return {
-                meaning: self._request.get_tensor(name).data[0].copy()
+                meaning: self._request.get_tensor(name).data.copy()
                 for meaning, name in self._outputs.items()
             }
 
@@ -286,15 +301,21 @@ def _compile(
 
 
 def _take_uint8_images(model: ov.Model, spec: NetworkSpec) -> None:
-    """Make the graph take ``(1, H, W, 3)`` uint8: it converts layout, type and values itself."""
+    """Make the graph take ``(N, H, W, 3)`` BGR uint8: it converts everything else itself."""
     steps = PrePostProcessor(model)
-    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout('NHWC'))
-    steps.input().model().set_layout(ov.Layout('NCHW'))
-    steps.input().preprocess().convert_element_type(ov.Type.f32)
-    if spec.mean:
-        steps.input().preprocess().mean(spec.mean)
-    if spec.scale != 1:
-        steps.input().preprocess().scale(spec.scale)
+    image = steps.input()
+    image.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout('NHWC'))
+    image.model().set_layout(ov.Layout(spec.layout))
+    if spec.colour == 'rgb':
+        image.tensor().set_color_format(ColorFormat.BGR)
+        image.preprocess().convert_color(ColorFormat.RGB)
+    element_type = model.input().get_element_type()
+    normalised = any(spec.mean) or spec.scale != (1.0, 1.0, 1.0)
+    image.preprocess().convert_element_type(ov.Type.f32 if normalised else element_type)
+    if any(spec.mean):
+        image.preprocess().mean(list(spec.mean))
+    if spec.scale != (1.0, 1.0, 1.0):
+        image.preprocess().scale(list(spec.scale))
     for name in spec.outputs.values():
         steps.output(name).tensor().set_element_type(ov.Type.f32)
     steps.build()  # changes the graph in place

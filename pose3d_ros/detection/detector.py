@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage
 
@@ -58,6 +61,20 @@ class Detector(Protocol):
     has_location_maps: bool
     thresholds: Thresholds
 
-    def detect(self, images: Sequence[CameraImage]) -> list[Detections]:
-        """Find the people in each image."""
+    def detect(
+        self,
+        images: Sequence[CameraImage],
+        boxes: Sequence[NDArray[np.float64] | None] | None = None,
+    ) -> list[Detections]:
+        """Find the people in each image.
+
+        Parameters
+        ----------
+        images
+            With their intrinsics.
+        boxes
+            For each image the boxes ``(B, 4)`` x0, y0, x1, y1, px, in which people are expected.
+            Top-down networks look there instead of running their person detector; other families
+            ignore them. None: nothing is expected.
+        """
         ...

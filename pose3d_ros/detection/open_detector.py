@@ -47,7 +47,7 @@ def open_detector(
     graph = Graph(model)
     spec = _spec(graph)
     mean, scale = _normalisation(graph, normalisation)
-    spec = replace(spec, mean=mean, scale=scale)
+    spec = replace(spec, mean=(mean,) * 3, scale=(scale,) * 3)
     return FAMILIES[spec.family](graph, spec, input_hw, options, thresholds)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.detection.letterbox import Letterbox
@@ -60,8 +63,12 @@ class OpenPoseDetector:
         self.input_hw = self.network.input_hw
         self.thresholds = thresholds or Thresholds()
 
-    def detect(self, images: Sequence[CameraImage]) -> list[Detections]:
-        """Find the people in each image."""
+    def detect(
+        self,
+        images: Sequence[CameraImage],
+        boxes: Sequence[NDArray[np.float64] | None] | None = None,
+    ) -> list[Detections]:
+        """Find the people in each image; `boxes` are not used."""
         return [self._detect(image) for image in images]
 
     def _detect(self, image: CameraImage) -> Detections:
