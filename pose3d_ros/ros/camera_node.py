@@ -122,7 +122,7 @@ class CameraNode(Node):
             self._spin(wait_s or 0.0, stop)
             if stop.is_set():
                 break
-            stop.heeded = True
+            stop.polled = True
             if wait_s is not None:
                 self._publish(bgr)
         # What a reliable subscriber did not get yet would go with the node.
