@@ -17,7 +17,7 @@ from std_srvs.srv import SetBool
 from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.estimator import LIFTERS, PoseEstimator
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.store import cache_folder, checksum, resolve
+from pose3d_ros.models.store import checksum, compiled_folder, resolve
 from pose3d_ros.ros import parameters
 from pose3d_ros.ros.camera_stream import CameraStream
 from pose3d_ros.ros.diagnostics import camera_status, network_status
@@ -205,7 +205,7 @@ def load(p: PoseParameters) -> PoseEstimator:
         precision=p.precision,
         input_mean=p.input_mean,
         input_scale=p.input_scale,
-        cache_dir=cache_folder() / 'compiled',
+        cache_dir=compiled_folder(),
         lifting=p.lifting,
     )
     if p.stride and p.stride != made.detector.stride:
