@@ -18,10 +18,11 @@ def people_from_outputs(
     intrinsics: Intrinsics,
     lifter: Lifter | None = None,
     camera_pose: CameraPose | None = None,
+    thresholds: Thresholds | None = None,
 ) -> People3D:
-    """Return the people in outputs of one image, with the default thresholds.
+    """Return the people in outputs of one image.
 
-    `lifter` None: by location maps, all people 1.8 m tall.
+    `lifter` None: by location maps, all people 1.8 m tall. `thresholds` None: the defaults.
     """
-    detections = decode(outputs, letterbox, intrinsics, Thresholds())
+    detections = decode(outputs, letterbox, intrinsics, thresholds or Thresholds())
     return (lifter or LocationMapLifter()).lift(detections, intrinsics, camera_pose)
