@@ -154,9 +154,10 @@ def read_candidates(
     fields = _row_fields(outputs[ROWS], spec) if ROWS in outputs else _tensor_fields(outputs)
     score = fields['score'][:, 0].astype(np.float64)
     count = len(KEYPOINT_SETS[spec.keypoint_set])
-    keypoints = fields['keypoints'].reshape(len(score), count, -1).astype(np.float64)
+    width = fields['keypoints'].shape[1] // count
+    keypoints = fields['keypoints'].reshape(len(score), count, width).astype(np.float64)
     xy, scores = keypoints[..., :2], np.broadcast_to(score[:, np.newaxis], (len(score), count))
-    if keypoints.shape[2] == 3:
+    if width == 3:
         scores = keypoints[..., 2]
     unit = _unit(spec, input_hw)
     xy = (xy[..., ::-1] if spec.order == 'yx' else xy) * unit
@@ -201,7 +202,8 @@ def _row_fields(rows: NDArray[np.float32], spec: NetworkSpec) -> dict[str, NDArr
 
 def _tensor_fields(outputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
     """Name the fields of outputs that are apart, as `_row_fields` does."""
-    fields = {'keypoints': outputs[KEYPOINTS].reshape(len(outputs[KEYPOINTS]), -1)}
+    people, count, width = outputs[KEYPOINTS].shape
+    fields = {'keypoints': outputs[KEYPOINTS].reshape(people, count * width)}
     if BOXES in outputs:
         return fields | {'box': outputs[BOXES][:, :4], 'score': outputs[BOXES][:, 4:5]}
     return fields | {'score': outputs[SCORES].reshape(-1, 1)}

@@ -31,6 +31,8 @@ EXPECTED = (
     f'and perhaps location maps (1, {CHANNELS[LOCATION_MAPS]}, h, w) of one image '
     '(1, 3, height, width)'
 )
+# Multiples that the sides of an input may have to be, px.
+SIZE_MULTIPLES = (8, 16, 32, 64)
 
 
 class OpenPoseDetector:
@@ -67,8 +69,8 @@ class OpenPoseDetector:
         options: InferenceOptions,
         thresholds: Thresholds | None = None,
     ) -> None:
-        if spec.resizable and not _follows_input(graph, spec):
-            spec = replace(spec, resizable=False)
+        if spec.resizable:
+            spec = _with_size_multiple(graph, spec)
         sizing = input_sizing(graph, spec, input_hw)
         self.stride = _check_outputs(graph, spec, sizing.size(ASSUMED_HW))
         self.network = ResizingNetwork(graph, spec, options, sizing)
@@ -150,16 +152,29 @@ def infer_spec(signature: Signature) -> NetworkSpec | None:
     return NetworkSpec(FAMILY, KEYPOINT_SET, names)
 
 
-def _follows_input(graph: Graph, spec: NetworkSpec) -> bool:
-    """Return whether the maps of a network grow with its input, so that it takes any size."""
-    own_hw = graph.input_size(spec.layout)
-    if min(own_hw) < 0:
-        return True
-    try:
-        (small, large) = (_maps_hw(graph, spec, (n * own_hw[0], n * own_hw[1])) for n in (1, 2))
-    except ModelError:
-        return False
-    return all(large[name] == (2 * h, 2 * w) for name, (h, w) in small.items())
+def _with_size_multiple(graph: Graph, spec: NetworkSpec) -> NetworkSpec:
+    """Return the contract with the sizes of input that the graph takes, as found by trying.
+
+    Networks with a path down to stride 32 and back take multiples of 32 only; others of constant
+    maps do not take any other size than their own.
+    """
+    height, width = graph.input_size(spec.layout)
+    if min(height, width) < 0:
+        return spec
+    own = _maps_hw(graph, spec, (height, width))
+    for multiple in (m for m in SIZE_MULTIPLES if m >= spec.size_multiple):
+        try:
+            larger = _maps_hw(graph, spec, (height + multiple, width + multiple))
+        except ModelError:
+            continue
+        grown = [
+            (larger_n * n, own_n * (n + multiple))
+            for name in own
+            for larger_n, own_n, n in zip(larger[name], own[name], (height, width), strict=True)
+        ]
+        if all(found == expected for found, expected in grown):
+            return replace(spec, size_multiple=multiple)
+    return replace(spec, resizable=False)
 
 
 def _maps_hw(
