@@ -52,10 +52,9 @@ class Sample:
     bad: int
 
 
-HEAD = (
-    '| s | RSS MB | private | p50 ms | p95 ms | CPU | sent | processed | images | dropped | bad |\n'
-    '|---|---|---|---|---|---|---|---|---|---|---|'
-)
+COLUMNS = 's', 'RSS MB', 'private', 'p50 ms', 'p95 ms', 'CPU'
+COUNTS = 'sent', 'processed', 'images', 'dropped', 'bad'
+HEAD = f'| {" | ".join(COLUMNS + COUNTS)} |\n|{"---|" * len(COLUMNS + COUNTS)}'
 
 
 def row(s: Sample) -> str:
