@@ -39,7 +39,7 @@ class BuildMessages(build_ext):
         (package / 'msg').mkdir(parents=True, exist_ok=True)
         for file in (*python.glob('*.so'), *python.glob('msg/*.py')):
             shutil.copy(file, package / file.relative_to(python))
-        # lib/*.so, lib/pose3d_ros/ and share/ go beside those of the ROS wheels, where their loader
+        # lib/*.so, lib/pose3d_ros/ and share/ go beside those of the ROS wheels, where the loader
         # searches.
         files = [f for tree in ('lib', 'share') for f in sorted((stage / tree).rglob('*'))]
         self.distribution.data_files = [

@@ -32,7 +32,7 @@ def test_it_finds_the_people_of_the_clip(estimator):
     assert total.found / (total.found + total.false) > 0.88
     assert total.correct / total.keypoints > 0.9
     assert np.nanmean([e.root_relative for e in total.errors]) < 0.075
-    assert np.nanmedian(total.away) < 0.1
+    assert np.nanmedian([e.root_distance_share for e in total.errors]) < 0.1
 
 
 def test_nobody_is_in_an_empty_picture(estimator):
