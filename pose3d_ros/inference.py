@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from pose3d_ros.models import ModelError
+from pose3d_ros.models.compiled_cache import cache_key, discard, verified_cache
 from pose3d_ros.models.normalisation import normalisation_inside
+from pose3d_ros.models.store import checksum
 from pose3d_ros.network_spec import NetworkSpec
 
 # OpenVINO's names of the types that it may compute in; '' lets it choose (bf16 where the CPU is
@@ -57,8 +59,6 @@ class InferenceOptions:
         properties = {'PERFORMANCE_HINT': 'LATENCY'}
         if PRECISIONS[self.precision]:
             properties['INFERENCE_PRECISION_HINT'] = PRECISIONS[self.precision]
-        if self.cache_dir is not None:
-            properties['CACHE_DIR'] = str(self.cache_dir)
         return properties
 
 
@@ -177,9 +177,7 @@ class Network:
         row = spec.layout.index('H')
         self.input_hw = (shape[row].get_length(), shape[row + 1].get_length())
         _take_uint8_images(graph.model, spec)
-        compiled = _compile(
-            graph.core, graph.model, options.device, options.properties(), self.name
-        )
+        compiled = _compile_cached(graph, spec, options)
         self.device = ','.join(compiled.get_property('EXECUTION_DEVICES'))
         self._request = compiled.create_infer_request()
         self._lock = threading.Lock()
@@ -298,6 +296,27 @@ def _compile(
             f'device {device!r} cannot run {name}; OpenVINO finds '
             f'{core.available_devices} here (AUTO chooses by itself): {_last_line(error)}'
         ) from error
+
+
+def _compile_cached(
+    graph: Graph, spec: NetworkSpec, options: InferenceOptions
+) -> ov.CompiledModel:
+    """Compile a network, or read it from the cache; a model in memory is never cached."""
+    properties = options.properties()
+    arguments = (graph.core, graph.model, options.device)
+    digest = checksum(graph.name)
+    key = cache_key(
+        digest, graph.inputs, spec, options.device, properties, ov.get_version()
+    )
+    with verified_cache(options.cache_dir if digest else None, key) as folder:
+        if folder is not None:
+            try:
+                return _compile(
+                    *arguments, properties | {'CACHE_DIR': str(folder)}, graph.name
+                )
+            except ModelError:
+                discard(folder)  # the cache may be at fault: see what happens without it
+        return _compile(*arguments, properties, graph.name)
 
 
 def _take_uint8_images(model: ov.Model, spec: NetworkSpec) -> None:

@@ -29,7 +29,8 @@ from pose3d_ros.evaluation.annotations import estimate_people, read_images
 from pose3d_ros.evaluation.counts import HEADER, Counts, count
 from pose3d_ros.evaluation.oks import select_labels
 from pose3d_ros.models.store import resolve
-from pose3d_ros.sources import video
+from pose3d_ros.sources.open_source import open_source
+from pose3d_ros.sources.playback import frames
 from training.render.dataset import Shard
 
 
@@ -47,7 +48,7 @@ def on_frames(estimator: PoseEstimator, folder: Path) -> Iterator[Counts]:
 def on_clip(estimator: PoseEstimator, path: Path) -> Iterator[Counts]:
     """Evaluate the images of a clip that has its truth beside it."""
     known = clip.truth(path)
-    for t, frame in enumerate(video.frames(video.open_video(str(path)))):
+    for t, frame in enumerate(frames(open_source(str(path)))):
         labels, rows = known.labels(t)
         people = estimator.estimate(frame.bgr, known.intrinsics)
         yield count(labels, known.xyz_m[t, rows], people)
