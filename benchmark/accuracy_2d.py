@@ -63,8 +63,8 @@ def average_precision(labels: Sequence[Labels], detected: Sequence[People2D]) ->
 
     Ignored regions are COCO's crowds: a detection in one of them is not false.
     """
-    from pycocotools.coco import COCO as Annotations  # type: ignore[import-untyped]
-    from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
+    from pycocotools.coco import COCO as Annotations
+    from pycocotools.cocoeval import COCOeval
 
     def annotations(entries: list[dict[str, Any]]) -> Any:
         coco = Annotations()

@@ -169,7 +169,7 @@ def _baseline(images: list[TrackedImage]) -> list[list[int]]:
 
 def metrics(images: list[TrackedImage], found_ids: list[list[int]]) -> list[str]:
     """Return cells of the table: METRICS, and the number of ids assigned."""
-    import motmetrics  # type: ignore[import-untyped]
+    import motmetrics
 
     accumulator: Any = motmetrics.MOTAccumulator(auto_id=True)
     assigned: set[int] = set()

@@ -19,7 +19,7 @@ def test_a_short_soak_with_faults():
         timeout=180,
         check=False,
     )
-    counts = re.search(r'(\w+)  counts: (\d+) sent, (\d+) answered', done.stdout)
+    counts = re.search(r'(\w+)  counts: (\d+) sent, (\d+) processed', done.stdout)
     assert counts, done.stdout + done.stderr
-    assert counts[1] == 'well', done.stdout
+    assert counts[1] == 'good', done.stdout
     assert int(counts[3]) > 0
