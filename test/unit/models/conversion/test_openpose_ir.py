@@ -93,7 +93,7 @@ def test_the_installed_network_estimates_people_in_metres(entry, scene, tmp_path
     assert len(found) == 2
     order = np.argsort(found.xyz_m[:, PANOPTIC19.index('neck'), 0])
     seen = found.people_2d.detected
-    assert seen.sum(1).tolist() == [18, 18]  # all but the pelvis, which has no heatmap
+    assert seen.sum(1).tolist() == [19, 19]  # the pelvis is the midpoint of the hips
     off_px = np.linalg.norm(found.people_2d.xy_px[order] - CAMERA.project(TRUTH_M), axis=-1)
     assert np.nanmax(off_px) < 0.1
     np.testing.assert_array_equal(found.sd_m.shape, (2, 19))
