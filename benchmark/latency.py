@@ -158,11 +158,13 @@ def measure(
 
         def estimate(five: Scene = five, turn: int = turn) -> None:
             # The network with random weights detects no people; those of the scene are used.
-            networks['bf16'].network.infer(letterbox.apply(image, input_hw))
+            networks['bf16'].network.for_image(input_hw).infer(letterbox.apply(image, input_hw))
             tracker.update(five.parse(), turn * FRAME_S)
 
         for name, detector in networks.items():
-            measure_call(f'inference, {name}', 0, partial(detector.network.infer, small))
+            measure_call(
+                f'inference, {name}', 0, partial(detector.network.for_image(input_hw).infer, small)
+            )
         measure_call('letterbox', 0, lambda: letterbox.apply(image, input_hw))
         measure_call('estimate', 5, estimate)
         for number, some in of_scene.items():

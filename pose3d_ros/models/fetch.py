@@ -168,8 +168,10 @@ def _fetch(
         finally:
             if not resumable:  # nothing tells that the next bytes would be of the same file
                 part.unlink(missing_ok=True)
-    again = 'What has arrived is kept: run the command again to go on' if resumable else (
-        'Run the command again'
+    again = (
+        'What has arrived is kept: run the command again to go on'
+        if resumable
+        else ('Run the command again')
     )
     raise ModelError(
         f'{"; ".join(failures)}. {again}, or fetch the file on another machine and give it with '

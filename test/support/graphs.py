@@ -62,12 +62,18 @@ def onnx(image, outputs):
     name, shape = image
     nodes = _field(1, _field(1, name) + _field(2, 'sum') + _field(4, 'ReduceSum')
                    + _field(5, _field(1, 'keepdims') + _field(3, 0) + _field(20, 2)))  # fmt: skip
-    nodes += _field(1, _field(1, 'sum') + _field(1, 'zero') + _field(2, 'nothing') + _field(4, 'Mul'))
+    nodes += _field(
+        1, _field(1, 'sum') + _field(1, 'zero') + _field(2, 'nothing') + _field(4, 'Mul')
+    )
     initialisers = _initialiser('zero', np.zeros((), np.float32))
     for output, array in outputs.items():
         initialisers += _initialiser(f'{output}_value', np.asarray(array, np.float32))
         nodes += _field(
-            1, _field(1, f'{output}_value') + _field(1, 'nothing') + _field(2, output) + _field(4, 'Add')
+            1,
+            _field(1, f'{output}_value')
+            + _field(1, 'nothing')
+            + _field(2, output)
+            + _field(4, 'Add'),
         )
     graph = nodes + _field(2, 'graph') + initialisers
     graph += _field(11, _value_info(name, shape))
@@ -114,7 +120,9 @@ def graph_def(side, array):
     keep = _field(5, _field(1, 'keep_dims') + _field(2, _field(5, 0)))
     total = _field(1, _field(1, 'sum') + _field(2, 'Sum') + _field(3, 'image') + _field(3, 'axes')
                    + kind + index + keep)  # fmt: skip
-    nothing = _field(1, _field(1, 'nothing') + _field(2, 'Mul') + _field(3, 'sum') + _field(3, 'zero') + kind)
+    nothing = _field(
+        1, _field(1, 'nothing') + _field(2, 'Mul') + _field(3, 'sum') + _field(3, 'zero') + kind
+    )
     result = _field(
         1, _field(1, 'out') + _field(2, 'AddV2') + _field(3, 'value') + _field(3, 'nothing') + kind
     )

@@ -11,7 +11,6 @@ from pose3d_ros.models import command, store
 from pose3d_ros.models.catalogue import DEFAULT_MODEL
 from pose3d_ros.models.store import DEMO_ONLY
 
-
 # Of a network that is published as a checkpoint in an archive.
 NAME = 'human-pose-estimation-3d-0001'
 
@@ -51,7 +50,14 @@ def test_the_command_installs_lists_tells_and_removes(tensors, tmp_path, monkeyp
 
 def test_the_command_marks_what_nothing_vouches_for(tensors, tmp_path, capsys):
     (tmp_path / 'net.pth').write_bytes(files.zipped(tensors))
-    args = ('install', NAME, '--from-file', str(tmp_path / 'net.pth'), '--dir', str(tmp_path / 'models'))
+    args = (
+        'install',
+        NAME,
+        '--from-file',
+        str(tmp_path / 'net.pth'),
+        '--dir',
+        str(tmp_path / 'models'),
+    )
     assert run(*args) == 1
     assert 'not the file expected' in capsys.readouterr().err
     assert run(*args, '--unverified') == 0

@@ -15,7 +15,6 @@ from pose3d_ros.models.fetch import FileSource
 from pose3d_ros.models.install import install
 from pose3d_ros.models.normalisation import normalisation_inside
 
-
 # Of a network that is published as a checkpoint in an archive.
 NAME = 'human-pose-estimation-3d-0001'
 
@@ -28,9 +27,7 @@ def tensors():
 @pytest.fixture(scope='module')
 def archive(tensors):
     """Named like the members of the published one."""
-    return files.archive(
-        {f'{NAME}.pth': files.legacy(tensors), 'model/__init__.py': b'1/0'}
-    )
+    return files.archive({f'{NAME}.pth': files.legacy(tensors), 'model/__init__.py': b'1/0'})
 
 
 def sha384(data):

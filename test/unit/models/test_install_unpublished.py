@@ -207,9 +207,7 @@ def test_the_published_bytes_of_the_default_network_agree_with_the_catalogue(sha
     ],
 )
 def test_real_networks_keep_their_contract(shared, tmp_path, name, file):
-    path = install(
-        catalogue.find(name), FileSource(shared / 'data' / 'models' / file), tmp_path
-    )
+    path = install(catalogue.find(name), FileSource(shared / 'data' / 'models' / file), tmp_path)
     names = {n for o in ov.Core().read_model(path).outputs for n in o.get_names()}
     spec = NetworkSpec.from_dict(json.loads(spec_path(path).read_text()))
     assert set(spec.outputs.values()) <= names

@@ -98,7 +98,9 @@ def test_the_installed_network_estimates_people_in_metres(entry, scene, tmp_path
     assert np.nanmax(off_px) < 0.1
     np.testing.assert_array_equal(found.sd_m.shape, (2, 19))
     away = np.linalg.norm(found.xyz_m[order, 0], axis=-1) / np.linalg.norm(TRUTH_M[:, 0], axis=-1)
-    np.testing.assert_allclose(away, 1, atol=0.25)  # the figure is unlike the bodies of the training data
+    np.testing.assert_allclose(
+        away, 1, atol=0.25
+    )  # the figure is unlike the bodies of the training data
 
 
 def test_a_wrong_byte_in_the_weights_is_refused_and_the_right_file_is_kept(

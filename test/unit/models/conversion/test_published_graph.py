@@ -99,7 +99,9 @@ def test_a_tensorflow_lite_file_is_read_whole_and_refused_in_part(shared, tmp_pa
         fit_spec(model, THUNDER)
 
 
-@pytest.mark.parametrize('name', ['network.onnx', 'network.tflite', 'network.xml', 'saved_model.pb'])
+@pytest.mark.parametrize(
+    'name', ['network.onnx', 'network.tflite', 'network.xml', 'saved_model.pb']
+)
 def test_a_file_that_is_no_network_is_refused_in_one_line(tmp_path, name):
     for content in (b'', b'no network', bytes(1000)):
         with pytest.raises(ModelError, match='cannot read') as error:
@@ -109,7 +111,9 @@ def test_a_file_that_is_no_network_is_refused_in_one_line(tmp_path, name):
 
 
 def test_the_only_output_gets_the_name_of_the_contract():
-    model = graphs.constant_network(('x', (1, 256, 256, 3)), {'StatefulPartitionedCall:0': KEYPOINTS})
+    model = graphs.constant_network(
+        ('x', (1, 256, 256, 3)), {'StatefulPartitionedCall:0': KEYPOINTS}
+    )
     spec = fit_spec(model, THUNDER)
     assert spec.outputs == {'keypoints': 'keypoints'}
     np.testing.assert_array_equal(run(model)['keypoints'], KEYPOINTS)
