@@ -242,5 +242,5 @@ def _errors(
         scenes, CONDITIONS[0], lift)  # fmt: skip
     known = [e for e in all_people(rows).errors if np.isfinite(e.root_relative)]
     error_mm = 1e3 * float(np.mean([e.root_relative for e in known]))
-    share = 100 * np.array([e.distance for e in known])
+    share = 100 * np.array([e.root_distance_share for e in known])
     return error_mm, f'{error_mm:.1f} mm, {np.median(share):.1f} / {share.mean():.1f} %'

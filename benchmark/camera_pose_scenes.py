@@ -126,8 +126,9 @@ def _draw_camera(rng: np.random.Generator, steep: bool) -> _Camera:
         tilt = -np.deg2rad(rng.uniform(*STEEP_DEG))
         aim_m = (height - 0.9) / np.tan(-tilt)
     else:
-        spans, shares = zip(*HEIGHTS_M, strict=True)
-        height = rng.uniform(*spans[rng.choice(len(spans), p=shares)])
+        shares = [share for _, share in HEIGHTS_M]
+        (low_m, high_m), _ = HEIGHTS_M[rng.choice(len(HEIGHTS_M), p=shares)]
+        height = rng.uniform(low_m, high_m)
         aim_m = np.exp(rng.uniform(*np.log(DISTANCES_M)))
         tilt = np.arctan2(0.9 - height, aim_m) + 0.3 * half[1] * rng.normal()
     roll = np.deg2rad(rng.normal(0, 12 if rng.random() < 0.2 else 2))

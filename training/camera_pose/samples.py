@@ -35,7 +35,8 @@ MIN_DISTANCE_M = 0.1
 def draw_cameras(rng: Rng, middle_m: Array, floor_m: Array) -> tuple[cameras.Cameras, Array]:
     """Draw a camera for each person, and the prior ``(n, 2)`` of the climb of its view, rad."""
     n = len(middle_m)
-    distance = np.exp(rng.uniform(*np.log(DISTANCES_M), n))
+    nearest, farthest = np.log(DISTANCES_M)
+    distance = np.exp(rng.uniform(nearest, farthest, n))
     middle_height_m = middle_m[:, 2] - floor_m
     low, high = (
         np.arcsin(np.clip((middle_height_m - bound) / distance, *np.sin(CLIMBS_RAD)))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training import activities
+from training import activities, poses
 from training.bodies import BodyModel, Shapes, varied
 from training.lifting.samples import stand
 
@@ -42,7 +42,7 @@ def draw(
     else:
         base = activities.finished(rng, sample(rng, number))
         angles = base[:, np.newaxis] + rng.normal(0, RESTLESS_DEG, (number, POSES, base.shape[1]))
-        angles = activities.within_limits(angles.reshape(number * POSES, -1))
+        angles = poses.within_limits(angles.reshape(number * POSES, -1))
     repeated = shapes.take(np.repeat(np.arange(number), POSES))
     people = stand(rng, repeated, angles, np.full(len(angles), off_m))
     keypoints_m = people.keypoints_m.reshape(number, POSES, -1, 3).copy()
@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
         arrays[f'{activity}_xyz_m'], arrays[f'{activity}_height_m'] = draw(rng, some, activity)
     some = shapes.take(rng.choice(children, CHILDREN, replace=False))
     arrays['child_xyz_m'], arrays['child_height_m'] = draw(rng, some, 'walking')
-    np.savez_compressed(path, **arrays)
+    np.savez_compressed(path, allow_pickle=False, **arrays)
     for name, array in arrays.items():
         print(name, array.shape)
 
