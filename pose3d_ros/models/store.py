@@ -26,7 +26,7 @@ _PAIR = ' + '
 # One network, or a person detector and a network on crops.
 ModelPath: TypeAlias = 'Path | tuple[Path, Path]'
 _RECORD = 'record.json'
-# Networks that come with the package: docs/models/demo_only.md.
+# Networks that are part of the package: docs/models/demo_only.md.
 DEMO_ONLY = 'demo_only'
 BUNDLED = {DEMO_ONLY: Path(__file__).parent / 'weights' / f'{DEMO_ONLY}.xml'}
 
@@ -257,7 +257,8 @@ def _undamaged(xml: Path) -> Path:
     if record and record.network_sha256 and record.network_sha256 != checksum(str(xml)):
         raise ModelError(
             f'the files of the installed network {xml} have changed since it was installed; '
-            f'install it again with: {INSTALL_COMMAND} {record.name} --precision {record.precision}'
+            f'install it again with: {INSTALL_COMMAND} {record.name} '
+            f'--precision {record.precision}'
         )
     return xml
 

@@ -149,7 +149,7 @@ def test_a_pair_is_a_detector_and_a_network_on_crops(tmp_path):
     assert resolve(f'rtmdet-nano + {network}', tmp_path) == (detector, network)
     with pytest.raises(ModelError, match='pose3d model install rtmpose-s'):
         resolve('rtmdet-nano + rtmpose-s', tmp_path)
-    with pytest.raises(ModelError, match='DETECTOR . NETWORK.*found 3'):
+    with pytest.raises(ModelError, match=r'DETECTOR . NETWORK.*found 3'):
         resolve('rtmdet-nano + movenet-thunder + rtmpose-s', tmp_path)
 
 
@@ -224,8 +224,8 @@ def test_only_installed_networks_are_removed(tmp_path, name):
         ('other-network', 'model must be auto'),
         ('net.bin', 'model must be auto'),
         ('.', 'model must be auto'),
-        ('none.xml', 'none.xml does not exist'),
-        ('none.tflite', 'none.tflite does not exist'),
+        ('none.xml', r'none\.xml does not exist'),
+        ('none.tflite', r'none\.tflite does not exist'),
         ('lonely.xml', r'lonely\.bin beside it'),
     ],
 )
