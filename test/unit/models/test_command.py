@@ -57,19 +57,8 @@ def test_a_network_is_installed_listed_described_and_removed(
 
 def test_an_unverified_file_is_marked(tensors, tmp_path, capsys):
     (tmp_path / 'net.pth').write_bytes(files.zipped(tensors))
-<<<<<<< HEAD
-    args = (
-        'install',
-        NAME,
-        '--from-file',
-        str(tmp_path / 'net.pth'),
-        '--dir',
-        str(tmp_path / 'models'),
-    )
-=======
     file, folder = str(tmp_path / 'net.pth'), str(tmp_path / 'models')
     args = ('install', NAME, '--from-file', file, '--dir', folder)
->>>>>>> ab7c842 (Add 'pose3d model try', which draws what a network detects; use plain words in models/)
     assert run(*args) == 1
     assert 'not the file expected' in capsys.readouterr().err
     assert run(*args, '--unverified') == 0

@@ -26,11 +26,7 @@ def tensors():
 
 @pytest.fixture(scope='module')
 def archive(tensors):
-<<<<<<< HEAD
-    """Named like the members of the published one."""
-=======
     """Return an archive with members named as in the published one."""
->>>>>>> ab7c842 (Add 'pose3d model try', which draws what a network detects; use plain words in models/)
     return files.archive({f'{NAME}.pth': files.legacy(tensors), 'model/__init__.py': b'1/0'})
 
 
