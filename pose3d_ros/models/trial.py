@@ -19,6 +19,7 @@ from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.images import CameraImage
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.store import ModelPath
+from pose3d_ros.network_spec import NetworkSpec
 from pose3d_ros.people import People2D, People3D, TrackedPeople, TrackState
 from pose3d_ros.visualisation.overlay import draw_people
 
@@ -120,9 +121,13 @@ def _read(path: Path) -> NDArray[np.uint8]:
 def _contract(detector: Detector) -> Iterator[str]:
     height, width = detector.input_hw
     yield f'{detector.name}: input {height} x {width} px (height x width)'
-    spec = getattr(detector, 'spec', None)
-    for name, value in spec.to_dict().items() if spec is not None else ():
-        yield f'  {name}: {value}'
+    # A pair has a contract for each of its networks.
+    for part in ('', 'person_detector', 'pose_network'):
+        spec = getattr(getattr(detector, part, None) if part else detector, 'spec', None)
+        if isinstance(spec, NetworkSpec):
+            if part:
+                yield f'  {part}:'
+            yield from (f'  {name}: {value}' for name, value in spec.to_dict().items())
 
 
 def _free_name(folder: Path, stem: str, written: set[Path]) -> Path:
