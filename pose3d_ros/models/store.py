@@ -234,7 +234,8 @@ def split_pair(model: str) -> list[str]:
 
 def _resolve_one(model: str, folder: Path | None) -> Path:
     paths = installed(folder)
-    entries = [entry for entry in CATALOGUE if model in ('auto', entry.name)]
+    entries = [e for e in CATALOGUE if e.finds_people] if model == 'auto' else []
+    entries += [entry for entry in CATALOGUE if entry.name == model]
     names = [installed_name(e.name, p) for e in entries for p in preferred_precisions(e)]
     for name in (*names, model, model.removesuffix('-f32')):
         if name in paths:

@@ -19,6 +19,7 @@ GREY = np.full((256, 448, 3), 128, np.uint8)
 @pytest.fixture(autouse=True)
 def warnings_anew():
     compiled_cache.warn_once.cache_clear()
+    compiled_cache._seal_later.cache_clear()
 
 
 def compile_in(root, content=b'compiled', key=KEY):
