@@ -61,9 +61,9 @@ INSTALLED = [
 
 
 def test_a_download_is_installed_and_recorded(entry, server, tmp_path):
-    told = []
+    reported = []
     path = install(
-        entry, FileSource(), tmp_path, progress=lambda have, total: told.append((have, total))
+        entry, FileSource(), tmp_path, progress=lambda have, total: reported.append((have, total))
     )
     assert everything_in(tmp_path) == INSTALLED
     model = ov.Core().read_model(path)
@@ -78,8 +78,8 @@ def test_a_download_is_installed_and_recorded(entry, server, tmp_path):
     assert record.sha384 == sha384(server.content)
     assert (record.checked_against, record.licence) == ('catalogue', 'Apache-2.0')
     size = len(server.content)
-    assert told[0] == (0, size)
-    assert told[-1] == (size, size)
+    assert reported[0] == (0, size)
+    assert reported[-1] == (size, size)
 
 
 def test_an_interrupted_download_is_resumed(entry, server, tmp_path):
@@ -168,7 +168,7 @@ def test_a_file_with_a_stated_checksum_or_unverified(entry, tensors, archive, tm
     folder = tmp_path / 'models'
     unverified = store.record_of(install(entry, FileSource(file, unverified=True), folder))
     stated = store.record_of(install(entry, FileSource(file, sha384=sha384(data).upper()), folder))
-    published = kind == 'archive'  # a checksum vouches for it, asked for or not
+    published = kind == 'archive'  # it agrees with the published checksum in any case
     assert unverified.checked_against == ('catalogue' if published else 'nothing')
     assert unverified.licence == ('Apache-2.0' if published else 'unknown')
     assert stated.checked_against == 'stated'

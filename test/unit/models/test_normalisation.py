@@ -94,7 +94,7 @@ def test_the_official_network_of_any_converter(official, tmp_path, compress):
     cases = {
         True: [official, normalised(bare(official), 128.0, 255.0)],
         False: [bare(official)],
-        # Nobody published these: ask.
+        # No published network has these: the user must state it.
         None: [normalised(bare(official), [104.0, 117.0, 123.0], 255.0)],
     }
     for expected, models in cases.items():
