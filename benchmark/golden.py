@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from pose3d_ros.camera import Intrinsics
+from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.detection.letterbox import Letterbox
 from pose3d_ros.detection.openpose.channels import LOCATION_MAP_CHANNELS
 from pose3d_ros.detection.openpose.outputs import Outputs
@@ -38,6 +39,8 @@ MATCH_PX = 16
 KEYPOINT_PX = 8
 MIN_VISIBLE = 4
 SEQUENCE_HZ = 30
+# The least scores of the published implementation.
+THRESHOLDS = Thresholds(keypoint=0.1, person=0.1)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,9 @@ class Frame:
     def estimate(self) -> People3D:
         """Estimate the people of the frame."""
         maps = (self.arrays[k].astype(np.float32) for k in ('heatmaps', 'pafs', 'features'))
-        return people_from_outputs(Outputs(*maps), self.letterbox(), self.intrinsics())
+        return people_from_outputs(
+            Outputs(*maps), self.letterbox(), self.intrinsics(), thresholds=THRESHOLDS
+        )
 
 
 def frames(folder: Path) -> Iterator[Frame]:

@@ -111,7 +111,9 @@ def _openmmlab(
     )
 
 
-def _movenet(name: str, variant: str, version: int, accuracy: str, spec: NetworkSpec) -> ModelEntry:
+def _movenet(
+    name: str, variant: str, version: int, accuracy: str, spec: NetworkSpec
+) -> ModelEntry:
     """Return the entry of a .tflite of Google's."""
     addresses = (
         f'{_TFHUB}/{variant.replace("-", "/")}/tflite/float16/{version}.tflite',

@@ -161,7 +161,9 @@ def _record(entry: ModelEntry, precision: str, found: list[FetchedFile], note: s
     kinds = {file.checked_against for file in found}
     checked_against = kinds.pop() if len(kinds) == 1 else NOTHING
     # Version and licence are those of the publisher's files only.
-    addresses = {address for files in entry.files.values() for f in files for address in f.addresses}
+    addresses = {
+        address for files in entry.files.values() for f in files for address in f.addresses
+    }
     known = checked_against == CATALOGUE or all(file.source in addresses for file in found)
     return Record(
         name=entry.name,

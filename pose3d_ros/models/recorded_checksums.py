@@ -17,7 +17,8 @@ def digest_of(files: Mapping[str, bytes]) -> str:
     if len(files) == 1:
         return hashlib.sha384(next(iter(files.values()))).hexdigest()
     listing = ''.join(
-        f'{name} {hashlib.sha384(content).hexdigest()}\n' for name, content in sorted(files.items())
+        f'{name} {hashlib.sha384(content).hexdigest()}\n'
+        for name, content in sorted(files.items())
     )
     return hashlib.sha384(listing.encode()).hexdigest()
 

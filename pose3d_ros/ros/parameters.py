@@ -64,7 +64,7 @@ class PoseParameters:
     model: str = _parameter(
         'auto',
         'Network: path of an OpenVINO .xml or .onnx file, a name that `pose3d model list` shows, '
-        "or 'auto' for the installed one (human-pose-estimation-3d-0001 before others). "
+        "or 'auto' for the installed one (human-pose-estimation-0001 in INT8 before others). "
         "'demo_only' is the bundled one, which works on the bundled clip only.",
         group='Network',
     )
@@ -80,15 +80,17 @@ class PoseParameters:
     )
     input_height: int = _parameter(
         0,
-        'Height of the network input, px, a multiple of 32. People at a greater distance need '
-        'more; computing time grows with the area. 0: the size of the model file.',
+        'Height of the network input, px, a multiple of 8 (of some models 32). People at a greater '
+        'distance need more; computing time grows with the area. 0: 320 where the model takes any '
+        'size, else the size of the model file.',
         0,
         4096,
         group='Network',
     )
     input_width: int = _parameter(
         0,
-        'Width of the network input, px, a multiple of 32. 0: the size of the model file.',
+        'Width of the network input, px, a multiple like the height; needs input_height. 0: '
+        'follows from the aspect of the images where the model takes any size.',
         0,
         4096,
         group='Network',
@@ -218,7 +220,7 @@ class PoseParameters:
         group='Detection',
     )
     person_threshold: float = _parameter(
-        0.1, 'Least score of a person.', 0.0, 1.0, live=True, group='Detection'
+        0.3, 'Least score of a person.', 0.0, 1.0, live=True, group='Detection'
     )
     min_keypoints: int = _parameter(
         4, 'Least number of detected keypoints of a person.', 2, 18, live=True, group='Detection'
@@ -353,10 +355,9 @@ def _frozen(value: Any) -> Any:
 
 def check_together(p: PoseParameters) -> None:
     """Raise ParameterError if values contradict each other."""
-    if bool(p.input_height) != bool(p.input_width):
+    if p.input_width and not p.input_height:
         raise ParameterError(
-            'input_height and input_width must both be 0 or both be set, '
-            f'found {p.input_height} and {p.input_width}'
+            f'input_width needs input_height, found {p.input_width} and {p.input_height}'
         )
     if not p.cameras or len(set(p.cameras)) < len(p.cameras):
         raise ParameterError(

@@ -201,7 +201,7 @@ def load(p: PoseParameters) -> PoseEstimator:
     made = PoseEstimator(
         resolve(p.model),
         p.device,
-        input_hw=(p.input_height, p.input_width) if p.input_height else None,
+        input_hw=(p.input_height, p.input_width or None) if p.input_height else None,
         precision=p.precision,
         input_mean=p.input_mean,
         input_scale=p.input_scale,

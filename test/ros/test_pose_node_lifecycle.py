@@ -100,7 +100,7 @@ def test_inactive_node_has_no_subscriptions(robot):
         ({'model': '/nowhere/model.xml'}, '/nowhere/model.xml'),
         ({'device': 'TPU'}, "device 'TPU'"),
         ({'stride': 4}, 'stride is 4'),
-        ({'input_height': 256}, 'both be set, found 256 and 0'),
+        ({'input_width': 448}, 'input_width needs input_height, found 448 and 0'),
         ({'cameras': ['front', 'front']}, r"different names, found \['front', 'front'\]"),
         ({'cameras': ['front', 'no name']}, "valid topic names, found 'no name'"),
     ],
@@ -111,7 +111,7 @@ def test_wrong_configuration_is_reported_and_can_be_corrected(
     r = robot(activate=False)
     wrong = [Parameter(name, value=value) for name, value in parameters.items()]
     assert r.pose_node.set_parameters_atomically(wrong).successful
-    right = {'device': 'CPU', 'stride': 0, 'input_height': 0, 'cameras': ['']}
+    right = {'device': 'CPU', 'stride': 0, 'input_width': 0, 'cameras': ['']}
     before, manager = topics(r.pose_node), Manager(r)
     capfd.readouterr()
     assert not manager.change(Transition.TRANSITION_CONFIGURE)

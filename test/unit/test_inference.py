@@ -26,7 +26,7 @@ def open_cpu(model, device='CPU', *, precision='auto', cache_dir=None, **options
 
 
 def infer(detector, bgr):
-    return Outputs(**detector.network.infer(bgr))
+    return Outputs(**detector.network.for_image(bgr.shape[:2]).infer(bgr))
 
 
 @pytest.fixture(scope='module')
@@ -55,9 +55,20 @@ def test_location_maps_may_be_missing(without_location_maps_xml):
     assert found.features is None
 
 
+def test_outputs_of_other_names_are_recognised_by_their_channels(tmp_path):
+    names = {'heatmaps': 'Mconv7_stage2_L2', 'pafs': 'Mconv7_stage2_L1', 'features': 'maps'}
+    path = write_network(tmp_path / 'published.xml', SCENE, names=names)
+    found = infer(open_cpu(path, 'CPU', precision='f32'), GREY)
+    np.testing.assert_allclose(found.heatmaps, SCENE.heatmaps, atol=1e-6)
+    np.testing.assert_allclose(found.pafs, SCENE.pafs, atol=1e-6)
+    np.testing.assert_allclose(found.features, SCENE.features, atol=1e-6)
+
+
 def test_heatmaps_may_not_be_missing(tmp_path):
-    path = write_network(tmp_path / 'odd.xml', SCENE_2D, names={'heatmaps': 'heat'})
-    with pytest.raises(ModelError, match=r"must have the outputs heatmaps.*found.*'heat'"):
+    odd = SimpleNamespace(heatmaps=SCENE.heatmaps[:18], pafs=SCENE.pafs, features=None)
+    path = write_network(tmp_path / 'odd.xml', odd, names={'heatmaps': 'heat'})
+    message = r'no known family\. Found.*heat \(1, 18, 32, 56\) f32.*Expected openpose: heatmaps'
+    with pytest.raises(ModelError, match=message):
         open_cpu(path, 'CPU')
 
 
@@ -126,8 +137,10 @@ def test_files_may_change_under_a_running_network(two_people_xml, tmp_path):
 
 
 def test_a_missing_output_is_named(tmp_path):
-    path = write_network(tmp_path / 'odd.xml', SCENE, names={'pafs': 'fields'})
-    with pytest.raises(ModelError, match=r"must have the outputs.*pafs.*found.*'fields'"):
+    odd = SimpleNamespace(heatmaps=SCENE.heatmaps, pafs=SCENE.pafs[:36], features=None)
+    path = write_network(tmp_path / 'odd.xml', odd)
+    message = r"must have the outputs.*'pafs': \(1, 38.*found.*'pafs': \(1, 36"
+    with pytest.raises(ModelError, match=message):
         open_cpu(path, 'CPU')
 
 
@@ -187,8 +200,10 @@ def official():
 
 def test_the_official_network_is_normalised_once_whoever_converted_it(official):
     image = np.random.default_rng(0).integers(0, 256, (256, 448, 3), np.uint8)
-    ours = infer(open_cpu(official, 'CPU', precision='f32'), image)
-    theirs = infer(open_cpu(bare(official), 'CPU', precision='f32'), image)
+    ours, theirs = (
+        infer(open_cpu(model, 'CPU', precision='f32', input_hw=(256, 448)), image)
+        for model in (official, bare(official))
+    )
     largest = np.abs(ours.heatmaps).max()
     np.testing.assert_allclose(theirs.heatmaps, ours.heatmaps, atol=1e-4 * largest)
 

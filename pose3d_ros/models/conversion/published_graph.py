@@ -42,9 +42,7 @@ def select(files: Mapping[str, bytes], member: str = '') -> Files:
     if len(graphs) > 1 and member:
         graphs = [name for name in graphs if name.endswith(member)]
     if len(graphs) != 1:
-        raise ModelError(
-            f'expected one network ({", ".join(_GRAPHS)}), found {_shortened(files)}'
-        )
+        raise ModelError(f'expected one network ({", ".join(_GRAPHS)}), found {_shortened(files)}')
     graph = PurePosixPath(graphs[0])
     if graph.name == 'saved_model.pb':
         return {graph.name: files[graphs[0]], **_variables(files, graph.parent)}
