@@ -22,7 +22,6 @@ from pose3d_ros.camera import Intrinsics
 from pose3d_ros.detection import person_boxes, pose_network
 from pose3d_ros.detection.detector import Detector
 from pose3d_ros.detection.open_detector import open_detector
-from pose3d_ros.detection.top_down import open_top_down
 from pose3d_ros.evaluation.annotations import LabelledImage, read_bgr, read_images
 from pose3d_ros.images import CameraImage
 from pose3d_ros.inference import PRECISIONS, Graph, InferenceOptions
@@ -91,11 +90,7 @@ def networks_in(folder: Path) -> dict[str, Source]:
 
 def open_source(source: Source, precision: str) -> Detector:
     """Compile a network, or a pair, for the CPU, with the package's default thresholds."""
-    options = InferenceOptions('CPU', precision)
-    if isinstance(source, tuple):
-        first, second = (Graph(path) for path in source)
-        return open_top_down((first, None), (second, None), options)
-    return open_detector(source, options)
+    return open_detector(source, InferenceOptions('CPU', precision))
 
 
 def evaluate(detector: Detector, images: Sequence[LabelledImage], scenes: list[Scene]) -> Result:

@@ -12,12 +12,14 @@ from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.detection.detector import Detector, Thresholds
 from pose3d_ros.detection.open_detector import SpecSource, open_detector
 from pose3d_ros.detection.openpose.location_map_lifter import LocationMapLifter
+from pose3d_ros.detection.top_down import TopDownOptions
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage
 from pose3d_ros.inference import InferenceOptions, ModelSource
 from pose3d_ros.lifting.lifter import Lifter
 from pose3d_ros.lifting.lifting_network import LiftingNetwork
 from pose3d_ros.models import ModelError
+from pose3d_ros.models.store import resolve
 from pose3d_ros.network_spec import InputSize
 from pose3d_ros.people import People3D
 
@@ -59,6 +61,8 @@ class PoseEstimator:
     spec
         The contract of the network, or the path of its JSON file. None: that of NAME.spec.json
         beside the model, or that in the graph, or else inferred from its inputs and outputs.
+    top_down
+        How much a person detector and a pose network on crops do for an image. None: the defaults.
 
     Raises
     ------
@@ -69,7 +73,7 @@ class PoseEstimator:
 
     def __init__(
         self,
-        model: ModelSource,
+        model: ModelSource | tuple[ModelSource, ModelSource],
         device: str = 'AUTO',
         *,
         input_hw: InputSize = None,
@@ -81,16 +85,18 @@ class PoseEstimator:
         assumed_person_height_m: float | None = None,
         thresholds: Thresholds | None = None,
         spec: SpecSource | None = None,
+        top_down: TopDownOptions | None = None,
     ) -> None:
         if lifting not in LIFTERS:
             raise ModelError(f'lifting must be one of {list(LIFTERS)}, found {lifting!r}')
         self.detector: Detector = open_detector(
-            model,
+            resolve(model) if isinstance(model, str) else model,
             InferenceOptions(device, precision, cache_dir),
             input_hw=input_hw,
             normalisation=(input_mean, input_scale),
             thresholds=thresholds,
             spec=spec,
+            top_down=top_down,
         )
         if lifting == 'location_maps' and not self.detector.has_location_maps:
             raise ModelError(

@@ -96,6 +96,7 @@ class OneStageDetector:
 
     stride = 0
     has_location_maps = False
+    detector_interval = 1
 
     def __init__(
         self,

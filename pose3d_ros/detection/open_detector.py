@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from pose3d_ros.detection import one_stage
+from pose3d_ros.detection import one_stage, person_boxes, pose_network
 from pose3d_ros.detection.detector import Detector, Thresholds
 from pose3d_ros.detection.keypoint_sets import KEYPOINT_SETS
 from pose3d_ros.detection.openpose import detector as openpose
+from pose3d_ros.detection.top_down import TopDownOptions, open_top_down
 from pose3d_ros.inference import Graph, InferenceOptions, ModelSource
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.normalisation import OFFICIAL_MEAN, OFFICIAL_SCALE
@@ -46,14 +47,15 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-def open_detector(
-    model: ModelSource,
+def open_detector(  # noqa: PLR0913 - each is a keyword of PoseEstimator
+    model: ModelSource | tuple[ModelSource, ModelSource],
     options: InferenceOptions,
     *,
     input_hw: InputSize = None,
     normalisation: tuple[float, float] = (0.0, 1.0),
     thresholds: Thresholds | None = None,
     spec: SpecSource | None = None,
+    top_down: TopDownOptions | None = None,
 ) -> Detector:
     """Read a network, find its contract and compile it.
 
@@ -61,7 +63,8 @@ def open_detector(
     ----------
     model
         Path of an OpenVINO IR (.xml), ONNX or TensorFlow Lite file or of a SavedModel, or a model
-        in memory.
+        in memory. Two of these: a person detector and a pose network on crops, whose contracts
+        are never stated here.
     options
         Where and how it runs.
     input_hw
@@ -74,6 +77,8 @@ def open_detector(
     spec
         The contract, or the path of its JSON file. None: that of NAME.spec.json beside the model,
         or that in the graph, or else inferred from the inputs and outputs.
+    top_down
+        How much a pair does for an image. None: the defaults.
 
     Raises
     ------
@@ -81,6 +86,9 @@ def open_detector(
         If the file, its contract, its inputs or outputs, the size, the device or the precision
         cannot be used, or if the input would be normalised twice.
     """
+    if isinstance(model, tuple):
+        detector, pose = ((graph, stated_spec(graph)) for graph in map(Graph, model))
+        return open_top_down(detector, pose, options, top_down, thresholds)
     graph = Graph(model)
     found = _check(find_spec(graph, spec), graph)
     found = _with_normalisation(graph, found, normalisation)
@@ -102,24 +110,35 @@ def find_spec(graph: Graph, spec: SpecSource | None = None) -> NetworkSpec:
     ModelError
         If a file that states it cannot be used, or if no family recognises the network.
     """
-    if isinstance(spec, NetworkSpec):
-        return spec
-    if spec is not None:
-        return read_spec(spec)
-    if graph.path is not None and spec_path(graph.path).is_file():
-        return read_spec(spec_path(graph.path))
-    stated = graph.stated_spec()
+    stated = stated_spec(graph, spec)
     if stated is not None:
         return stated
     signature = graph.signature
     inferred = [s for f in FAMILIES.values() if (s := f.infer_spec(signature)) is not None]
     if len(inferred) == 1:
         return inferred[0]
+    for half in (person_boxes, pose_network):
+        if half.infer_spec(graph.inputs, graph.outputs) is not None:
+            raise ModelError(
+                f'model {graph.name} is one of a pair: set model to "DETECTOR + NETWORK", a '
+                'person detector and a pose network on crops'
+            )
     expected = '; '.join(f'{name}: {family.expected}' for name, family in FAMILIES.items())
     raise ModelError(
         f'model {graph.name} is of no known family. Found {signature}. Expected {expected}; or a '
         'spec that states its contract: NAME.spec.json beside the file, or the parameter spec'
     )
+
+
+def stated_spec(graph: Graph, spec: SpecSource | None = None) -> NetworkSpec | None:
+    """Return the contract that is given, beside the file or in the graph; None: there is none."""
+    if isinstance(spec, NetworkSpec):
+        return spec
+    if spec is not None:
+        return read_spec(spec)
+    if graph.path is not None and spec_path(graph.path).is_file():
+        return read_spec(spec_path(graph.path))
+    return graph.stated_spec()
 
 
 def _check(spec: NetworkSpec, graph: Graph) -> NetworkSpec:

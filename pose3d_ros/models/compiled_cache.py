@@ -25,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 _DIGESTS = 'digests.json'
 # Networks, sizes and OpenVINO versions that are kept; the least recently used go first.
 MAX_FOLDERS = 16
+# Free bytes below which a missing file is explained by a full disk; networks compile to less.
+_LITTLE_SPACE_BYTES = 100 * 10**6
 
 
 def cache_key(*parts: object) -> str:
@@ -78,7 +80,7 @@ def _prepare(root: Path, key: str, stack: contextlib.ExitStack) -> Path | None:
         with contextlib.suppress(OSError):  # the last use; a read-only cache is never cleaned
             os.utime(folder)
     except OSError as error:
-        _warn_once(f'compiled networks are not cached: {error}')
+        warn_once(f'compiled networks are not cached: {error}')
         return None
     return folder
 
@@ -121,13 +123,18 @@ def _seal(folder: Path) -> None:
     try:
         if _is_intact(folder):
             return
-        new.write_text(json.dumps(_digests(folder), indent=1))
-        new.replace(folder / _DIGESTS)
+        digests = _digests(folder)
+        if digests:
+            new.write_text(json.dumps(digests, indent=1))
+            new.replace(folder / _DIGESTS)
+        elif shutil.disk_usage(folder).free < _LITTLE_SPACE_BYTES:
+            # OpenVINO deletes what it could not write to its end.
+            warn_once(f'compiled networks are not cached: {folder} is on a full disk')
     except OSError as error:
         # On a full disk the compiled network is cut short, too.
         with contextlib.suppress(OSError):
             _empty(folder)
-        _warn_once(f'compiled networks are not cached: {error}')
+        warn_once(f'compiled networks are not cached: {error}')
 
 
 def _seal_at_exit(folder: Path) -> None:
@@ -147,8 +154,10 @@ def _empty(folder: Path) -> None:
 def _check_writable(folder: Path) -> None:
     """Raise OSError unless a file can be written."""
     probe = folder / f'{_DIGESTS}.new'
-    probe.write_text('{}')
-    probe.unlink()
+    try:
+        probe.write_text('{}')
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _remove_oldest(root: Path, kept: Path) -> None:
@@ -162,5 +171,6 @@ def _remove_oldest(root: Path, kept: Path) -> None:
 
 
 @functools.cache
-def _warn_once(message: str) -> None:
+def warn_once(message: str) -> None:
+    """Log a warning, the first time that the process has it."""
     _LOG.warning(message)

@@ -159,5 +159,5 @@ def output_shapes(spec: NetworkSpec) -> dict[str, _Shape]:
     """Return the shape of each output by its meaning; None: any size."""
     shapes = _OUTPUT_SHAPES[spec.decoder]
     if spec.decoder == 'simcc':
-        return {name: (None, _KEYPOINTS[spec.keypoint_set], None) for name in shapes}
+        return dict.fromkeys(shapes, (None, _KEYPOINTS[spec.keypoint_set], None))
     return shapes

@@ -153,7 +153,8 @@ def _fetch(
     """Return the bytes of a file, and where they came from."""
     if origin.file:
         return read_file(origin.file), str(origin.file)
-    if origin.unverified:
+    resumable = published.sha384 is not None and not origin.unverified
+    if not resumable:
         part.unlink(missing_ok=True)
     # A file with another checksum, or without one, may have another size.
     size = None if origin.sha384 or origin.unverified else published.size
@@ -164,12 +165,17 @@ def _fetch(
             return read_file(part), address
         except ModelError as error:
             failures.append(str(error))
-            if published.sha384 is None:
-                part.unlink(missing_ok=True)  # another address may offer other bytes
+        finally:
+            if not resumable:  # nothing tells that the next bytes would be of the same file
+                part.unlink(missing_ok=True)
+    again = (
+        'What has arrived is kept: run the command again to go on'
+        if resumable
+        else ('Run the command again')
+    )
     raise ModelError(
-        '; '.join(failures)
-        + '. What has arrived is kept: run the command again to go on, or fetch the '
-        'file on another machine and give it with --from-file'
+        f'{"; ".join(failures)}. {again}, or fetch the file on another machine and give it with '
+        '--from-file'
     )
 
 
@@ -228,7 +234,6 @@ def _fetch_unpublished(
         return FetchedFile(network, source, sha384, FIRST)
     if origin.unverified or (origin.sha384 is None and recorded is None):
         return FetchedFile(network, source, sha384, NOTHING)
-    part.unlink(missing_ok=True)
     by = 'stated' if origin.sha384 else 'recorded at the first installation'
     raise ModelError(
         f'{source} is not the network expected: expected SHA-384 {origin.sha384 or recorded} '

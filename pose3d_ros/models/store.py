@@ -8,12 +8,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, ModelEntry
+from pose3d_ros.models.compiled_cache import warn_once
 
 INSTALL_COMMAND = 'pose3d model install'
 PRECISIONS = ('f32', 'f16', 'int8')
@@ -54,6 +55,9 @@ class Record:
         Time of the installation, UTC, ISO 8601.
     note
         Anything else, such as the loss by quantisation.
+    network_sha256
+        `checksum` of the installed network, by which damage on the disk is found. '': installed by
+        an earlier version, which did not record it.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Record:
     converter: str
     installed: str
     note: str = ''
+    network_sha256: str = ''
 
     @property
     def installed_name(self) -> str:
@@ -105,9 +110,15 @@ def cache_folder() -> Path | None:
 
 
 def compiled_folder() -> Path | None:
-    """Return the folder of compiled networks in the user's cache; None if there is no cache."""
+    """Return the folder of compiled networks in the user's cache.
+
+    None, with a warning once, if the user has no home.
+    """
     cache = cache_folder()
-    return None if cache is None else cache / 'compiled'
+    if cache is None:
+        warn_once('compiled networks are not cached: neither HOME nor XDG_CACHE_HOME is set')
+        return None
+    return cache / 'compiled'
 
 
 def put(folder: Path, record: Record, write: Callable[[Path], None]) -> Path:
@@ -131,7 +142,9 @@ def put(folder: Path, record: Record, write: Callable[[Path], None]) -> Path:
     new = Path(tempfile.mkdtemp(prefix='.new-', dir=folder))
     try:
         new.chmod(0o755)  # mkdtemp's is private to its owner
-        write(new / f'{record.installed_name}.xml')
+        xml = new / f'{record.installed_name}.xml'
+        write(xml)
+        record = replace(record, network_sha256=checksum(str(xml)))
         (new / _RECORD).write_text(json.dumps(asdict(record), indent=2) + '\n')
         _exchange(new, target)
     finally:
@@ -225,7 +238,7 @@ def _resolve_one(model: str, folder: Path | None) -> Path:
     names = [installed_name(e.name, p) for e in entries for p in preferred_precisions(e)]
     for name in (*names, model, model.removesuffix('-f32')):
         if name in paths:
-            return paths[name]
+            return _undamaged(paths[name])
     if model in BUNDLED:
         return BUNDLED[model]
     if entries:
@@ -236,6 +249,17 @@ def _resolve_one(model: str, folder: Path | None) -> Path:
             f'{INSTALL_COMMAND} {name}'
         )
     return _file(model, folder, paths)
+
+
+def _undamaged(xml: Path) -> Path:
+    """Return the path of an installed network; ModelError if its files have changed."""
+    record = record_of(xml)
+    if record and record.network_sha256 and record.network_sha256 != checksum(str(xml)):
+        raise ModelError(
+            f'the files of the installed network {xml} have changed since it was installed; '
+            f'install it again with: {INSTALL_COMMAND} {record.name} --precision {record.precision}'
+        )
+    return xml
 
 
 def preferred_precisions(entry: ModelEntry) -> tuple[str, ...]:

@@ -85,16 +85,22 @@ def try_images(trial: Trial, images: Sequence[Path], output: Path) -> Iterator[s
             raise ModelError(f'{file} cannot be written')
         scores = ' '.join(f'{score:.2f}' for score in detections.people.score)
         people = len(detections.people)
-        yield (
-            f'{path}: {people} people, scores: {scores or "-"}, {1e3 * duration_s:.0f} ms -> {file}'
-        )
-    yield f'median {1e3 * statistics.median(times_s):.0f} ms per image, on {estimator.detector.device}'
+        duration_ms = 1e3 * duration_s
+        yield f'{path}: {people} people, scores: {scores or "-"}, {duration_ms:.0f} ms -> {file}'
+    median_ms = 1e3 * statistics.median(times_s)
+    yield f'median {median_ms:.0f} ms per image, on {estimator.detector.device}'
 
 
 def _thresholds(trial: Trial) -> Thresholds | None:
-    stated = {'keypoint': trial.keypoint_threshold, 'person': trial.person_threshold}
-    changes = {name: value for name, value in stated.items() if value is not None}
-    return replace(Thresholds(), **changes) if changes else None
+    keypoint, person = trial.keypoint_threshold, trial.person_threshold
+    if keypoint is None and person is None:
+        return None
+    default = Thresholds()
+    return replace(
+        default,
+        keypoint=default.keypoint if keypoint is None else keypoint,
+        person=default.person if person is None else person,
+    )
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

@@ -116,7 +116,7 @@ class CameraNode(Node):
         options['loop'] = False
 
         def wait(wait_s: float) -> bool:
-            stop.heeded = True
+            stop.polled = True
             self._spin(wait_s, stop)
             return stop.is_set()
 

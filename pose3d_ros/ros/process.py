@@ -12,6 +12,8 @@ from rclpy.exceptions import ParameterException
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
+from pose3d_ros.ros.log_files import log_arguments
+
 # Longest wait inside ROS, s, which a signal does not interrupt.
 STOP_WITHIN_S = 0.1
 
@@ -65,7 +67,7 @@ def run(
     handlers = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         # rclpy's own handlers shut ROS down under a node that is publishing, which then fails.
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(args=log_arguments(args), signal_handler_options=SignalHandlerOptions.NO)
         # A node that a signal ends has exit status 0, whatever was interrupted.
         return work(stop) and int(not stop.is_set())
     except KeyboardInterrupt:

@@ -131,8 +131,9 @@ def test_files_may_change_under_a_running_network(two_people_xml, tmp_path):
     assert len(list(tmp_path.iterdir())) > 2  # what the second came from
     assert str(tmp_path) not in Path('/proc/self/maps').read_text()
     first = infer(networks[1], GREY).heatmaps
-    for file in tmp_path.iterdir():
-        file.write_bytes(b'')
+    for file in tmp_path.rglob('*'):
+        if file.is_file():
+            file.write_bytes(b'')
     np.testing.assert_array_equal(infer(networks[1], GREY).heatmaps, first)
 
 

@@ -91,10 +91,8 @@ def read_graph(network: Files, scratch: Path) -> ov.Model:
         try:
             return core.read_model(path)
         except RuntimeError as error:
-            raise ModelError(
-                f'OpenVINO cannot read the network ({", ".join(network)}): '
-                + str(error).strip().splitlines()[-1].strip()
-            ) from error
+            reason = str(error).strip().splitlines()[-1].strip().replace(f'{folder}/', '')
+            raise ModelError(f'OpenVINO cannot read {", ".join(network)}: {reason}') from error
 
 
 def fit_spec(model: ov.Model, specs: Sequence[NetworkSpec]) -> NetworkSpec:
