@@ -1,1 +1,1 @@
-"""Training of the networks that the package brings along; not installed with it."""
+"""Train the bundled networks and render the bundled clip; not installed."""
