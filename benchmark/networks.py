@@ -11,6 +11,7 @@ pycocotools.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -156,6 +157,7 @@ def main(argv: list[str] | None = None) -> None:
             print(f'{name} is left out: {error}\n')
             continue
         results[name] = evaluate(detectors[name], images, scenes)
+        print(f'{name}: {results[name]}', file=sys.stderr)
     if not results:
         parser.error('no network was found')
     times = latency_of_networks.measure(detectors, images, args.rounds)

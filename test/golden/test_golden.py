@@ -1,4 +1,4 @@
-"""Our people against exact truth and the published implementation's, on recorded outputs."""
+"""Accuracy on recorded outputs, against exact truth and the published implementation."""
 
 from pathlib import Path
 
@@ -63,26 +63,26 @@ def everything(shared):
     return score(shared / 'golden')
 
 
-def test_everybody_of_the_published_implementation_is_found(everything):
+def test_all_people_of_the_published_implementation_are_found(everything):
     assert everything[2] == NOT_PEOPLE
 
 
 @pytest.mark.parametrize('category', CATEGORIES)
-def test_nearer_to_the_truth_in_every_category(everything, category):
+def test_errors_are_smaller_than_published_in_every_category(everything, category):
     ours, theirs, _ = everything
     check(ours, theirs, category)
     assert ours[category].nobody <= NOBODY.get(category, 0)
 
 
-def test_fewer_than_a_quarter_of_the_id_switches(shared):
+def test_id_switches_are_fewer_than_a_quarter_of_the_published(shared):
     ids = id_switches(shared / 'golden')
     assert len(ids['ours'].last) == len(ids['published'].last) == 10
     assert ids['published'].switches == 20
     assert ids['ours'].switches < 20 / 4
 
 
-def test_true_roots_lie_inside_the_covariance(shared):
-    """Also where the height is known, as here: without its part of the covariance."""
+def test_covariances_cover_the_true_roots(shared):
+    """Also without the covariance's part for the height, which is known here."""
     inside = []
     for frame in frames(shared / 'golden'):
         if frame.category == 'overlap':  # where keypoints of two people are mixed

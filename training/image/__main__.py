@@ -1,7 +1,7 @@
 """Train the bundled image network from nothing: `python -m training.image --out FOLDER`.
 
-Renders the pictures, trains on them and writes `demo_only.xml` and `.bin` into the folder. If it is
-interrupted, the same command continues.
+Renders the pictures, trains on them and writes `demo_only.xml` and `.bin` into the folder. After
+an interruption, the same command continues.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The image network: heatmaps and part affinity fields from an image, small enough for a CPU.
 
-Dense 3 x 3 convolutions throughout, because depthwise ones train slowly on CPUs. Most time is spent
-at the stride of 8 of the outputs; most weights are therefore at coarser strides (U-Net, arXiv
-1505.04597), which also have the whole person in their receptive field. Two stages; the second one
-takes the outputs of the first, as in OpenPose (arXiv 1812.08008).
+Dense 3 x 3 convolutions throughout, because depthwise ones train slowly on CPUs. Most time is
+spent at the stride of 8 of the outputs; most weights are therefore at coarser strides (U-Net,
+arXiv 1505.04597), which also have the whole person in their receptive field. Two stages; the
+second one takes the outputs of the first, as in OpenPose (arXiv 1812.08008).
 """
 
 from __future__ import annotations
