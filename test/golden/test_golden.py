@@ -9,7 +9,7 @@ from benchmark.golden import BODY, MATCH_PX, Tally, frames, id_switches, matches
 from pose3d_ros.detection.openpose.location_map_lifter import HEIGHT_SD
 from pose3d_ros.skeleton import PANOPTIC19
 
-# People of the published implementation that this package does not find, by frame: a second, partial
+# People of the published implementation that are not found here, by frame: a second, partial
 # copy of a person who is found completely, and two people combined from several
 # (docs/decisions/0002-grouping.md).
 NOT_PEOPLE = {28: 1, 82: 1, 101015: 1}
