@@ -98,7 +98,7 @@ def sample(rng: Rng, middle_m: Array, floor_m: Array) -> Cameras:
     level = rng.normal(0, np.deg2rad(8), n)
     aimed = (rng.random(n) < AIMED) | (np.abs(level - tilt) > 0.9 * half[:, 1])
     ahead = np.where(aimed, tilt + rng.normal(0, 0.3, n) * half[:, 1], level)
-    axes = _axes(pan + rng.uniform(-0.85, 0.85, n) * half[:, 0], ahead, _roll(rng, n))
+    axes = camera_axes(pan + rng.uniform(-0.85, 0.85, n) * half[:, 0], ahead, _roll(rng, n))
     return Cameras(position, axes, tangents)
 
 
@@ -107,7 +107,7 @@ def _roll(rng: Rng, n: int) -> Array:
     return np.deg2rad(rng.normal(0, np.where(rng.random(n) < 0.2, 12, 2)))
 
 
-def _axes(pan: Array, tilt: Array, roll: Array) -> Array:
+def camera_axes(pan: Array, tilt: Array, roll: Array) -> Array:
     """Return the axes of cameras with a pan and a tilt."""
     zero = np.zeros_like(pan)
     forward = np.stack(
