@@ -71,7 +71,7 @@ def test_people_up_to_the_borders_are_exact(layout, image_hw, number):
     scale = min(n / m for n, m in zip(INPUT_HW, image_hw, strict=True))
     truth_px = people_px(number, image_hw, PITCH / scale)
     bgr = networks.draw(truth_px, image_hw, radius_px(PITCH / scale))
-    check_found(detect(detector, bgr), truth_px, 0.6 / scale)
+    check_found(detect(detector, bgr), truth_px, 0.3 / scale)
 
 
 @pytest.mark.parametrize('layout', [name for name in LAYOUTS if name != 'rows of shares'])
