@@ -136,7 +136,7 @@ class OneStageDetector:
         outputs = network.infer(letterbox.apply(image.bgr, network.input_hw))
         inference_s = time.perf_counter() - start_s
         candidates = read_candidates(outputs, self.spec, network.input_hw)
-        people = select_people(candidates, self.spec, letterbox, self.thresholds)
+        people = select_people(candidates, self.spec, letterbox, image_hw, self.thresholds)
         return Detections(people, inference_s)
 
 
@@ -175,22 +175,43 @@ def read_candidates(
 
 
 def select_people(
-    candidates: Candidates, spec: NetworkSpec, letterbox: Letterbox, thresholds: Thresholds
+    candidates: Candidates,
+    spec: NetworkSpec,
+    letterbox: Letterbox,
+    image_hw: tuple[int, int],
+    thresholds: Thresholds,
 ) -> People2D:
-    """Return the candidates that are people, each once, highest score first.
+    """Select the candidates with enough evidence for a person, each person once.
 
-    A keypoint outside the network's input is kept: people are seen in part.
+    Parameters
+    ----------
+    candidates
+        Of one image.
+    spec
+        The contract.
+    letterbox
+        How the image lies in the network's input.
+    image_hw
+        Height and width of the image, px. Keypoints outside of it are not detected.
+    thresholds
+        How much evidence is needed.
+
+    Returns
+    -------
+    People2D
+        Highest score first.
     """
     rows = np.flatnonzero(candidates.score >= thresholds.person)
     if spec.nms_iou is not None and candidates.boxes is not None:
         rows = rows[box_nms(candidates.boxes[rows], candidates.score[rows], spec.nms_iou)]
-    finite = np.isfinite(candidates.xy[rows]).all(-1)
-    scores = candidates.scores[rows] * finite * (candidates.scores[rows] >= thresholds.keypoint)
-    score = candidates.score[rows]
+    xy_px, scores = letterbox.to_image(candidates.xy[rows]), candidates.scores[rows]
+    height, width = image_hw
+    offset = np.abs(xy_px - ((width - 1) / 2, (height - 1) / 2))
+    inside = (offset <= (width / 2, height / 2)).all(-1)  # False where a position is NaN
+    scores = np.where(inside & (scores >= thresholds.keypoint), scores, 0)
     enough = (scores > 0).sum(1) >= thresholds.min_keypoints
-    xy_px = letterbox.to_image(candidates.xy[rows][enough])
-    xy_px, scores = to_panoptic19(spec.keypoint_set, xy_px, scores[enough])
-    people = People2D(xy_px, scores, score[enough], spec.keypoint_set)
+    xy_px, scores = to_panoptic19(spec.keypoint_set, xy_px[enough], scores[enough])
+    people = People2D(xy_px, scores, candidates.score[rows][enough], spec.keypoint_set)
     return people.take(keypoint_nms(people.xy_px, people.scores, people.score, MAX_OKS))
 
 

@@ -119,10 +119,7 @@ def find_spec(graph: Graph, spec: SpecSource | None = None) -> NetworkSpec:
         return inferred[0]
     for half in (person_boxes, pose_network):
         if half.infer_spec(graph.inputs, graph.outputs) is not None:
-            raise ModelError(
-                f'model {graph.name} is one of a pair: set model to "DETECTOR + NETWORK", a '
-                'person detector and a pose network on crops'
-            )
+            raise _one_of_a_pair(graph)
     expected = '; '.join(f'{name}: {family.expected}' for name, family in FAMILIES.items())
     raise ModelError(
         f'model {graph.name} is of no known family. Found {signature}. Expected {expected}; or a '
@@ -144,6 +141,8 @@ def stated_spec(graph: Graph, spec: SpecSource | None = None) -> NetworkSpec | N
 def _check(spec: NetworkSpec, graph: Graph) -> NetworkSpec:
     """Return a contract whose names are known and in the graph; ModelError for another."""
     where = f'spec of model {graph.name}'
+    if spec.family in (person_boxes.FAMILY, pose_network.FAMILY):
+        raise _one_of_a_pair(graph)
     if spec.family not in FAMILIES:
         raise ModelError(
             f'{where}: family must be one of {", ".join(FAMILIES)}, found {spec.family!r}'
@@ -159,6 +158,13 @@ def _check(spec: NetworkSpec, graph: Graph) -> NetworkSpec:
             f'{where}: the network has no output {", ".join(missing)}; found {graph.signature}'
         )
     return spec
+
+
+def _one_of_a_pair(graph: Graph) -> ModelError:
+    return ModelError(
+        f'model {graph.name} is one of a pair: set model to "DETECTOR + NETWORK", a person '
+        'detector and a pose network on crops'
+    )
 
 
 def _with_normalisation(

@@ -7,6 +7,8 @@ import pytest
 
 from pose3d_ros import CameraImage, Intrinsics, Thresholds
 from pose3d_ros.detection.keypoint_sets import KEYPOINT_SETS, to_panoptic19
+from pose3d_ros.detection.letterbox import Letterbox
+from pose3d_ros.detection.one_stage import Candidates, select_people
 from pose3d_ros.detection.open_detector import find_spec, open_detector
 from pose3d_ros.detection.resizing import MAX_SHAPES
 from pose3d_ros.inference import Graph, InferenceOptions
@@ -114,6 +116,18 @@ def test_keypoints_that_are_not_drawn_are_missing():
     missing = {name for name, score in named.items() if score == 0}
     assert missing == {'nose', 'left_hip', 'pelvis'}
     assert np.isnan(people.xy_px[0, people.scores[0] == 0]).all()
+
+
+def test_keypoints_outside_the_image_are_missing():
+    """A network may extrapolate beyond the image, into the bars of the letterbox."""
+    spec = find_spec(Graph(networks.boxes_and_keypoints(INPUT_HW)))
+    letterbox = Letterbox.fit((480, 480), INPUT_HW)
+    xy = np.tile(np.linspace((40, 40), (200, 200), networks.KEYPOINTS), (1, 1, 1))
+    xy[0, 0, 0], xy[0, 1, 1], xy[0, 2] = 20, -4, np.nan  # left of the image, above it, unknown
+    found = Candidates(xy, np.ones((1, networks.KEYPOINTS)), np.ones(1), None)
+    people = select_people(found, spec, letterbox, (480, 480), Thresholds())
+    named = dict(zip(KEYPOINT_SETS['panoptic19'], people.scores[0], strict=True))
+    assert {n for n, score in named.items() if not score} == {'nose', 'left_eye', 'right_eye'}
 
 
 def test_thresholds_hold_from_the_next_image_on():
