@@ -101,7 +101,7 @@ def test_image_to_people(one_person_xml):
 
 
 def test_image_of_another_size(one_person_xml):
-    """Twice the pixels, the same view."""
+    """An image of twice the resolution, of the same scene."""
     camera = Intrinsics(720, 720, 447.5, 255.5)
     found = PoseEstimator(
         one_person_xml, 'CPU', precision='f32', lifting='location_maps'
@@ -110,7 +110,7 @@ def test_image_of_another_size(one_person_xml):
 
 
 def test_normalisation_is_applied_where_the_file_has_none(one_person_xml):
-    """The test network takes images with a mean of 1 or more for bright, of 0 or less for dark."""
+    """The test network scales its outputs with the mean of its input, from 0 to 1."""
     network = open_cpu(one_person_xml, 'CPU', precision='f32', normalisation=(128, 2))
     assert infer(network, GREY).heatmaps[:18].max() == 0
     half = infer(network, GREY + np.uint8(1)).heatmaps[:18].max()
@@ -125,11 +125,13 @@ def test_outputs_are_the_same_with_a_cache(one_person_xml, tmp_path):
 
 
 def test_files_may_change_under_a_running_network(two_people_xml, tmp_path):
-    """To read a page of a mapped file that was cut short would end the process."""
+    """Reading a page of a mapped file that was truncated would end the process."""
     for file in (two_people_xml, two_people_xml.with_suffix('.bin')):
         shutil.copy(file, tmp_path / 'net').rename(tmp_path / f'net{file.suffix}')
     networks = [open_cpu(tmp_path / 'net.xml', 'CPU', cache_dir=tmp_path) for _ in range(2)]
-    assert len(list(tmp_path.iterdir())) > 2  # what the second came from
+    assert (
+        len(list(tmp_path.iterdir())) > 2
+    )  # the compiled network, which the second one is loaded from
     assert str(tmp_path) not in Path('/proc/self/maps').read_text()
     first = infer(networks[1], GREY).heatmaps
     for file in tmp_path.rglob('*'):
@@ -261,7 +263,7 @@ def test_real_network_takes_other_sizes(shared):
 
 @pytest.fixture(scope='module')
 def official():
-    """The official network, with random weights."""
+    """Return human-pose-estimation-3d-0001 with random weights."""
     return graph_mobilenet.build(checkpoint_files.random_tensors())
 
 

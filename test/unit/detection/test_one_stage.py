@@ -183,3 +183,10 @@ def test_rows_of_a_float_image_need_a_contract():
 def test_a_contract_that_is_not_that_of_the_network_is_refused(changes, message):
     with pytest.raises(ModelError, match=message):
         open_cpu(networks.transposed_rows(INPUT_HW), replace(YOLO, **changes))
+
+
+def test_what_is_of_one_network_is_refused_for_a_pair():
+    pair = networks.boxes_and_keypoints(INPUT_HW), networks.boxes_and_keypoints(INPUT_HW)
+    for options in ({'spec': YOLO}, {'input_hw': (256, None)}, {'normalisation': (128.0, 1.0)}):
+        with pytest.raises(ModelError, match=r'of one network: of a pair.*spec\.json beside each'):
+            open_cpu(pair, **options)
