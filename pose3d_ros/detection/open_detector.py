@@ -89,6 +89,11 @@ def open_detector(  # noqa: PLR0913 - each is a keyword of PoseEstimator
         cannot be used, or if the input would be normalised twice.
     """
     if isinstance(model, tuple):
+        if (input_hw, normalisation, spec) != (None, (0.0, 1.0), None):
+            raise ModelError(
+                'input size, normalisation and spec are of one network: of a pair, they are '
+                'stated by NAME.spec.json beside each file'
+            )
         detector, pose = ((graph, stated_spec(graph)) for graph in map(Graph, model))
         return open_top_down(detector, pose, options, top_down, thresholds)
     graph = Graph(model)

@@ -68,6 +68,13 @@ class PoseParameters:
         "'demo_only' is the bundled one, which works on the bundled clip only.",
         group='Network',
     )
+    spec: str = _parameter(
+        '',
+        'Path of the JSON file that states the contract of the model: its family, outputs, '
+        "normalisation, keypoints. '': NAME.spec.json beside the model file, or what its inputs "
+        'and outputs show.',
+        group='Network',
+    )
     device: str = _parameter(
         'AUTO',
         'OpenVINO device: CPU, GPU, NPU, AUTO, or a list such as AUTO:GPU,CPU.',

@@ -207,6 +207,7 @@ def load(p: PoseParameters) -> PoseEstimator:
         input_scale=p.input_scale,
         cache_dir=compiled_folder(),
         lifting=p.lifting,
+        spec=p.spec or None,
     )
     if p.stride and p.stride != made.detector.stride:
         raise ModelError(
