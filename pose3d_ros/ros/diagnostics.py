@@ -68,6 +68,8 @@ def complaints(
     if silence_s > p.stale_after:
         yield ERROR, f'no image for {silence_s:.1f} s: {camera.topics.explain_silence()}'
         return
+    if camera.network.error:
+        yield ERROR, camera.network.error
     yield from _dropped_images(camera, recent, p)
     yield from _publishers_and_stamps(camera, recent)
     if camera.last_error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
-from rclpy.node import Node
+from rclpy.node import Node, NodeNameNonExistentError
 from rclpy.qos import QoSCompatibility, QoSDurabilityPolicy, QoSProfile, qos_check_compatible
 
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
@@ -37,13 +38,22 @@ class Graph:
             if (endpoint.node_name, endpoint.node_namespace) != own
         ]
 
-    def topics(self, kind: str) -> list[str]:
-        """Return the topics of a type that other nodes publish."""
-        return [
-            topic
-            for topic, kinds in self._node.get_topic_names_and_types()
-            if kind in kinds and any(e.topic_type == kind for e in self.publishers(topic))
-        ]
+    def topics(self, kind: str) -> dict[str, str]:
+        """Return the topics of a type with the names of the nodes that publish them.
+
+        By node, because rclpy applies the remappings of this node to the name of a topic that is
+        looked up.
+        """
+        found: dict[str, set[str]] = {}
+        own = (self._node.get_name(), self._node.get_namespace())
+        for name, namespace in self._node.get_node_names_and_namespaces():
+            if (name, namespace) == own:
+                continue
+            with suppress(NodeNameNonExistentError):  # it has ended meanwhile
+                published = self._node.get_publisher_names_and_types_by_node(name, namespace)
+                for topic in (topic for topic, kinds in published if kind in kinds):
+                    found.setdefault(topic, set()).add(_full_name(namespace, name))
+        return {topic: ' and '.join(sorted(nodes)) for topic, nodes in sorted(found.items())}
 
     def has_latched_publisher(self, topic: str) -> bool:
         """Return whether a publisher keeps its last message for later subscribers."""
@@ -53,8 +63,11 @@ class Graph:
 
 def names(endpoints: Sequence[Any]) -> str:
     """Return the node names of endpoints, e.g. '/front/driver and /rosbag2_player'."""
-    found = {f'{e.node_namespace.rstrip("/")}/{e.node_name}' for e in endpoints}
-    return ' and '.join(sorted(found))
+    return ' and '.join(sorted({_full_name(e.node_namespace, e.node_name) for e in endpoints}))
+
+
+def _full_name(namespace: str, name: str) -> str:
+    return f'{namespace.rstrip("/")}/{name}'
 
 
 def explain_no_images(graph: Graph, topic: str, base: str, kind: str, qos: QoSProfile) -> str:
@@ -147,10 +160,14 @@ def _explain_publishers(
 def _candidates(graph: Graph, kind: str) -> Iterator[str]:
     """Yield other topics with images, each with the setting that subscribes to it."""
     raw, compressed = graph.topics(IMAGE), graph.topics(COMPRESSED)
-    found = [(topic, IMAGE) for topic in raw]
-    found += [(t, COMPRESSED) for t in compressed if t.removesuffix('/compressed') not in raw]
-    for topic, other in found[:MAX_TOPICS]:
+    found = [(topic, IMAGE, nodes) for topic, nodes in raw.items()]
+    found += [
+        (topic, COMPRESSED, nodes)
+        for topic, nodes in compressed.items()
+        if topic.removesuffix('/compressed') not in raw
+    ]
+    for topic, other, nodes in found[:MAX_TOPICS]:
         remedy = f'remap image_raw to {topic.removesuffix("/compressed")}'
         if other != kind:
             remedy += f' and set image_transport to {TRANSPORTS[other]}'
-        yield f'{topic} ({other} by {names(graph.publishers(topic))}): {remedy}'
+        yield f'{topic} ({other} by {nodes}): {remedy}'

@@ -318,22 +318,22 @@ numbers = st.one_of(
 sizes = st.one_of(st.sampled_from([0, 1, 640, 1280, 2**32 - 1]), st.integers(0, 2**32 - 1))
 
 
+@st.composite
+def camera_infos(draw):
+    model = draw(st.one_of(st.sampled_from(['', *LENSES, 'fisheye', 'plum']), st.text(max_size=9)))
+    matrix = st.one_of(st.just(K.ravel()), st.lists(numbers, min_size=9, max_size=9))
+    size = draw(st.one_of(st.just((WIDTH, HEIGHT)), st.tuples(sizes, sizes)))
+    fields = {'width': size[0], 'height': size[1], 'k': np.array(draw(matrix), float)}
+    info = camera_info(model, draw(st.lists(numbers, max_size=16)), **fields)
+    if draw(st.booleans()):
+        info.roi = RegionOfInterest(**{name: draw(sizes) for name in ROI})
+        info.binning_x, info.binning_y = draw(sizes), draw(sizes)
+    return info
+
+
 @settings(max_examples=500, deadline=None)
-@given(
-    d=st.lists(numbers, max_size=16),
-    model=st.one_of(st.sampled_from(['', *LENSES, 'fisheye', 'plum_bob']), st.text(max_size=9)),
-    k=st.one_of(st.just(K.ravel()), st.lists(numbers, min_size=9, max_size=9)),
-    size=st.one_of(st.just((WIDTH, HEIGHT)), st.tuples(sizes, sizes)),
-    roi=st.one_of(st.just((0, 0, 0, 0)), st.tuples(sizes, sizes, sizes, sizes)),
-    binning=st.one_of(st.just((0, 0)), st.tuples(sizes, sizes)),
-    rectified=st.booleans(),
-)
-def test_any_camera_info_gives_valid_intrinsics_or_a_reason(
-    d, model, k, size, roi, binning, rectified
-):
-    info = camera_info(model, d, width=size[0], height=size[1], k=np.array(k, float))
-    info.roi = RegionOfInterest(**dict(zip(ROI, roi, strict=True)))
-    info.binning_x, info.binning_y = binning
+@given(camera_infos(), st.booleans())
+def test_any_camera_info_gives_valid_intrinsics_or_a_reason(info, rectified):
     calibration = Calibration(rectified=rectified)
     calibration.update(info)
     intrinsics, problem = calibration.intrinsics(WIDTH, HEIGHT)

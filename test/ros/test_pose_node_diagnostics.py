@@ -6,10 +6,11 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+from support.monitor import Monitor, values
 from support.robot import GREY, camera_info, header
 
 from pose3d_ros.camera import IntrinsicsSource
@@ -24,40 +25,6 @@ from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.parameters import PoseParameters
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
-
-
-class Monitor:
-    """Receives the diagnostics of one node."""
-
-    def __init__(self, robot, topic='/diagnostics'):
-        self.robot, self.arrays = robot, []
-        self.node = robot.pose_node.get_fully_qualified_name()[1:]
-        robot.node.create_subscription(DiagnosticArray, topic, self.on_diagnostics, 10)
-
-    def on_diagnostics(self, array):
-        if array.status[0].name.startswith(self.node):
-            self.arrays.append(array)
-
-    def next(self):
-        """Return the statuses of the next message by their names without that of the node."""
-        self.robot.spin_until(lambda: self.arrays)
-        number = len(self.arrays)
-        self.robot.spin_until(lambda: len(self.arrays) > number)
-        return {s.name.removeprefix(f'{self.node}: '): s for s in self.arrays[-1].status}
-
-    def until(self, level, text, name='camera'):
-        found = []
-        self.robot.spin_until(
-            lambda: (
-                found.append(self.next()[name])
-                or (found[-1].level == level and text in found[-1].message)
-            )
-        )
-        return found[-1]
-
-
-def values(status):
-    return {pair.key: pair.value for pair in status.values}
 
 
 def now(robot):
@@ -236,6 +203,7 @@ def test_thresholds(change, level, text):
     topics = SimpleNamespace(image_topic='/image', publisher_names=lambda: '/a and /b')
     camera = SimpleNamespace(
         topics=topics,
+        network=SimpleNamespace(error=''),
         statistics=ImageStatistics(),
         last_error='',
         intrinsics_source=IntrinsicsSource.CAMERA_INFO,

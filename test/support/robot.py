@@ -119,6 +119,9 @@ class Robot:
         self.spin_until(lambda: len(received) > number)
         return received[-1]
 
+    def now_s(self):
+        return time.monotonic()
+
     def close(self):
         self.executor.shutdown()
         self.pose_node.destroy_node()

@@ -7,7 +7,8 @@ import pytest
 from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.images import CameraImage
 from pose3d_ros.people import K, People2D, People3D
-from pose3d_ros.rotation import Rotation, upright_degrees
+from pose3d_ros.rotation import CHECKED_PEOPLE, MountingCheck, Rotation, upright_degrees
+from pose3d_ros.skeleton import PANOPTIC19
 
 WIDTH, HEIGHT = 60, 40
 LENSES = {
@@ -112,3 +113,29 @@ def test_unknown_roll_and_invalid_angle():
     assert upright_degrees(None) == 0
     with pytest.raises(ValueError, match='found 45'):
         Rotation(45, WIDTH, HEIGHT)
+
+
+def standing(up_px, n=1):
+    """People whose neck is at `up_px` from the hips."""
+    xy_px = np.full((n, K, 2), np.nan)
+    xy_px[:, PANOPTIC19.indices(('left_hip', 'right_hip'))] = 100.0
+    xy_px[:, PANOPTIC19.index('neck')] = 100 + np.array(up_px)
+    return People2D(xy_px, np.isfinite(xy_px[..., 0]).astype(float), np.ones(n))
+
+
+@pytest.mark.parametrize(
+    ('up_px', 'degrees'), [((0, -50), 0), ((40, 10), 270), ((0, 50), 180), ((-50, 5), 90)]
+)
+@pytest.mark.parametrize('applied', [0, 90])
+def test_mounting_is_judged_by_many_people(up_px, degrees, applied):
+    check = MountingCheck()
+    assert check.update(standing(up_px, CHECKED_PEOPLE - 1), applied) is None
+    assert check.update(standing(up_px), applied) == (None if degrees == applied else degrees)
+
+
+def test_people_who_lie_now_and_then_are_no_evidence():
+    check = MountingCheck()
+    for up_px in [(0, -50), (50, 0)] * CHECKED_PEOPLE:
+        assert check.update(standing(up_px), 0) is None
+    unknown = standing((np.nan, 0), CHECKED_PEOPLE)
+    assert MountingCheck().update(unknown, 0) is None
