@@ -6,7 +6,6 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 from support.monitor import Monitor, values
 from support.robot import BLACK, GREY, camera_info, header
 
@@ -89,13 +88,3 @@ def test_two_publishers_are_named(robot):
     assert r.camera.statistics.outcomes[Outcome.LATE] == 8
     # Both publishers are of one node here.
     monitor.until(WARN, f'several nodes publish {r.images.topic_name}: ')
-
-
-def test_hri_topics_of_unstamped_images_are_not_kept_for_ever(robot):
-    """`SeenIn` has the time that tracking uses."""
-    r = robot()
-    image = image_msg(GREY, Header(frame_id='camera'))
-    r.poses_of(image)
-    first_s = r.camera.pipeline.tracker.stamp_s
-    r.poses_of(image)
-    assert r.camera.pipeline.tracker.stamp_s > first_s
