@@ -12,6 +12,7 @@ from pose3d_ros.depth.measurement import measure
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.images import Observation
 from pose3d_ros.people import People3D, TrackedPeople
+from pose3d_ros.rotation import AUTO, Rotation
 from pose3d_ros.tracking.smoothing import Smoother
 from pose3d_ros.tracking.tracker import Tracker
 
@@ -63,6 +64,12 @@ class Pipeline:
         Gives people their ids.
     smoother
         Smooths 3D positions. May be set to None, which switches smoothing off.
+    image_rotation
+        Clockwise rotation that turns the images upright: 0, 90, 180 or 270 degrees, or ``AUTO``,
+        by the pose of the camera where it is known. Results are those of the image as it was
+        received.
+    degrees
+        The rotation of the last image.
     timings
         Of the last observation. None: there was none.
     """
@@ -71,6 +78,8 @@ class Pipeline:
         self.estimator = estimator
         self.tracker = Tracker()
         self.smoother: Smoother | None = Smoother()
+        self.image_rotation = AUTO
+        self.degrees = 0
         self.timings: Timings | None = None
         self._images_since_detector = 0
 
@@ -91,10 +100,15 @@ class Pipeline:
         """
         start_s = time.perf_counter()
         image = observation.image
+        rotation = Rotation.of(image, observation.camera_pose, self.image_rotation)
+        self.degrees = rotation.degrees
+        upright, camera_pose = rotation.turn(image, observation.camera_pose)
         boxes_px = self._expected_boxes(observation.stamp_s)
-        (detections,) = self.estimator.detect([image], [boxes_px])
+        turned_px = None if boxes_px is None else rotation.turn_boxes(boxes_px)
+        (detections,) = self.estimator.detect([upright], [turned_px])
         detected_s = time.perf_counter()
-        people = self.estimator.lift(detections, image.intrinsics, observation.camera_pose)
+        people = self.estimator.lift(detections, upright.intrinsics, camera_pose)
+        people = rotation.turn_back(people)
         lifted_s = time.perf_counter()
         if observation.depth is not None:
             height_m = self.estimator.lifter.assumed_person_height_m
