@@ -64,6 +64,7 @@ setup(
     install_requires=[
         'numpy>=1.23',
         'opencv-python-headless>=4.6',
+        'av>=11',
         'openvino>=2025.0',
         'pyyaml>=6',
         # Stands in for cv_bridge, which PyPI does not have.

@@ -15,7 +15,8 @@ from pose3d_ros.camera import Intrinsics
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.evaluation import oks
 from pose3d_ros.people import People3D
-from pose3d_ros.sources import video
+from pose3d_ros.sources.open_source import open_source
+from pose3d_ros.sources.playback import frames
 from pose3d_ros.tracking.tracker import Tracker
 
 Array = NDArray[np.float64]
@@ -114,7 +115,7 @@ def in_videos(
         rows = rows[rows[:, 6] > 0]
         source = next(p for p in folder.glob(f'{name}.*') if p != labels)
         images = []
-        for i, (time_s, bgr) in enumerate(video.frames(video.open_video(str(source)))):
+        for i, (time_s, bgr) in enumerate(frames(open_source(str(source)))):
             if i % every:
                 continue
             camera = Intrinsics.guess(bgr.shape[1], bgr.shape[0])

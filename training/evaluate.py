@@ -34,7 +34,8 @@ from pose3d_ros.evaluation.oks import COCO, Labels, labelled, match
 from pose3d_ros.models.store import resolve
 from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import PANOPTIC19
-from pose3d_ros.sources import video
+from pose3d_ros.sources.open_source import open_source
+from pose3d_ros.sources.playback import frames
 from training.render.dataset import Shard
 
 ROOT = PANOPTIC19.index(PANOPTIC19.root)
@@ -125,7 +126,7 @@ def on_frames(estimator: PoseEstimator, folder: Path) -> Iterator[Counts]:
 def on_clip(estimator: PoseEstimator, path: Path) -> Iterator[Counts]:
     """Look at the images of a clip with its truth beside it."""
     known = clip.truth(path)
-    for t, frame in enumerate(video.frames(video.open_video(str(path)))):
+    for t, frame in enumerate(frames(open_source(str(path)))):
         labels, who = known.labels(t)
         people = estimator.estimate(frame.bgr, known.intrinsics)
         yield count(labels, known.xyz_m[t, who], people)

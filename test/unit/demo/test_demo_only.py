@@ -8,7 +8,8 @@ from pose3d_ros.demo import clip
 from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.models.store import DEMO_ONLY, resolve
-from pose3d_ros.sources import video
+from pose3d_ros.sources.open_source import open_source
+from pose3d_ros.sources.playback import frames
 from training.evaluate import Counts, count
 
 EVERY = 4
@@ -22,7 +23,7 @@ def estimator():
 
 def test_it_finds_the_people_of_the_clip(estimator):
     truth, total = clip.truth(), Counts()
-    for t, frame in enumerate(video.frames(video.open_video(str(clip.PATH)))):
+    for t, frame in enumerate(frames(open_source(str(clip.PATH)))):
         if t % EVERY == 0:
             labels, who = truth.labels(t)
             people = estimator.estimate(frame.bgr, truth.intrinsics)
