@@ -124,6 +124,12 @@ class ImageStatistics:
         """Tell for how long an image has been waited for."""
         return float(np.fmin(self.age_s(), time.monotonic() - self.since_s))
 
+    def rate_hz(self) -> float:
+        """Return the rate of the images processed lately, from the second one on. NaN: unknown."""
+        after_s = time.monotonic() - RECENT_S
+        at_s = [r.at_s for r in self._records if r.at_s > after_s and np.isfinite(r.times_s[0])]
+        return (len(at_s) - 1) / (at_s[-1] - at_s[0]) if len(at_s) > 1 else np.nan
+
     def recent(self) -> RecentStatistics:
         """Sum up the last seconds."""
         now_s = time.monotonic()
