@@ -224,8 +224,10 @@ def test_a_real_video_with_a_real_network(shared, tmp_path):
         '--seconds', 8, '--output', tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    answered = int(figures(done.stdout)['images answered'].split(',')[0])
-    assert answered > 40
+    table = figures(done.stdout)
+    answered = int(table['images answered'].split(',')[0])
+    # Of every image but the one that the end cut short.
+    assert 0 < answered <= int(table['images sent']) <= answered + 1
     assert (tmp_path / 'demo.png').is_file()
 
 
