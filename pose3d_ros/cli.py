@@ -8,11 +8,15 @@ import importlib.metadata
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pose3d_ros.models import command as model_command
+from pose3d_ros.offline.command import add_arguments as process_arguments
+from pose3d_ros.sources.video import VideoError
 
 if TYPE_CHECKING:
+    from pose3d_ros.offline.recording import Recording
+    from pose3d_ros.offline.writers import Writer
     from pose3d_ros.ros.arguments import Described
 
 NODES = {'node': 'pose_node', 'camera': 'camera_node'}
@@ -35,6 +39,15 @@ def parser() -> argparse.ArgumentParser:
         epilog='Ctrl-C ends it, also of a live source, and keeps the files.',
     )
     _add_demo(demo)
+    process_arguments(
+        commands.add_parser(
+            'process',
+            allow_abbrev=False,
+            help='process whole recordings: every image, into data, video and bags',
+            description='Write poses.jsonl, poses.csv, person_ID.trc, overlay video and, for '
+            'bags, a bag of results for each input. Interrupted, the same command goes on.',
+        )
+    )
     model_command.add_arguments(
         commands.add_parser('model', help='install, list, look at and remove networks')
     )
@@ -140,9 +153,32 @@ def main(argv: list[str] | None = None) -> int:
         top.error(f'unknown arguments: {" ".join(rest)}{_nearest(rest, options)}')
     if arguments.command == 'model':
         return model_command.run(arguments)
+    if arguments.command == 'process':
+        return _process(arguments)
     from pose3d_ros.demo.demo import demo
 
     return demo(arguments)
+
+
+def _process(arguments: argparse.Namespace) -> int:
+    """Process recordings; ROS is imported only where one of them is a bag."""
+    from pose3d_ros.offline import command
+
+    def read(path: Path, *options: Any) -> list[Recording]:
+        if not ((path / 'metadata.yaml').is_file() or path.suffix in ('.mcap', '.db3')):
+            return []
+        try:
+            from pose3d_ros.ros.bags import open_bag
+        except ImportError as error:
+            raise VideoError(f'{path}: bags need ROS and the library rosbags: {error}') from error
+        return open_bag(path, *options)
+
+    def writer(folder: Path, topic: str) -> Writer:
+        from pose3d_ros.ros.bags import McapWriter
+
+        return McapWriter(folder, topic)
+
+    return command.run(arguments, command.BagFormat(read, writer))
 
 
 def _run_node(command: str, rest: list[str]) -> int:
