@@ -39,6 +39,15 @@ def parser() -> argparse.ArgumentParser:
         epilog='Ctrl-C ends it, also of a live source, and keeps the files.',
     )
     _add_demo(demo)
+    _add_view(
+        commands.add_parser(
+            'view',
+            allow_abbrev=False,
+            help='see people live in a browser',
+            description='Serve a page on this machine: people in 3D, the image, a table, rates, '
+            'and live parameters.',
+        )
+    )
     process_arguments(
         commands.add_parser(
             'process',
@@ -79,14 +88,43 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
         'clip of rendered people',
     )
     demo.add_argument(
+        '--output',
+        type=Path,
+        default=Path('demo'),
+        metavar='DIR',
+        help='folder for picture and video; default: %(default)s',
+    )
+    demo.add_argument(
+        '--seconds', type=float, default=0.0, metavar='S', help='stop early; default: at the end'
+    )
+    _add_node_options(demo)
+
+
+def _add_view(view: argparse.ArgumentParser) -> None:
+    view.add_argument(
+        '--input',
+        default='',
+        metavar='SOURCE',
+        help='video, GIF, folder, address, webcam, or clip, the bundled one: starts a camera and '
+        'a pose node; default: shows the pose nodes that run',
+    )
+    view.add_argument('--port', type=int, default=8080, help='of the page; default: %(default)s')
+    _add_node_options(view)
+
+
+def _add_node_options(parser: argparse.ArgumentParser) -> None:
+    """Add what becomes parameters of the nodes."""
+    parser.add_argument(
         '--model',
         metavar='MODEL',
         help='.xml or .onnx file, or installed network; default: auto, and for the bundled clip '
         'the network that was trained for it',
     )
-    demo.add_argument('--device', help='OpenVINO device; default: AUTO')
-    demo.add_argument('--precision', choices=('auto', 'f32', 'f16', 'bf16'), help='of the device')
-    demo.add_argument(
+    parser.add_argument('--device', help='OpenVINO device; default: AUTO')
+    parser.add_argument(
+        '--precision', choices=('auto', 'f32', 'f16', 'bf16'), help='of the device'
+    )
+    parser.add_argument(
         '--input-size',
         type=int,
         nargs=2,
@@ -99,46 +137,32 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
         ('limb', 'least strength of the part affinity field along a limb'),
         ('person', 'least score of a person'),
     ):
-        demo.add_argument(f'--{name}-threshold', type=float, metavar='SCORE', help=text)
-    demo.add_argument(
+        parser.add_argument(f'--{name}-threshold', type=float, metavar='SCORE', help=text)
+    parser.add_argument(
         '--min-keypoints', type=int, metavar='N', help='least number of keypoints of a person'
     )
-    demo.add_argument('--rate', type=float, metavar='HZ', help='images per second; default: own')
-    demo.add_argument('--skip', type=int, metavar='N', help='images to leave out at the start')
-    demo.add_argument('--loop', action='store_true', help='begin again at the end')
-    demo.add_argument('--mirror', action='store_true', help='swap left and right')
-    demo.add_argument(
+    parser.add_argument('--rate', type=float, metavar='HZ', help='images per second; default: own')
+    parser.add_argument('--skip', type=int, metavar='N', help='images to leave out at the start')
+    parser.add_argument('--loop', action='store_true', help='begin again at the end')
+    parser.add_argument('--mirror', action='store_true', help='swap left and right')
+    parser.add_argument(
         '--focal-length', type=float, metavar='PX', help='of the camera, if it is known'
     )
-    demo.add_argument(
+    parser.add_argument(
         '--calibration-file', metavar='FILE', help='of the camera; wins over --focal-length'
     )
-    demo.add_argument(
+    parser.add_argument(
         '--camera-up',
         type=float,
         nargs=3,
         metavar=('X', 'Y', 'Z'),
         help='what is up in the camera optical frame; 0 -1 0 for a level camera',
     )
-    demo.add_argument(
+    parser.add_argument(
         '--camera-height',
         type=float,
         metavar='M',
         help='of the camera above the floor; with --camera-up',
-    )
-    demo.add_argument(
-        '--output',
-        type=Path,
-        default=Path('demo'),
-        metavar='DIR',
-        help='folder for picture and video; default: %(default)s',
-    )
-    demo.add_argument(
-        '--seconds',
-        type=float,
-        default=0.0,
-        metavar='S',
-        help='stop so early; default: at the end',
     )
 
 
@@ -155,6 +179,10 @@ def main(argv: list[str] | None = None) -> int:
         return model_command.run(arguments)
     if arguments.command == 'process':
         return _process(arguments)
+    if arguments.command == 'view':
+        from pose3d_ros.demo.view import view
+
+        return view(arguments)
     from pose3d_ros.demo.demo import demo
 
     return demo(arguments)
