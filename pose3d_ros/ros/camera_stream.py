@@ -41,7 +41,8 @@ from pose3d_ros.ros.shared_network import SharedNetwork
 from pose3d_ros.ros.transforms import FrameError, Transforms
 from pose3d_ros.rotation import AUTO, MountingCheck
 from pose3d_ros.tracking.smoothing import Smoother
-from pose3d_ros.visualisation.overlay import draw_people, draw_text
+from pose3d_ros.visualisation.overlay import draw_people
+from pose3d_ros.visualisation.text import draw_text
 
 # Least time between two warnings of the same kind, s.
 WARN_EVERY_S = 5.0
@@ -256,9 +257,10 @@ class CameraStream:
         """Draw skeletons, ids, the time per image and the rate on a copy of an image."""
         assert self.pipeline.timings
         bgr = image.bgr.copy()
-        draw_people(bgr, tracked)
-        rate_hz = self.statistics.recent().output_hz
-        draw_text(bgr, f'{1e3 * self.pipeline.timings.total_s:.0f} ms  {rate_hz:.1f} Hz', (8, 0))
+        draw_people(bgr, tracked, image.intrinsics)
+        rate_hz = self.statistics.rate_hz()
+        rate = f'  {rate_hz:.1f} Hz' if np.isfinite(rate_hz) else ''
+        draw_text(bgr, f'{1e3 * self.pipeline.timings.total_s:.0f} ms{rate}', (8, 0))
         return bgr
 
     def _drop(self, outcome: Outcome, dropped: str, reason: str) -> None:

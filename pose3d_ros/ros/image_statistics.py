@@ -148,6 +148,12 @@ class ImageStatistics:
         """Return the time since the last image or since `start`, whichever is later, s."""
         return float(np.fmin(self.age_s(), time.monotonic() - self.since_s))
 
+    def rate_hz(self) -> float:
+        """Return the rate of the images processed lately, from the second one on. NaN: unknown."""
+        after_s = time.monotonic() - RECENT_S
+        at_s = [r.at_s for r in self._records if r.at_s > after_s and np.isfinite(r.times_s[0])]
+        return (len(at_s) - 1) / (at_s[-1] - at_s[0]) if len(at_s) > 1 else np.nan
+
     def recent(self) -> RecentStatistics:
         """Return the statistics of the last seconds."""
         now_s = time.monotonic()
