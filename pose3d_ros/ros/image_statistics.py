@@ -151,7 +151,9 @@ class ImageStatistics:
     def rate_hz(self) -> float:
         """Return the rate of the images processed lately, from the second one on. NaN: unknown."""
         after_s = time.monotonic() - RECENT_S
-        at_s = [r.at_s for r in self._records if r.at_s > after_s and np.isfinite(r.times_s[0])]
+        at_s = [
+            r.at_s for r in self._records if r.at_s > after_s and np.isfinite(r.durations_s[0])
+        ]
         return (len(at_s) - 1) / (at_s[-1] - at_s[0]) if len(at_s) > 1 else np.nan
 
     def recent(self) -> RecentStatistics:
