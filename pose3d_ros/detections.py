@@ -23,8 +23,11 @@ class Detections:
         Wall time of the network, with fitting the image into its input, s.
     location_maps
         What the network says of 3D. None: its family says nothing.
+    people_cut
+        Number of people who were found and left out, because there were more than `max_people`.
     """
 
     people: People2D
     inference_s: float = 0.0
     location_maps: LocationMaps | None = None
+    people_cut: int = 0

@@ -46,7 +46,9 @@ class Letterbox:
         x, y = ((input_hw[i] - scale * image_hw[i]) / 2 for i in (1, 0))
         return cls(scale, (x, y), stride)
 
-    def apply(self, bgr: NDArray[np.uint8], input_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    def apply(
+        self, bgr: NDArray[np.uint8], input_hw: tuple[int, int], padding: int = PADDING
+    ) -> NDArray[np.uint8]:
         """Scale an image and pad it to the input: ``(H, W, 3)`` to ``(*input_hw, 3)``.
 
         Each pixel is interpolated where the formula says it lies: resizing to whole pixels would
@@ -61,7 +63,7 @@ class Letterbox:
         # OpenCV's coordinates are those of pixel centres.
         matrix = np.array([[s, 0, x + s / 2 - 0.5], [0, s, y + s / 2 - 0.5]])
         padded = cv2.warpAffine(
-            bgr, matrix, input_hw[::-1], flags=cv2.INTER_LINEAR, borderValue=(PADDING,) * 3
+            bgr, matrix, input_hw[::-1], flags=cv2.INTER_LINEAR, borderValue=(padding,) * 3
         )
         return np.asarray(padded, np.uint8)
 
