@@ -122,9 +122,13 @@ class PoseEstimator:
         (detections,) = self.detect([CameraImage(bgr, intrinsics)])
         return self.lift(detections, intrinsics, camera_pose)
 
-    def detect(self, images: Sequence[CameraImage]) -> list[Detections]:
-        """Find the people in each image, in 2D."""
-        return self.detector.detect(images)
+    def detect(
+        self,
+        images: Sequence[CameraImage],
+        boxes: Sequence[NDArray[np.float64] | None] | None = None,
+    ) -> list[Detections]:
+        """Find the people in each image, in 2D; see `Detector.detect` for the boxes."""
+        return self.detector.detect(images, boxes)
 
     def lift(
         self, detections: Detections, intrinsics: Intrinsics, camera_pose: CameraPose | None = None

@@ -6,7 +6,7 @@ keypoints are those of ``skeleton.PANOPTIC19``, in its order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -46,11 +46,15 @@ class People2D:
         ``(N, K)`` in [0, 1], the network's score of each keypoint. 0: not detected.
     score
         ``(N,)`` in [0, 1], its score of each person.
+    keypoint_set
+        Which keypoints the network itself has: a key of
+        ``detection.keypoint_sets.KEYPOINT_SETS``. The others are midpoints or missing.
     """
 
     xy_px: NDArray[np.float64]
     scores: NDArray[np.float64]
     score: NDArray[np.float64]
+    keypoint_set: str = PANOPTIC19.name
 
     def __post_init__(self) -> None:
         n = len(self.xy_px)
@@ -68,7 +72,9 @@ class People2D:
 
     def take(self, rows: NDArray[np.intp]) -> People2D:
         """Return some of the people, in the order given."""
-        return People2D(self.xy_px[rows], self.scores[rows], self.score[rows])
+        return replace(
+            self, xy_px=self.xy_px[rows], scores=self.scores[rows], score=self.score[rows]
+        )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pose3d_ros.depth.measurement import measure
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.images import Observation
@@ -69,6 +72,7 @@ class Pipeline:
         self.tracker = Tracker()
         self.smoother: Smoother | None = Smoother()
         self.timings: Timings | None = None
+        self._images_since_detector = 0
 
     def process(self, observation: Observation) -> TrackedPeople:
         """Find the people in an image, in 3D, and give them their ids.
@@ -87,7 +91,8 @@ class Pipeline:
         """
         start_s = time.perf_counter()
         image = observation.image
-        (detections,) = self.estimator.detect([image])
+        boxes_px = self._expected_boxes(observation.stamp_s)
+        (detections,) = self.estimator.detect([image], [boxes_px])
         detected_s = time.perf_counter()
         people = self.estimator.lift(detections, image.intrinsics, observation.camera_pose)
         lifted_s = time.perf_counter()
@@ -104,6 +109,16 @@ class Pipeline:
             tracking_s=time.perf_counter() - measured_s,
         )
         return tracked
+
+    def _expected_boxes(self, stamp_s: float) -> NDArray[np.float64] | None:
+        """Return where people are expected, ``(B, 4)`` px; None: look in the whole image."""
+        self._images_since_detector += 1
+        if self._images_since_detector < self.estimator.detector.detector_interval:
+            boxes_px = self.tracker.predict_boxes(stamp_s)
+            if boxes_px is not None:
+                return boxes_px
+        self._images_since_detector = 0
+        return None
 
     def track(self, people: People3D, stamp_s: float) -> TrackedPeople:
         """Give the people of an image their ids and smooth their positions."""

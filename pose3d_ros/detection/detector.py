@@ -50,6 +50,9 @@ class Detector(Protocol):
         Input pixels per cell of its output; 0: it has no grid.
     has_location_maps
         Whether the detections say something of 3D.
+    detector_interval
+        `detect` should be called without boxes on every n-th image at least. 1: always, for
+        families that do not use them.
     thresholds
         May be changed between calls.
     """
@@ -59,6 +62,7 @@ class Detector(Protocol):
     input_hw: tuple[int, int]
     stride: int
     has_location_maps: bool
+    detector_interval: int
     thresholds: Thresholds
 
     def detect(

@@ -1,102 +1,97 @@
-"""Suppression of duplicates: several detections of one person leave one."""
+"""Non-maximum suppression: of several detections of one person, keep the best."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.skeleton import PANOPTIC19
+from pose3d_ros.evaluation.oks import AREA_OF_BOX, COCO, SIGMAS
+
+# Detections that are compared, highest score first; the others are dropped. Bounds the time that
+# a network which detects people everywhere can cost: the comparison grows with the square.
+MAX_DETECTIONS = 300
+# Fewer keypoints than this in common do not show that two detections are one person.
+MIN_COMMON_KEYPOINTS = 3
 
 Array = NDArray[np.float64]
 
-# Per-keypoint spread of labels, share of the square root of a person's area: the sigmas of COCO's
-# object keypoint similarity, doubled as it uses them; neck and pelvis as shoulders and hips.
-_COCO_SIGMAS = {
-    'nose': 0.026, 'eye': 0.025, 'ear': 0.035, 'shoulder': 0.079, 'elbow': 0.072, 'wrist': 0.062,
-    'hip': 0.107, 'knee': 0.087, 'ankle': 0.089, 'neck': 0.079, 'pelvis': 0.107,
-}  # fmt: skip
-SPREADS = np.array([2 * _COCO_SIGMAS[name.split('_')[-1]] for name in PANOPTIC19.keypoints])
-# Area of a person as a share of the square on the longer side of the box around the keypoints,
-# about that of an upright person, and least length of that side, px.
-AREA_OF_SQUARE = 0.4
-MIN_SIDE_PX = 1.0
 
-
-def box_overlaps(a: Array, b: Array) -> Array:
-    """Compute the intersection over union of boxes ``(A, 4)`` and ``(B, 4)``: ``(A, B)``.
-
-    Boxes are x0, y0, x1, y1. Boxes without area overlap none.
-    """
-    low = np.maximum(a[:, np.newaxis, :2], b[:, :2])
-    high = np.minimum(a[:, np.newaxis, 2:], b[:, 2:])
-    both = np.maximum(high - low, 0).prod(axis=-1)
-    areas_a = np.maximum(a[:, 2:] - a[:, :2], 0).prod(axis=-1)
-    areas_b = np.maximum(b[:, 2:] - b[:, :2], 0).prod(axis=-1)
-    either = areas_a[:, np.newaxis] + areas_b - both
-    return np.asarray(both / np.where(either > 0, either, 1.0))
-
-
-def suppress_boxes(boxes: Array, scores: Array, max_iou: float) -> NDArray[np.intp]:
-    """Choose boxes that overlap by at most `max_iou`, by falling score.
+def box_nms(boxes: Array, scores: Array, max_iou: float) -> NDArray[np.intp]:
+    """Suppress boxes that overlap a box with a higher score.
 
     Parameters
     ----------
-    boxes, scores
-        ``(B, 4)`` x0, y0, x1, y1, and ``(B,)``.
+    boxes
+        ``(N, 4)``, x0, y0, x1, y1 in any unit.
+    scores
+        ``(N,)``.
     max_iou
-        Largest intersection over union of two boxes that are kept.
+        Largest intersection over union of two boxes that are both kept.
 
     Returns
     -------
-    rows
-        Of the boxes that are kept, highest score first.
+    ``(M,)`` rows that are kept, highest score first.
     """
-    return _suppress(box_overlaps(boxes, boxes), scores, max_iou)
+    order = _best(scores)
+    low, high = boxes[order, :2], boxes[order, 2:]
+    area = np.maximum(high - low, 0).prod(1)
+    shared = np.minimum(high[:, np.newaxis], high) - np.maximum(low[:, np.newaxis], low)
+    intersection = np.maximum(shared, 0).prod(2)
+    union = area[:, np.newaxis] + area - intersection
+    return order[_greedy(intersection > max_iou * np.maximum(union, 1e-9))]
 
 
-def suppress_poses(xy_px: Array, scores: Array, max_oks: float) -> NDArray[np.intp]:
-    """Choose 2D poses whose similarity is at most `max_oks`, by falling score.
+def keypoint_nms(xy_px: Array, scores: Array, score: Array, max_oks: float) -> NDArray[np.intp]:
+    """Suppress people whose keypoints are those of a person with a higher score.
+
+    Two people are compared by object keypoint similarity (OKS, COCO's evaluation) over the
+    keypoints that both have, with the area of the larger of the two.
 
     Parameters
     ----------
     xy_px
-        ``(N, K, 2)`` px. NaN: not detected.
+        ``(N, K, 2)``. NaN: not detected.
     scores
-        ``(N,)``.
+        ``(N, K)``. 0: not detected.
+    score
+        ``(N,)``, of each person.
     max_oks
-        Largest object keypoint similarity of two poses that are kept, over the keypoints that
-        both have; 0 if they have none in common.
+        Largest similarity of two people who are both kept, [0, 1].
 
     Returns
     -------
-    rows
-        Of the poses that are kept, highest score first.
+    ``(M,)`` rows that are kept, highest score first.
     """
-    return _suppress(pose_similarities(xy_px), scores, max_oks)
+    order = _best(score)
+    if len(order) < 2:
+        return order
+    detected = scores[order][:, COCO] > 0
+    xy = np.where(detected[..., np.newaxis], xy_px[order][:, COCO], np.nan)
+    filled = np.where(detected[..., np.newaxis], xy, np.inf)
+    low, high = filled.min(1), np.where(np.isinf(filled), -np.inf, filled).max(1)
+    extent = np.where(np.isfinite(high - low), high - low, 0)
+    area = AREA_OF_BOX * extent.prod(1)
+    larger = np.maximum(np.maximum(area[:, np.newaxis], area), 1.0)
+    squared = ((xy[:, np.newaxis] - xy) ** 2).sum(-1)
+    both = detected[:, np.newaxis] & detected
+    spread = 2 * (2 * SIGMAS) ** 2 * larger[..., np.newaxis]
+    similar = np.where(both, np.exp(-np.where(both, squared, 0) / spread), 0).sum(-1)
+    common = both.sum(-1)
+    oks = np.where(common >= MIN_COMMON_KEYPOINTS, similar / np.maximum(common, 1), 0)
+    return order[_greedy(oks > max_oks)]
 
 
-def pose_similarities(xy_px: Array) -> Array:
-    """Compute the object keypoint similarity of each two of N poses ``(N, K, 2)``: ``(N, N)``.
-
-    The area is the smaller one of the two, so that a fragment is compared at its own size.
-    """
-    n = len(xy_px)
-    known = np.isfinite(xy_px[..., :1])
-    low = np.where(known, xy_px, np.inf).min(axis=1)
-    high = np.where(known, xy_px, -np.inf).max(axis=1)
-    side_px = np.maximum(high - low, MIN_SIDE_PX).max(axis=1, initial=MIN_SIDE_PX)
-    area_px2 = AREA_OF_SQUARE * np.minimum(side_px[:, np.newaxis], side_px) ** 2
-    apart_px2 = ((xy_px[:, np.newaxis] - xy_px) ** 2).sum(axis=-1)
-    similarity = np.exp(-apart_px2 / (2 * area_px2[..., np.newaxis] * SPREADS**2))
-    common = np.isfinite(similarity)
-    number = common.sum(axis=-1)
-    total = np.where(common, similarity, 0.0).sum(axis=-1)
-    return np.asarray((total / np.maximum(number, 1)).reshape(n, n))
+def _best(scores: Array) -> NDArray[np.intp]:
+    """Return the rows of the MAX_DETECTIONS highest scores, highest first."""
+    return np.argsort(-scores, kind='stable')[:MAX_DETECTIONS]
 
 
-def _suppress(similarity: Array, scores: Array, most: float) -> NDArray[np.intp]:
+def _greedy(same: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Keep each row that is not the same as a row kept before: ``same`` is ``(N, N)``."""
     kept: list[int] = []
-    for i in np.argsort(-scores, kind='stable').tolist():
-        if not kept or similarity[i, kept].max() <= most:
-            kept.append(i)
+    suppressed = np.zeros(len(same), bool)
+    for row in range(len(same)):
+        if not suppressed[row]:
+            kept.append(row)
+            suppressed |= same[row]
     return np.array(kept, np.intp)

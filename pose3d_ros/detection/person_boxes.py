@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.detection.letterbox import Letterbox
-from pose3d_ros.detection.nms import suppress_boxes
+from pose3d_ros.detection.nms import box_nms
 from pose3d_ros.inference import Graph, InferenceOptions, Network, Shapes
 from pose3d_ros.models import ModelError
 from pose3d_ros.network_spec import NetworkSpec
@@ -22,6 +22,9 @@ from pose3d_ros.network_spec import NetworkSpec
 Array = NDArray[np.float64]
 
 FAMILY = 'person_boxes'
+EXPECTED = (
+    'of RTMDet, three grids (1, h, w, 5), or rows x0 y0 x1 y1 score (1, M, 5), perhaps with labels'
+)
 GRIDS, ROWS = 'rtmdet_grids', 'rows'
 # Meanings of outputs. A row's label is the class of what is in the box; people have class 0, as
 # in COCO.
@@ -30,8 +33,6 @@ PERSON_CLASS = 0
 # Overlap from which two boxes are one person, where the graph suppresses no duplicates. Less than
 # for other objects would lose people who stand behind others.
 NMS_IOU = 0.65
-# Largest number of boxes that are compared with each other, highest score first.
-MAX_CANDIDATES = 300
 
 
 @dataclass(frozen=True)
@@ -131,12 +132,10 @@ def decode(
     boxes, scores = DECODERS[spec.decoder](outputs, input_hw)
     if spec.coordinates == 'share':
         boxes = boxes * np.tile(input_hw[::-1], 2)
-    kept = np.flatnonzero((scores >= min_score) & np.isfinite(boxes).all(axis=1))
-    kept = kept[np.argsort(-scores[kept], kind='stable')][:MAX_CANDIDATES]
+    kept = (scores >= min_score) & np.isfinite(boxes).all(axis=1)
     boxes, scores = boxes[kept], scores[kept]
-    if spec.nms_iou is not None:
-        kept = suppress_boxes(boxes, scores, spec.nms_iou)
-        boxes, scores = boxes[kept], scores[kept]
+    best = box_nms(boxes, scores, 1.0 if spec.nms_iou is None else spec.nms_iou)
+    boxes, scores = boxes[best], scores[best]
     return Boxes(boxes, np.clip(scores, 0.0, 1.0))
 
 

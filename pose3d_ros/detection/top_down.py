@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.detection import crops, direct, heatmaps, person_boxes, simcc
+from pose3d_ros.detection import person_boxes, pose_network
 from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.detection.keypoint_sets import to_panoptic19
-from pose3d_ros.detection.nms import box_overlaps, suppress_poses
+from pose3d_ros.detection.nms import keypoint_nms
 from pose3d_ros.detection.person_boxes import BoxDetector, Boxes
+from pose3d_ros.detection.pose_network import CropNetwork
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage
-from pose3d_ros.inference import Graph, InferenceOptions, Network, Shapes
+from pose3d_ros.inference import Graph, InferenceOptions
 from pose3d_ros.models import ModelError
 from pose3d_ros.network_spec import NetworkSpec
 from pose3d_ros.people import K, People2D
 
 Array = NDArray[np.float64]
-Decode = Callable[
-    [Mapping[str, NDArray[np.float32]], NetworkSpec, tuple[int, int]], tuple[Array, Array]
-]
 
-FAMILY = 'top_down'
-# How the outputs of a pose network are decoded, by NetworkSpec.decoder.
-DECODERS: dict[str, Decode] = {
-    direct.DECODER: direct.decode,
-    simcc.DECODER: simcc.decode,
-    heatmaps.DARK: heatmaps.decode,
-    heatmaps.QUARTER: heatmaps.decode,
-    heatmaps.UDP: heatmaps.decode,
-}
 # Unlike networks that see the whole image, those on crops always return all keypoints: what is
 # hidden has a low score.
 DEFAULT_THRESHOLDS = Thresholds(keypoint=0.2, person=0.3)
@@ -75,58 +64,6 @@ class TopDownOptions:
         for name in ('max_people', 'detector_interval'):
             if getattr(self, name) < 1:
                 raise ModelError(f'{name} must be at least 1, found {getattr(self, name)}')
-
-
-class CropNetwork:
-    """A compiled pose network that sees one person at a time.
-
-    Parameters
-    ----------
-    graph
-        The network. It is changed.
-    spec
-        Its contract.
-    options
-        Where and how the network runs.
-
-    Raises
-    ------
-    ModelError
-        If the network does not take its own input size, its outputs cannot be decoded, or the
-        device cannot be used.
-    """
-
-    def __init__(self, graph: Graph, spec: NetworkSpec, options: InferenceOptions) -> None:
-        if spec.decoder not in DECODERS:
-            raise ModelError(
-                f'decoder of pose network {graph.name} must be one of {list(DECODERS)}, found '
-                f'{spec.decoder!r}'
-            )
-        self.batched = _set_batch(graph, spec, options.device)
-        self.network = Network(graph, spec, options)
-        self.spec = spec
-
-    def infer(
-        self, bgr: NDArray[np.uint8], windows: NDArray[np.int64]
-    ) -> dict[str, NDArray[np.float32]]:
-        """Run the network on N windows of an image; return each output, ``(N, ...)``."""
-        images = crops.cut(bgr, windows, self.network.input_hw, self.spec.padding)
-        if self.batched:
-            return self.network.infer_batch(images)
-        parts = [self.network.infer(image) for image in images]
-        return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-
-    def windows(self, boxes_px: Array) -> NDArray[np.int64]:
-        """Compute the window of each box ``(N, 4)``, see `crops.crop_windows`."""
-        return crops.crop_windows(boxes_px, self.network.input_hw, self.spec.crop_margin)
-
-    def decode(
-        self, outputs: Mapping[str, NDArray[np.float32]], windows: NDArray[np.int64]
-    ) -> tuple[Array, Array]:
-        """Read the network's own keypoints: ``(N, C, 2)`` image px, and scores ``(N, C)``."""
-        input_hw = self.network.input_hw
-        xy_input, scores = DECODERS[self.spec.decoder](outputs, self.spec, input_hw)
-        return crops.to_image(xy_input, windows, input_hw), scores
 
 
 class TopDownDetector:
@@ -189,7 +126,9 @@ class TopDownDetector:
         return [self._detect(image.bgr, one) for image, one in zip(images, expected, strict=True)]
 
     def _detect(self, bgr: NDArray[np.uint8], expected_px: Array | None) -> Detections:
-        found = _NO_PEOPLE
+        keypoint_set = self.pose_network.spec.keypoint_set
+        none = People2D(np.zeros((0, K, 2)), np.zeros((0, K)), np.zeros(0), keypoint_set)
+        found = Detections(none)
         if expected_px is not None:
             found = self._poses(bgr, Boxes(expected_px, np.ones(len(expected_px))), found)
             if len(found.people) == len(expected_px):
@@ -197,8 +136,7 @@ class TopDownDetector:
         start_s = time.perf_counter()
         boxes = self.person_detector.detect(bgr, self.thresholds.person)
         detector_s = time.perf_counter() - start_s
-        elsewhere = box_overlaps(boxes.xyxy_px, _extents(found.people)).max(axis=1, initial=0)
-        new = elsewhere <= MAX_OVERLAP
+        new = _largest_overlap(boxes.xyxy_px, _extents(found.people)) <= MAX_OVERLAP
         return self._poses(bgr, Boxes(boxes.xyxy_px[new], boxes.scores[new]), found, detector_s)
 
     def _poses(
@@ -254,31 +192,22 @@ def open_top_down(
     detector_spec = detector_spec or person_boxes.infer_spec(
         detector_graph.inputs, detector_graph.outputs
     )
-    pose_spec = pose_spec or infer_spec(pose_graph.inputs, pose_graph.outputs)
+    pose_spec = pose_spec or pose_network.infer_spec(pose_graph.inputs, pose_graph.outputs)
     if detector_spec is None or detector_spec.family != person_boxes.FAMILY:
         raise ModelError(
             f'{detector_graph.name} is no person detector: expected the outputs '
-            f'{_EXPECTED_BOXES}, found {detector_graph.outputs or "none with a name"}'
+            f'{person_boxes.EXPECTED}, found {detector_graph.outputs or "none with a name"}'
         )
-    if pose_spec is None or pose_spec.family != FAMILY:
+    if pose_spec is None or pose_spec.family != pose_network.FAMILY:
         raise ModelError(
             f'{pose_graph.name} is no pose network on crops: expected the outputs '
-            f'{_EXPECTED_POSE}, found {pose_graph.outputs or "none with a name"}'
+            f'{pose_network.EXPECTED}, found {pose_graph.outputs or "none with a name"}'
         )
     return TopDownDetector(
         BoxDetector(detector_graph, detector_spec, top_down.detector_hw, options),
         CropNetwork(pose_graph, pose_spec, options),
         top_down,
         thresholds,
-    )
-
-
-def infer_spec(inputs: Shapes, outputs: Shapes) -> NetworkSpec | None:
-    """Return the contract of a pose network on crops; None for another."""
-    return (
-        direct.infer_spec(inputs, outputs)
-        or simcc.infer_spec(inputs, outputs)
-        or heatmaps.infer_spec(inputs, outputs)
     )
 
 
@@ -320,8 +249,8 @@ def to_people(
         (scores > 0).sum(axis=1) >= thresholds.min_keypoints
     )
     rows = np.flatnonzero(certain)
-    rows = rows[suppress_poses(xy_px[rows], person[rows], MAX_OKS)]
-    return People2D(xy_px[rows], scores[rows], person[rows])
+    rows = rows[keypoint_nms(xy_px[rows], scores[rows], person[rows], MAX_OKS)]
+    return People2D(xy_px[rows], scores[rows], person[rows], keypoint_set)
 
 
 def _largest(boxes_px: Array, number: int) -> NDArray[np.intp]:
@@ -336,36 +265,20 @@ def _extents(people: People2D) -> Array:
     return np.concatenate([np.nanmin(xy_px, axis=1), np.nanmax(xy_px, axis=1)], axis=1)
 
 
+def _largest_overlap(boxes: Array, others: Array) -> Array:
+    """Return each box's ``(B, 4)`` largest intersection over union with any other, ``(B,)``."""
+    low = np.maximum(boxes[:, np.newaxis, :2], others[:, :2])
+    high = np.minimum(boxes[:, np.newaxis, 2:], others[:, 2:])
+    both = np.maximum(high - low, 0).prod(axis=-1)
+    areas, other_areas = ((b[:, 2:] - b[:, :2]).prod(axis=-1) for b in (boxes, others))
+    either = areas[:, np.newaxis] + other_areas - both
+    return np.asarray((both / np.maximum(either, 1e-9)).max(axis=1, initial=0.0))
+
+
 def _merge(a: People2D, b: People2D) -> People2D:
     """Return the people of both without duplicates, highest score first."""
     xy_px = np.concatenate([a.xy_px, b.xy_px])
+    scores = np.concatenate([a.scores, b.scores])
     score = np.concatenate([a.score, b.score])
-    both = People2D(xy_px, np.concatenate([a.scores, b.scores]), score)
-    return both.take(suppress_poses(xy_px, score, MAX_OKS))
-
-
-def _set_batch(graph: Graph, spec: NetworkSpec, device: str) -> bool:
-    """Fix the size of a graph's input; return whether it takes several crops at a time.
-
-    Graphs that were exported for one image may refuse two, or ignore the second one.
-    """
-    if 'NPU' not in device:
-        try:
-            graph.set_input_size(spec.input_hw, spec.layout, batch=2)
-            if all(shape[:1] == (2,) for shape in graph.outputs.values()):
-                graph.set_input_size(spec.input_hw, spec.layout, batch=-1)
-                return True
-        except ModelError:
-            pass
-    graph.set_input_size(spec.input_hw, spec.layout)
-    return False
-
-
-_NO_PEOPLE = Detections(People2D(np.zeros((0, K, 2)), np.zeros((0, K)), np.zeros(0)))
-_EXPECTED_BOXES = (
-    'of RTMDet, three grids (1, h, w, 5), or rows x0 y0 x1 y1 score (1, M, 5), perhaps with labels'
-)
-_EXPECTED_POSE = (
-    '(1, 1, 17, 3) of MoveNet, simcc_x and simcc_y (N, 17 or 26, bins) of RTMPose, or heatmaps '
-    '(N, 17, h, w)'
-)
+    both = People2D(xy_px, scores, score, a.keypoint_set)
+    return both.take(keypoint_nms(xy_px, scores, score, MAX_OKS))

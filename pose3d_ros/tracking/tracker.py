@@ -14,6 +14,12 @@ CLOCK_STEP_S = 0.1
 # Least number of images in which a confirmed person was detected: two may be the same error twice.
 CONFIRM_IMAGES = 3
 
+# Longest time, s, for which the boxes of people are predicted.
+MAX_PREDICTION_S = 0.5
+# Share of the longer side that is added to each side of a box around keypoints: those end at eyes,
+# wrists and ankles, people at the top of the head, fingers and feet.
+BOX_MARGIN = 0.1
+
 # State of a track.
 TRACK = np.dtype(
     [
@@ -69,6 +75,30 @@ class Tracker:
         """Forget all people. Ids continue: none is given twice."""
         self._tracks = np.zeros(0, TRACK)
         self._stamp_s = -np.inf
+
+    def predict_boxes(self, stamp_s: float) -> NDArray[np.float64] | None:
+        """Predict where the people of the last image are at a time.
+
+        Parameters
+        ----------
+        stamp_s
+            The stamp of the next image, s.
+
+        Returns
+        -------
+        boxes_px
+            ``(B, 4)`` x0, y0, x1, y1, image px: around the keypoints, with ``BOX_MARGIN``. None
+            where nothing can be predicted: the stamp is not finite, has jumped back, or is more
+            than ``MAX_PREDICTION_S`` later.
+        """
+        dt_s = stamp_s - self._stamp_s
+        if not -CLOCK_STEP_S <= dt_s <= MAX_PREDICTION_S:
+            return None
+        current = self._tracks[self._tracks['last_s'] == self._stamp_s]
+        if not len(current):
+            return np.zeros((0, 4))
+        expected = motion.predict(current['motion'], max(dt_s, 0.0))
+        return _boxes(expected['xy_px'])
 
     def update(self, people: People3D, stamp_s: float) -> TrackedPeople:
         """Associate the people of the next image with tracks.
@@ -141,6 +171,14 @@ class Tracker:
         tracks['motion'] = observed
         self._next_id += len(observed)
         self._tracks = np.concatenate([self._tracks, tracks])
+
+
+def _boxes(xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the boxes ``(B, 4)`` of people with keypoints ``(N, K, 2)`` px; NaN: not known."""
+    xy_px = xy_px[np.isfinite(xy_px[..., 0]).any(axis=1)]
+    low, high = np.nanmin(xy_px, axis=1), np.nanmax(xy_px, axis=1)
+    margin_px = BOX_MARGIN * (high - low).max(axis=1, keepdims=True)
+    return np.concatenate([low - margin_px, high + margin_px], axis=1)
 
 
 def check_at_least(name: str, value: float, least: float) -> None:

@@ -47,6 +47,8 @@ class OpenPoseDetector:
         cannot be used.
     """
 
+    detector_interval = 1
+
     def __init__(
         self,
         graph: Graph,
