@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 # second unseen.
 POSE_M = 0.1
 POSE_M_PER_S = 0.1
-POSE_WORTH = 3.0  # keypoints err together: all of a person say as much as so many alone would
+POSE_WORTH = 2.0  # keypoints err together: all of a person say as much as so many alone would
 # A keypoint this odd is added to those in common, so that few do not look like certainty. Squared
 # standard deviations, as the next three.
 PRIOR_RESIDUAL = 4.0
@@ -29,7 +29,7 @@ POSITION_GATE = 16.0
 FARTHEST_M = 2.0
 # Distance of colours that says nothing, cost for each unit beyond, and bound of the cost. Fewer
 # parts than MIN_PARTS say nothing.
-COLOUR_NEUTRAL, COLOUR_COST, COLOUR_LIMIT = 0.2, 15.0, 6.0
+COLOUR_NEUTRAL, COLOUR_COST, COLOUR_LIMIT = 0.2, 25.0, 12.0
 MIN_PARTS = 2
 
 

@@ -21,17 +21,19 @@ MAX_PEOPLE = 100
 COLOUR_OFFSET, COLOUR_SLOPE, COLOUR_FLOOR = 3.0, -15.0, -6.0
 # Fewer parts than this seen in both do not tell people apart.
 MIN_PARTS = 2
+# Share of the evidence for the best other person with the same clothes that is taken off.
+RIVAL_SHARE = 0.5
 # Area in which another person could appear, m2.
 AREA_M2 = 100.0
 # Standard deviation of a place when a person comes back: at once, m, and for each second, m/s, up
 # to MAX_PLACE_SD_M; the distance from the camera adds a share of itself.
-PLACE_SD_M, SPEED_M_S, MAX_PLACE_SD_M = 0.5, 0.8, 8.0
+PLACE_SD_M, SPEED_M_S, MAX_PLACE_SD_M = 0.5, 1.2, 8.0
 DISTANCE_SHARE = 0.15
 # Fastest that people move, m/s: who would have to be faster is another person.
 MAX_SPEED_M_S = 3.0
 # Least sum of the log-likelihood ratios for the old id, and by how much it must exceed that of
 # any other pair with the same person.
-MIN_EVIDENCE = 2.0
+MIN_EVIDENCE = 0.0
 MIN_MARGIN = 1.0
 
 PERSON = np.dtype(
@@ -103,7 +105,7 @@ class Memory:
         colour = _colour_evidence(colours, known['colours'])
         rivals = _colour_evidence(known['colours'], np.concatenate([known['colours'], others]))
         np.fill_diagonal(rivals, -np.inf)
-        colour = colour - np.maximum(rivals.max(axis=1, initial=-np.inf), 0.0)
+        colour = colour - RIVAL_SHARE * np.maximum(rivals.max(axis=1, initial=-np.inf), 0.0)
         unseen_s = stamp_s - known['last_s']
         apart_m = place_m[:, np.newaxis] - known['place_m']
         sd_m = np.minimum(PLACE_SD_M + SPEED_M_S * unseen_s, MAX_PLACE_SD_M)
