@@ -30,10 +30,10 @@ PARTS = len(_LIMBS)
 # Positions of samples along a limb, share of its length, and across, share of the length of the
 # trunk or of the longest limb. Ends are left out: there other colours begin.
 ALONG = np.linspace(0.15, 0.85, 9)
-ACROSS = np.linspace(-0.06, 0.06, 3)
+ACROSS = np.linspace(-0.09, 0.09, 3)
 # Bins of L*, and of a* and b* each; a* and b* within +- CHROMA are told apart.
 LIGHT_BINS, CHROMA_BINS = 5, 7
-CHROMA = 40.0
+CHROMA = 25.0
 BINS = LIGHT_BINS + CHROMA_BINS**2
 # Largest number of rows and columns of the image that its mean colour is taken of.
 MEAN_SAMPLES = 64
