@@ -108,14 +108,17 @@ def _samples(xy_px: Array) -> tuple[Array, NDArray[np.intp]]:
     aside = np.stack([-limb[..., 1], limb[..., 0]], axis=-1)
     aside = aside / np.maximum(length, 1.0)[..., np.newaxis] * longest
     along, across = (g.ravel()[:, np.newaxis] for g in np.meshgrid(ALONG, ACROSS))
-    xy = start[:, :, np.newaxis] + along * limb[:, :, np.newaxis] + across * aside[:, :, np.newaxis]
+    xy = (
+        start[:, :, np.newaxis] + along * limb[:, :, np.newaxis] + across * aside[:, :, np.newaxis]
+    )
     return xy.reshape(len(xy_px), -1, 2), np.repeat(part, len(ALONG) * len(ACROSS))
 
 
 def _mean_colour(bgr: NDArray[np.uint8]) -> Array:
     """Return the image's mean colour ``(3,)``, at least 1."""
     step = [max(1, size // MEAN_SAMPLES) for size in bgr.shape[:2]]
-    return np.maximum(bgr[:: step[0], :: step[1]].mean(axis=(0, 1)), 1.0)
+    mean: Array = bgr[:: step[0], :: step[1]].mean(axis=(0, 1))
+    return np.maximum(mean, 1.0)
 
 
 def _bins(pixels: NDArray[np.uint8], mean: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

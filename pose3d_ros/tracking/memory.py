@@ -97,9 +97,7 @@ class Memory:
         self.people = np.delete(self.people, columns)
         return rows, people
 
-    def _evidence(
-        self, place_m: Array, colours: Array, stamp_s: float, others: Array
-    ) -> Array:
+    def _evidence(self, place_m: Array, colours: Array, stamp_s: float, others: Array) -> Array:
         """Return the log-likelihood ratio of each pair, ``(N, M)``; -inf: not the same."""
         known = self.people
         colour = _colour_evidence(colours, known['colours'])
@@ -136,4 +134,5 @@ def _clear_pairs(score: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         rivals[i, j] = -np.inf
         second = max(rivals[i].max(), rivals[:, j].max())
         best[i, j] = score[i, j] >= second + MIN_MARGIN
-    return np.nonzero(best)
+    rows, columns = np.nonzero(best)
+    return rows, columns

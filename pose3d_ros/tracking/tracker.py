@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.people import People3D, TrackedPeople, TrackState
-from pose3d_ros.tracking import appearance, association, motion
+from pose3d_ros.tracking import appearance, association, heading, motion
 from pose3d_ros.tracking.memory import PERSON, Memory
 
 # Largest jump back of stamps, s, that counts as a clock being set; more is a recording that starts
@@ -36,6 +36,8 @@ TRACK = np.dtype(
         ('images', 'i8'),
         ('motion', motion.MOTION),
         ('colours', 'f8', (appearance.PARTS, appearance.BINS)),
+        ('heading', 'f8', 3),
+        ('heading_variance', 'f8'),
     ]
 )
 
@@ -126,7 +128,11 @@ class Tracker:
         return _boxes(expected['xy_px'])
 
     def update(
-        self, people: People3D, stamp_s: float, colours: NDArray[np.float64] | None = None
+        self,
+        people: People3D,
+        stamp_s: float,
+        colours: NDArray[np.float64] | None = None,
+        up: NDArray[np.float64] | None = None,
     ) -> TrackedPeople:
         """Associate the people of the next image with tracks.
 
@@ -139,6 +145,9 @@ class Tracker:
             of more than ``CLOCK_STEP_S`` starts anew.
         colours
             ``(N, PARTS, BINS)``, as ``appearance.describe`` returns them. None: unknown.
+        up
+            ``(3,)`` unit vector against gravity, camera optical frame, for the headings. None: the
+            camera is level.
 
         Returns
         -------
@@ -156,6 +165,7 @@ class Tracker:
         if colours is None or not self._appearance_memory_s:
             colours = np.full((len(people), appearance.PARTS, appearance.BINS), np.nan)
         rows = self._associate(people, colours)
+        self._turn(rows, *heading.observe(people, up))
         return _tracked(people, self._tracks[rows], self._stamp_s, self._confirm_s)
 
     def _advance(self, stamp_s: float) -> None:
@@ -175,11 +185,12 @@ class Tracker:
             self._tracks['motion'] = motion.predict(
                 self._tracks['motion'], stamp_s - self._stamp_s
             )
+            self._tracks['heading_variance'] = heading.predict(
+                self._tracks['heading_variance'], stamp_s - self._stamp_s
+            )
         self._stamp_s = stamp_s
 
-    def _associate(
-        self, people: People3D, colours: NDArray[np.float64]
-    ) -> NDArray[np.intp]:
+    def _associate(self, people: People3D, colours: NDArray[np.float64]) -> NDArray[np.intp]:
         """Return the row of ``_tracks`` of each person; update the rows, add those of the new."""
         observed = motion.observe(people)
         row = np.full(len(people), -1)
@@ -204,11 +215,24 @@ class Tracker:
         self._tracks['colours'][row] = _mean_colours(self._tracks[row], colours)
         return row
 
+    def _turn(
+        self,
+        rows: NDArray[np.intp],
+        seen: NDArray[np.float64],
+        variance: NDArray[np.float64],
+    ) -> None:
+        """Update the headings of tracks by those seen in the image."""
+        tracks = self._tracks[rows]
+        self._tracks['heading'][rows], self._tracks['heading_variance'][rows] = heading.correct(
+            tracks['heading'], tracks['heading_variance'], seen, variance
+        )
+
     def _add(self, observed: motion.Motion, colours: NDArray[np.float64]) -> None:
         """Add a track for each new person; with the old id for those who came back."""
         tracks = np.zeros(len(observed), TRACK)
         tracks['motion'], tracks['colours'] = observed, colours
         tracks['first_s'], tracks['track_id'] = self._stamp_s, -1
+        tracks['heading'] = tracks['heading_variance'] = np.nan
         rows, people = self._memory.recall(
             observed['place_m'], colours, self._stamp_s, self._tracks['colours']
         )
@@ -230,9 +254,7 @@ def _remembered(tracks: NDArray[np.void]) -> NDArray[np.void]:
     return people
 
 
-def _mean_colours(
-    tracks: NDArray[np.void], colours: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _mean_colours(tracks: NDArray[np.void], colours: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the colours of tracks after those of one more image, which may be NaN."""
     gain = np.maximum(1 / tracks['images'], COLOUR_GAIN)[:, np.newaxis, np.newaxis]
     before = np.where(np.isnan(tracks['colours']), colours, tracks['colours'])
@@ -260,4 +282,15 @@ def _tracked(
     age_s = stamp_s - tracks['first_s']
     confirmed = (age_s >= confirm_s) & (tracks['images'] >= CONFIRM_IMAGES)
     state = np.where(confirmed, TrackState.CONFIRMED, TrackState.TENTATIVE).astype(np.uint8)
-    return TrackedPeople(people, tracks['track_id'].copy(), state, age_s)
+    velocity_m_s, covariance = motion.velocities(tracks['motion'])
+    return TrackedPeople(
+        people,
+        tracks['track_id'].copy(),
+        state,
+        age_s,
+        velocity_m_s,
+        covariance,
+        tracks['heading'].copy(),
+        np.sqrt(tracks['heading_variance']),
+        tracks['first_s'].copy(),
+    )
