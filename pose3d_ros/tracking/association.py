@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 # Standard deviation of a keypoint apart from the whole person's movement: at once, and for each
 # second unseen.
 POSE_M = 0.1
-POSE_M_PER_S = 0.2
+POSE_M_PER_S = 0.15
 POSE_WORTH = 3.0  # keypoints err together: all of a person say as much as so many alone would
 # A keypoint this odd is added to those in common, so that few do not look like certainty. Squared
 # standard deviations, as the next three.

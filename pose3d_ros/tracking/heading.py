@@ -18,7 +18,7 @@ LEVEL_UP = np.array([0.0, -1.0, 0.0])
 # Standard deviation of a keypoint, m, where it is not known.
 KEYPOINT_SD_M = 0.1
 # Least standard deviation of the direction in one image, rad: shoulders turn against hips.
-MIN_SD_RAD = 0.2
+MIN_SD_RAD = 0.3
 # Growth of the variance while a person is not observed, rad2/s: people turn by about a right angle
 # in a second.
 TURN_VARIANCE = 1.5

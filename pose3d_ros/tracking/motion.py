@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pose3d_ros.geometry.robust import nan_median
 from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import PANOPTIC19
-from pose3d_ros.tracking.range_filter import CHANGING_SHARE
 
 Array = NDArray[np.float64]
 Motion = NDArray[np.void]
@@ -31,13 +30,12 @@ PLACE_OF_ONE_M = 0.1
 PLACE_3D_M = 0.3
 DISTANCE_SHARE = 0.15
 POSE_GAIN = 0.8  # how far the remembered pose goes towards the one just seen
-ANY_DEPTH_M = 5.0  # where the depth is unknown
 ANY_PX_PER_M = 100.0  # where nothing tells: somebody 10 m from a camera of 1000 px focal length
 
 # What is remembered of where a person is. xy_px, place_m: the keypoints in the image and the
 # middle of the person in the camera optical frame as expected now, NaN where never known.
 # variance: lateral and depth; for each that of position (m2), of position and velocity (m2/s), of
-# velocity (m2/s2). depth_variance: that of the depth as measured, m2.
+# velocity (m2/s2).
 MOTION = np.dtype(
     [
         ('xy_px', 'f8', (K, 2)),
@@ -45,7 +43,6 @@ MOTION = np.dtype(
         ('px_per_m', 'f8'),
         ('velocity_m_s', 'f8', 3),
         ('variance', 'f8', (2, 3)),
-        ('depth_variance', 'f8'),
     ]
 )
 AXES = (0, 0, 1)  # which variance x, y and z have
@@ -59,8 +56,7 @@ def observe(people: People3D) -> Motion:
     motion['px_per_m'] = _px_per_m(people)
     motion['variance'][..., 2] = SPEED_M_S**2
     motion['variance'][:, 0, 0] = PLACE_M**2
-    motion['depth_variance'] = _depth_variance(people, motion['place_m'][:, 2])
-    motion['variance'][:, 1, 0] = motion['depth_variance']
+    motion['variance'][:, 1, 0] = _distance_variance(motion)
     return motion
 
 
@@ -110,7 +106,7 @@ def moved(expected: Motion, seen: Motion) -> tuple[Array, Array]:
     variance[..., 0] = np.where(
         common, PLACE_M**2 + PLACE_OF_ONE_M**2 / np.maximum(number, 1), PLACE_3D_M**2
     )
-    variance[..., 1] = seen['depth_variance']
+    variance[..., 1] = _distance_variance(expected)
     return moved_m, variance
 
 
@@ -142,12 +138,19 @@ def correct(expected: Motion, seen: Motion, moved_m: Array, measured: Array) -> 
     return after
 
 
-def velocities(motion: Motion) -> tuple[Array, Array]:
+def velocities(motion: Motion, depth: NDArray[np.void]) -> tuple[Array, Array]:
     """Compute the velocity of people in the camera optical frame.
 
     Across the view, `motion` has the velocity of the image of a person, scaled to the person's
     distance. A person who comes nearer moves across the optical axis, too, in order to stay on a
     ray that is aside of it.
+
+    Parameters
+    ----------
+    motion
+        ``(N,)`` of ``MOTION``.
+    depth
+        ``(N,)`` of ``range_filter.RANGE``, of the depth of the same people.
 
     Returns
     -------
@@ -158,20 +161,29 @@ def velocities(motion: Motion) -> tuple[Array, Array]:
     to_space = np.zeros((len(motion), 3, 3))
     to_space[:, (0, 1, 2), (0, 1, 2)] = 1.0
     to_space[:, :2, 2] = place_m[:, :2] / place_m[:, 2:]
-    velocity = np.einsum('nij,nj->ni', to_space, motion['velocity_m_s'])
-    variance = motion['variance'][:, AXES, 2]
-    return velocity, np.einsum('nij,nj,nkj->nik', to_space, variance, to_space)
+    velocity = motion['velocity_m_s'].copy()
+    velocity[:, 2] = depth['speed']
+    variance = np.repeat(motion['variance'][:, :1, 2], 3, axis=1)
+    variance[:, 2] = depth['variance'][:, 2]
+    covariance = np.einsum('nij,nj,nkj->nik', to_space, variance, to_space)
+    return np.einsum('nij,nj->ni', to_space, velocity), covariance
 
 
-def _depth_variance(people: People3D, depth_m: Array) -> Array:
-    """Return the variance of the depth of each person from image to image, ``(N,)`` m2.
+def depths(people: People3D, observed: Motion) -> tuple[Array, Array]:
+    """Return the depth of each person, ``(N,)`` m, and its variance, m2.
 
     By the covariance that comes with the position, else a share of the depth.
     """
-    known_m = np.where(np.isfinite(depth_m), depth_m, ANY_DEPTH_M)
-    stated = CHANGING_SHARE**2 * people.root_covariance_m2[:, 2, 2]
-    assumed = (DISTANCE_SHARE * known_m) ** 2
-    return np.asarray(np.where(np.isfinite(stated), stated, assumed) + 1e-4)
+    depth_m = observed['place_m'][:, 2]
+    stated = people.root_covariance_m2[:, 2, 2]
+    return depth_m, np.where(np.isfinite(stated), stated, (DISTANCE_SHARE * depth_m) ** 2)
+
+
+def _distance_variance(motion: Motion) -> Array:
+    """How surely the distance of people is measured, m2; any distance where it is unknown."""
+    distance_m = motion['place_m'][..., 2]
+    known_m = np.where(np.isfinite(distance_m), distance_m, 5.0)
+    return np.asarray((DISTANCE_SHARE * known_m) ** 2 + 1e-4)
 
 
 def _px_per_m(people: People3D) -> Array:

@@ -16,9 +16,9 @@ Array = NDArray[np.float64]
 # 1/e, s.
 SPEED_M_S, SPEED_LASTS_S = 0.8, 2.0
 # Share of a position's standard deviation that differs from image to image; the rest, such as the
-# unknown height of the person, stays. Measured in the video of docs/accuracy.md: 5 % of the
-# distance of 10 %.
-CHANGING_SHARE = 0.5
+# unknown height of the person, stays. In the video of docs/accuracy.md distances differ by 4 to
+# 9 % from image to image, where 10 % are stated.
+CHANGING_SHARE = 0.6
 # Time over which the changing part of the error persists, s: images closer together say less.
 CORRELATION_S = 0.1
 

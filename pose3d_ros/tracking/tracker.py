@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.people import People3D, TrackedPeople, TrackState
-from pose3d_ros.tracking import appearance, association, heading, motion
+from pose3d_ros.tracking import appearance, association, heading, motion, range_filter
 from pose3d_ros.tracking.memory import PERSON, Memory
 
 # Largest jump back of stamps, s, that counts as a clock being set; more is a recording that starts
@@ -36,6 +36,7 @@ TRACK = np.dtype(
         ('images', 'i8'),
         ('motion', motion.MOTION),
         ('colours', 'f8', (appearance.PARTS, appearance.BINS)),
+        ('depth', range_filter.RANGE),
         ('heading', 'f8', 3),
         ('heading_variance', 'f8'),
     ]
@@ -210,6 +211,9 @@ class Tracker:
         if len(new):
             row[new] = len(self._tracks) + np.arange(len(new))
             self._add(observed[new], colours[new])
+        self._tracks['depth'][row] = range_filter.follow(
+            self._tracks['depth'][row], *motion.depths(people, observed), self._stamp_s
+        )
         self._tracks['last_s'][row] = self._stamp_s
         self._tracks['images'][row] += 1
         self._tracks['colours'][row] = _mean_colours(self._tracks[row], colours)
@@ -233,6 +237,7 @@ class Tracker:
         tracks['motion'], tracks['colours'] = observed, colours
         tracks['first_s'], tracks['track_id'] = self._stamp_s, -1
         tracks['heading'] = tracks['heading_variance'] = np.nan
+        tracks['depth'] = range_filter.nothing_yet(len(tracks))
         rows, people = self._memory.recall(
             observed['place_m'], colours, self._stamp_s, self._tracks['colours']
         )
@@ -282,7 +287,7 @@ def _tracked(
     age_s = stamp_s - tracks['first_s']
     confirmed = (age_s >= confirm_s) & (tracks['images'] >= CONFIRM_IMAGES)
     state = np.where(confirmed, TrackState.CONFIRMED, TrackState.TENTATIVE).astype(np.uint8)
-    velocity_m_s, covariance = motion.velocities(tracks['motion'])
+    velocity_m_s, covariance = motion.velocities(tracks['motion'], tracks['depth'])
     return TrackedPeople(
         people,
         tracks['track_id'].copy(),
