@@ -162,7 +162,7 @@ def velocities(motion: Motion, depth: NDArray[np.void]) -> tuple[Array, Array]:
     to_space[:, (0, 1, 2), (0, 1, 2)] = 1.0
     to_space[:, :2, 2] = place_m[:, :2] / place_m[:, 2:]
     velocity = motion['velocity_m_s'].copy()
-    velocity[:, 2] = depth['speed']
+    velocity[:, 2] = np.where(np.isnan(depth['range_m']), np.nan, depth['speed'])
     variance = np.repeat(motion['variance'][:, :1, 2], 3, axis=1)
     variance[:, 2] = depth['variance'][:, 2]
     covariance = np.einsum('nij,nj,nkj->nik', to_space, variance, to_space)
