@@ -1,1 +1,1 @@
-"""Scenes and networks whose truth is known by construction, for tests, benchmarks and training."""
+"""Scenes and networks with known truth, for tests, benchmarks and training."""

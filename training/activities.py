@@ -133,13 +133,13 @@ def _sitting(rng: Rng, n: int) -> Array:
     stretched = np.flatnonzero(rng.random(n) < 0.15)
     for side in ('left', 'right'):
         angles[stretched, INDEX[f'{side}_knee_flexion']] *= 0.35
-    crossed, side = np.flatnonzero(rng.random(n) < 0.15), _sides(rng, n)
-    _add(angles, crossed, side, 'hip_abduction', rng.normal(-14, 5, n))
-    _add(angles, crossed, side, 'hip_flexion', rng.normal(15, 6, n))
+    crossed, sides = np.flatnonzero(rng.random(n) < 0.15), _sides(rng, n)
+    _add(angles, crossed, sides, 'hip_abduction', rng.normal(-14, 5, n))
+    _add(angles, crossed, sides, 'hip_flexion', rng.normal(15, 6, n))
     ankle, turned = np.flatnonzero(rng.random(n) < 0.1), rng.normal(35, 6, n)
-    _add(angles, ankle, side, 'hip_twist', turned)
-    _add(angles, ankle, side, 'hip_abduction', 0.7 * turned)
-    _add(angles, ankle, side, 'knee_flexion', rng.normal(25, 10, n))
+    _add(angles, ankle, sides, 'hip_twist', turned)
+    _add(angles, ankle, sides, 'hip_abduction', 0.7 * turned)
+    _add(angles, ankle, sides, 'knee_flexion', rng.normal(25, 10, n))
     return angles
 
 
@@ -153,9 +153,10 @@ def _crouching(rng: Rng, n: int) -> Array:
         angles[:, INDEX[f'{side}_hip_flexion']] = 120 * deep + rng.normal(0, 10, n)
         angles[:, INDEX[f'{side}_knee_flexion']] = 138 * deep + rng.normal(0, 10, n)
     # Half of those kneel on one knee or on both.
-    kneels, side = rng.random(n), _sides(rng, n)
-    for s, rows in (('left', kneels < 0.3), ('right', (kneels < 0.15) | (kneels > 0.85))):
-        rows = np.flatnonzero(rows)
+    kneels = rng.random(n)
+    _sides(rng, n)  # drawn for the sake of the sequence of random numbers only
+    for s, kneeling in (('left', kneels < 0.3), ('right', (kneels < 0.15) | (kneels > 0.85))):
+        rows = np.flatnonzero(kneeling)
         angles[rows, INDEX[f'{s}_hip_flexion']] = rng.normal(15, 25, len(rows))
         angles[rows, INDEX[f'{s}_knee_flexion']] = rng.normal(100, 20, len(rows))
     angles[kneels < 0.3, INDEX['pitch']] = rng.normal(8, 10, int((kneels < 0.3).sum()))
@@ -228,7 +229,9 @@ def _arms(rng: Rng, angles: Array) -> None:
     for side in ('left', 'right'):
         rows = np.flatnonzero(rng.random(n) < 0.15)
         first = INDEX[f'{side}_arm_raised']
-        angles[rows, first : first + 4] = rng.uniform(*LIMITS[first : first + 4].T, (len(rows), 4))
+        angles[rows, first : first + 4] = rng.uniform(
+            LIMITS[first : first + 4, 0], LIMITS[first : first + 4, 1], (len(rows), 4)
+        )
 
 
 def _sides(rng: Rng, n: int) -> NDArray[np.bool_]:

@@ -79,9 +79,10 @@ def sample(rng: Rng, middle_m: Array, floor_m: Array) -> Cameras:
     """
     n = len(middle_m)
     which = rng.choice(len(HEIGHTS_M), n, p=[share for _, share in HEIGHTS_M])
-    low, high = np.array([span for span, _ in HEIGHTS_M])[which].T
-    height = floor_m + rng.uniform(low, high)
-    distance = np.exp(rng.uniform(*np.log(DISTANCES_M), n))
+    low, high = np.array([span for span, _ in HEIGHTS_M], np.float64)[which].T
+    height = floor_m + low + (high - low) * rng.random(n)
+    nearest, furthest = np.log(DISTANCES_M).tolist()
+    distance = np.exp(rng.uniform(nearest, furthest, n))
     # Not steeper than cameras are: away from it, then.
     climb = np.abs(height - middle_m[:, 2])
     distance = np.maximum(distance, climb * np.sqrt(1 / STEEPEST**2 - 1))

@@ -65,7 +65,7 @@ def mirrored(angles: Array) -> Array:
     return out
 
 
-def rotations(angles: Array, yaw_rad: Array | float = 0.0) -> Array:
+def rotations(angles: NDArray[np.floating], yaw_rad: NDArray[np.floating] | float = 0.0) -> Array:
     """Rotations ``(n, J, 3, 3)`` for `training.bodies.posed` and `BodyModel.meshes`.
 
     Parameters

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import Intrinsics
-from pose3d_ros.evaluation.oks import Labels, labelled, match
-from pose3d_ros.skeleton import PANOPTIC19
+from pose3d_ros.evaluation.oks import Labels, match, select_labels
+from pose3d_ros.evaluation.pose_errors import pose_errors
 
 NAME = 'clip'
 PATH = Path(__file__).parent / 'data' / 'clip.webm'
 # Values of `Truth.seen`.
 OUTSIDE, COVERED, TURNED_AWAY, VISIBLE = range(4)
-ROOT = PANOPTIC19.index(PANOPTIC19.root)
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Truth:
 
     def labels(self, image: int) -> tuple[Labels, NDArray[np.intp]]:
         """Who of an image's people is to be found, by keypoints that nothing else covers."""
-        return labelled(self.xy_px[image], self.seen[image] > COVERED)
+        return select_labels(self.xy_px[image], self.seen[image] > COVERED)
 
 
 def truth(path: Path = PATH) -> Truth:
@@ -109,12 +108,9 @@ class Score:
         return 0 if len(false) else len(found)
 
     def _add_3d(self, truth_m: NDArray[np.float32], xyz_m: NDArray[np.float64]) -> None:
-        off_m = (xyz_m - xyz_m[ROOT]) - (truth_m - truth_m[ROOT])
-        off_m = np.delete(off_m, ROOT, axis=0)
-        self.errors_m.append(float(np.nanmean(np.linalg.norm(off_m, axis=-1))))
-        self.distances.append(
-            float(abs(np.linalg.norm(xyz_m[ROOT]) / np.linalg.norm(truth_m[ROOT]) - 1))
-        )
+        errors = pose_errors(truth_m, xyz_m)
+        self.errors_m.append(errors.root_relative)
+        self.distances.append(errors.root_distance_share)
 
     def lines(self) -> list[str]:
         """Give the figures, a line each."""

@@ -94,8 +94,9 @@ class BoxDetector:
     def detect(self, bgr: NDArray[np.uint8], min_score: float) -> Boxes:
         """Find the people in an image ``(H, W, 3)`` uint8, of at least a score in [0, 1]."""
         input_hw = self.network.input_hw
-        letterbox = _letterbox(bgr.shape[:2], input_hw, self.spec)
-        image = letterbox.apply(bgr, input_hw, self.spec.padding)
+        image_hw = (bgr.shape[0], bgr.shape[1])
+        letterbox = Letterbox.fit(image_hw, input_hw, 1, self.spec.fit, self.spec.padding)
+        image = letterbox.apply(bgr, input_hw)
         boxes = decode(self.network.infer(image), self.spec, input_hw, min_score)
         corners = letterbox.to_image(boxes.xyxy_px.reshape(-1, 2, 2))
         # A box may reach beyond the image, but not when nothing of it lies inside.
@@ -137,13 +138,6 @@ def decode(
     best = box_nms(boxes, scores, 1.0 if spec.nms_iou is None else spec.nms_iou)
     boxes, scores = boxes[best], scores[best]
     return Boxes(boxes, np.clip(scores, 0.0, 1.0))
-
-
-def _letterbox(
-    image_hw: tuple[int, int], input_hw: tuple[int, int], spec: NetworkSpec
-) -> Letterbox:
-    centred = Letterbox.fit(image_hw, input_hw, 1)
-    return centred if spec.fit == 'centred' else Letterbox(centred.scale, stride=1)
 
 
 def infer_spec(inputs: Shapes, outputs: Shapes) -> NetworkSpec | None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 from copy import copy
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from numpy.typing import NDArray
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -21,55 +19,24 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
+from pose3d_ros.ros import camera_parameters
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
-from pose3d_ros.sources.video import Pacer, VideoError, frames, open_video
+from pose3d_ros.sources.calibration import CalibrationError, mirrored, read_calibration
+from pose3d_ros.sources.open_source import open_source
+from pose3d_ros.sources.pacing import Pacer
+from pose3d_ros.sources.playback import frames, reconnected
+from pose3d_ros.sources.video import Frame, VideoError
 
-# Coefficients of OpenCV's k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tx ty that change sign in a mirror.
-ODD_IN_X = (3, 8, 9, 13)
-# Discovery: a subscriber that this node knows of may know of this node a little later.
+# Discovery: a subscriber that this node knows may know this node a little later.
 SETTLE_S = 0.3
+# Period of the messages on /diagnostics, s.
+DIAGNOSTICS_S = 1.0
 
 
-class CalibrationError(Exception):
-    """A calibration that cannot be used; the text says which and why."""
-
-
-def declare_parameters(node: Node) -> None:
-    """Declare what `ros2 param describe /camera_node` shows; all is read once, at the start."""
-
-    def declare(name: str, default: Any, description: str, **more: Any) -> None:
-        descriptor = ParameterDescriptor(description=description, read_only=True, **more)
-        node.declare_parameter(name, default, descriptor)
-
-    def real(high: float) -> dict[str, Any]:
-        return {'floating_point_range': [FloatingPointRange(from_value=0.0, to_value=high)]}
-
-    def whole(high: int) -> dict[str, Any]:
-        return {'integer_range': [IntegerRange(from_value=0, to_value=high, step=1)]}
-
-    declare(
-        'source', '',
-        'Video file, animated GIF, image, folder of images, URL of a video or stream, '
-        'or webcam (0, /dev/video0)',
-        dynamic_typing=True,  # source:=0 is a number to ROS
-    )  # fmt: skip
-    declare('frame_id', 'camera_optical_frame', 'Camera optical frame of the images (REP 103)')
-    declare('rate', 0.0, "Images per second; 0: the source's own (a folder: 30)", **real(1000.0))
-    declare('loop', False, 'Begin again at the end of the source')
-    declare('mirror', False, 'Swap left and right, of the intrinsics too')
-    declare('skip', 0, 'Leave out so many images at the beginning', **whole(2**31 - 1))
-    declare('focal_length', 0.0, 'px; 0: unknown, CameraInfo then says uncalibrated', **real(1e6))
-    declare(
-        'calibration_file', '',
-        'YAML file as camera_calibration writes it, for this size of images; '
-        'wins over focal_length',
-    )  # fmt: skip
-    declare(
-        'wait_for_subscribers', 0, 'Begin when image_raw has so many subscribers', **whole(100)
-    )
-    declare('wait_timeout', 10.0, 'Begin without them after so many seconds', **real(3600.0))
+class DamagedSource(Exception):
+    """A file that ended with losses; the text counts them."""
 
 
 class CameraNode(Node):
@@ -90,14 +57,17 @@ class CameraNode(Node):
 
     def __init__(self, **options: Any) -> None:
         super().__init__('camera_node', **options)
-        declare_parameters(self)
+        camera_parameters.declare(self)
         calibration = self._value('calibration_file')
         self.calibration = read_calibration(calibration) if calibration else None
-        self.video = open_video(str(self._value('source')), warn=self._unreadable)
-        self.published = self.unreadable = 0
+        self.last_error = ''
+        self.video = open_source(str(self._value('source')), warn=self._warn)
+        self.published = 0
         self.first_s = self.last_s = 0.0
         self.image_publisher = self._publisher(Image, 'image_raw')
         self.info_publisher = self._publisher(CameraInfo, 'camera_info')
+        self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self.create_timer(DIAGNOSTICS_S, self._diagnose)
         self.spinner = SingleThreadedExecutor(context=self.context)
         self.spinner.add_node(self)
 
@@ -107,7 +77,10 @@ class CameraNode(Node):
         Raises
         ------
         VideoError, CalibrationError
-            If the source gives no image, or one that the calibration does not fit.
+            If the source gives no image, one that the calibration does not fit, or is live and
+            given up.
+        DamagedSource
+            If a file is published to its end and some of it was lost.
         """
         rate_hz = self._value('rate')
         self.get_logger().info(
@@ -116,27 +89,47 @@ class CameraNode(Node):
         )
         self._wait_for_subscribers(stop)
         pacer = Pacer(self.video, rate_hz)
-        options = {name: self._value(name) for name in ('skip', 'loop', 'mirror')}
-        for time_s, bgr in frames(self.video, **options):
+        for time_s, bgr in self._images(stop):
             wait_s = pacer.wait_s(time_s, time.monotonic())
             self._spin(wait_s or 0.0, stop)
             if stop.is_set():
                 break
-            stop.heeded = True
+            stop.polled = True
             if wait_s is not None:
                 self._publish(bgr)
         # What a reliable subscriber did not get yet would go with the node.
         self.image_publisher.wait_for_all_acked(Duration(seconds=1))
+        if self.video.losses and not self.video.live and not stop.is_set():
+            raise DamagedSource(f'{self.video.name} is damaged: {self.video.losses}')
 
     def summary(self) -> str:
-        """How many images were published, at which rate, in a line."""
+        """Return how many images were published, at which rate, and what was lost, in a line."""
         duration_s = self.last_s - self.first_s
         rate_hz = (self.published - 1) / duration_s if duration_s > 0 else 0.0
-        unreadable = f', {self.unreadable} could not be read' if self.unreadable else ''
-        return f'{self.published} images published, {rate_hz:.4g} Hz{unreadable}'
+        losses = f', {self.video.losses}' if self.video.losses else ''
+        return f'{self.published} images published, {rate_hz:.4g} Hz{losses}'
+
+    def _images(self, stop: Stop) -> Generator[Frame, None, None]:
+        options = {name: self._value(name) for name in ('skip', 'loop', 'mirror')}
+        if not self.video.live:
+            return frames(self.video, **options)
+        options['loop'] = False
+
+        def wait(wait_s: float) -> bool:
+            stop.polled = True
+            self._spin(wait_s, stop)
+            return stop.is_set()
+
+        return reconnected(
+            lambda: frames(self.video, **options),
+            self.video,
+            wait=wait,
+            warn=self._warn,
+            timeout_s=self._value('reconnect_timeout'),
+        )
 
     def _publisher(self, message_type: Any, topic: str) -> Any:
-        """Offer what camera drivers do: a receiver that is too slow misses images."""
+        """Create a publisher with the QoS of camera drivers: slow subscribers miss images."""
         # rclpy writes overrides into the profile that it is given: never its shared one.
         qos = copy(qos_profile_sensor_data)
         overrides = QoSOverridingOptions.with_default_policies()
@@ -149,19 +142,20 @@ class CameraNode(Node):
         self.last_s = time.monotonic()
         self.first_s = self.first_s if self.published else self.last_s
         self.published += 1
-        # First, so that who gets both has it when the image comes.
+        self.last_error = ''
+        # First, so that a subscriber to both has it when the image comes.
         self.info_publisher.publish(camera_info_msg(intrinsics, width, height, header))
         self.image_publisher.publish(image_msg(bgr, header))
 
     def _intrinsics(self, width: int, height: int) -> Intrinsics | None:
-        """Of an image as it is published, mirrored or not."""
+        """Return the intrinsics of an image as it is published, mirrored or not."""
         if self.calibration is None:
             focal_length_px = self._value('focal_length')
             if not focal_length_px:
                 return None
             return Intrinsics.centred(focal_length_px, width, height, IntrinsicsSource.PARAMETER)
-        intrinsics, size = self.calibration
-        if (width, height) != size:
+        intrinsics, *size = self.calibration
+        if [width, height] != size:
             raise CalibrationError(
                 f'{self._value("calibration_file")} is for images of {size[0]}x{size[1]}, '
                 f'{self.video.name} gives {width}x{height}'
@@ -177,7 +171,7 @@ class CameraNode(Node):
             if time.monotonic() > deadline_s:
                 found = self.image_publisher.get_subscription_count()
                 self.get_logger().warning(
-                    f'begins with {found} of {wanted} subscribers: wait_timeout is over'
+                    f'starting with {found} of {wanted} subscribers after wait_timeout'
                 )
                 return
             self._spin(0.02, stop)
@@ -186,71 +180,64 @@ class CameraNode(Node):
         self._spin(SETTLE_S, stop)
 
     def _spin(self, duration_s: float, stop: Stop) -> None:
-        """Answer other nodes for so long, at least once."""
+        """Process callbacks for a duration, at least once."""
         end_s = time.monotonic() + duration_s
         left_s = duration_s
         while left_s >= 0 and not stop.is_set():
             self.spinner.spin_once(timeout_sec=min(left_s, STOP_WITHIN_S))
             left_s = end_s - time.monotonic()
 
-    def _unreadable(self, text: str) -> None:
-        self.unreadable += 1
+    def _warn(self, text: str) -> None:
+        self.last_error = text
         self.get_logger().warning(text)
+
+    def _diagnose(self) -> None:
+        """Publish the state of the source: ERROR while a live one is lost."""
+        losses = self.video.losses
+        level, message = DiagnosticStatus.OK, 'running'
+        if self.last_error and self.video.live:
+            level, message = DiagnosticStatus.ERROR, self.last_error
+        elif losses:
+            level, message = DiagnosticStatus.WARN, str(losses)
+        values = {'published': self.published, **vars(losses)}
+        status = DiagnosticStatus(
+            level=level,
+            name=f'{self.get_fully_qualified_name().lstrip("/")}: source',
+            message=message,
+            hardware_id=self.video.name,
+            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        )
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self.diagnostics.publish(array)
 
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value
 
 
-def read_calibration(path: str) -> tuple[Intrinsics, tuple[int, int]]:
-    """Intrinsics and image size (width, height) of a YAML file as camera_calibration writes it.
-
-    Its rectification and projection are not read: the images are not those of a stereo camera.
-
-    Raises
-    ------
-    CalibrationError
-        If the file is not there, or not such a file.
-    """
-    try:
-        content = yaml.safe_load(Path(path.removeprefix('file://')).expanduser().read_text())
-        if not isinstance(content, dict):
-            raise ValueError('found no names with values')
-        k = [float(value) for value in content['camera_matrix']['data']]
-        if len(k) != 9:
-            raise ValueError(f'camera_matrix must have 9 numbers, found {len(k)}')
-        distortion = tuple(float(value) for value in content['distortion_coefficients']['data'])
-        model = content['distortion_model']
-        intrinsics = Intrinsics(k[0], k[4], k[2], k[5], distortion, model)
-        return intrinsics, (int(content['image_width']), int(content['image_height']))
-    except KeyError as error:
-        raise CalibrationError(f'calibration_file {path} has no {error}') from error
-    except OSError as error:
-        raise CalibrationError(f'calibration_file cannot be read: {error}') from error
-    except (TypeError, ValueError, yaml.YAMLError) as error:
-        raise CalibrationError(
-            f'calibration_file {path} is not as camera_calibration writes it: {error}'
-        ) from error
-
-
-def mirrored(intrinsics: Intrinsics, width: int) -> Intrinsics:
-    """Intrinsics of the images with left and right swapped."""
-    odd = () if intrinsics.model == 'equidistant' else ODD_IN_X
-    distortion = tuple(-v if i in odd else v for i, v in enumerate(intrinsics.distortion))
-    return replace(intrinsics, cx=width - 1 - intrinsics.cx, distortion=distortion)
-
-
 def main(args: list[str] | None = None) -> int:
-    """Run the node until its source ends or a signal comes: 0; 1 if the source does not work."""
+    """Run the node until its source ends or a signal comes.
+
+    Returns
+    -------
+    int
+        Exit status: 0; 1 if the source does not work, was damaged, or was lost and given up.
+    """
 
     def work(stop: Stop) -> int:
         node = CameraNode()
+        end = 'source failed'
         try:
             node.run(stop)
+            end = 'end of the source'
+        except DamagedSource:
+            end = 'end of the damaged source'
+            raise
         finally:
-            end = 'stopped' if stop.is_set() else 'end of the source'
+            end = 'stopped' if stop.is_set() else end
             node.get_logger().info(f'{end}: {node.summary()}')
             node.spinner.shutdown()
             node.destroy_node()
         return 0
 
-    return run('camera_node', work, args, (VideoError, CalibrationError))
+    return run('camera_node', work, args, (VideoError, CalibrationError, DamagedSource))

@@ -38,23 +38,23 @@ from pose3d_ros.ros.transforms import FrameError, Transforms
 from pose3d_ros.tracking.smoothing import Smoother
 from pose3d_ros.visualisation.overlay import draw_people, draw_text
 
-# Least time between two warnings of one kind, s.
+# Least time between two warnings of the same kind, s.
 WARN_EVERY_S = 5.0
 # The direction that is up in an image, in the camera optical frame.
 UP = np.array([0.0, -1.0, 0.0])
 
 
 class CameraStream:
-    """Processes the images of one camera; the newest image wins.
+    """Processes the images of one camera, always the newest one.
 
     Streams share nothing but the node and the network.
 
     Parameters
     ----------
     node
-        To publish and subscribe with.
+        Node that publishes and subscribes.
     name
-        Name of the camera, below which its topics are. '': relative topics.
+        Name of the camera, the prefix of its topics. '': relative topics.
     estimator
         Shared with the other cameras.
     p
@@ -62,7 +62,7 @@ class CameraStream:
     transforms
         Needed for the parameters target_frame and gravity_frame.
     bodies
-        Publisher of REP 155 messages. None: they are not published.
+        Publisher of REP 155 messages. None: not published.
     """
 
     def __init__(
@@ -76,19 +76,19 @@ class CameraStream:
     ) -> None:
         self.node, self.name = node, name
         self.transforms, self.target_frame, self.bodies = transforms, p.target_frame, bodies
-        # Throttling and `once` are per logger: each camera has its own.
+        # Log throttling is per logger, so each camera has its own.
         self.logger = node.get_logger().get_child(name) if name else node.get_logger()
         self.calibration = Calibration(p.focal_length, p.rectified)
         self.pipeline = Pipeline(estimator)
         self.depth = DepthStream(self.process, p.depth_tolerance, p.rectified) if p.depth else None
         self.camera_pose = CameraPoseProvider(p, transforms)
         self.statistics = ImageStatistics()
-        # Source of the last image's intrinsics, and why its CameraInfo was not used, or ''.
+        # Intrinsics source of the last image, and why its CameraInfo is not used, or ''.
         self.intrinsics_source: IntrinsicsSource | None = None
         self.last_error = ''
         self.image_type, self.image_name = Image, self._topic('image_raw')
         if p.image_transport != 'raw':
-            # As in image_transport, the base name is remapped: one remapping serves both.
+            # As in image_transport, the base name is remapped.
             resolved = node.resolve_topic_name(self.image_name)
             self.image_type, self.image_name = CompressedImage, f'{resolved}/{p.image_transport}'
         self.publishers: list[Any] = []
@@ -129,7 +129,7 @@ class CameraStream:
         if self.enabled and needed:
             if not self.subscriptions:
                 self.statistics.start()
-                # The calibration first, so that it is there when the first image comes.
+                # CameraInfo first, so that it is known when the first image arrives.
                 self._subscribe(CameraInfo, self._topic('camera_info'), self.calibration.update)
                 if self.depth:
                     self._subscribe_to_depth(self.depth)
@@ -156,15 +156,15 @@ class CameraStream:
             self.node.destroy_publisher(self.publishers.pop())
 
     def on_image(self, image: Image | CompressedImage, info: dict[str, Any]) -> None:
-        """Process an image, or keep it until its depth image has come."""
+        """Process an image, or keep it until its depth image has arrived."""
         if self.depth:
-            self.depth.wait_no_more()
+            self.depth.process_waiting()
         self.statistics.record_arrival(info)
         if not (self.depth and self.depth.waits(image)):
             self.process(image)
 
     def process(self, image: Image | CompressedImage) -> None:
-        """Find the people of one image and publish them."""
+        """Estimate the poses in one image and publish them."""
         try:
             camera_image, self.last_error = read_camera_image(image, self.calibration)
         except ImageError as error:
@@ -238,14 +238,14 @@ class CameraStream:
         )
 
     def _warn_of_intrinsics(self, image: CameraImage) -> None:
-        """Warn where intrinsics are missing or guessed, which makes distances rough."""
+        """Warn of intrinsics that are missing or guessed."""
         self.intrinsics_source = image.intrinsics.source
         if self.last_error:
             self.logger.warning(self.last_error, throttle_duration_sec=WARN_EVERY_S)
         if image.intrinsics.source == IntrinsicsSource.GUESSED:
             self.logger.warning(
                 f'focal length guessed as {image.intrinsics.fx:.0f} px: no calibrated '
-                'camera_info came and the parameter focal_length is 0; distances are rough',
+                'camera_info was received and focal_length is 0; distances are inaccurate',
                 once=True,
             )
 
@@ -278,14 +278,14 @@ class CameraStream:
         return publisher
 
     def _subscribe(self, kind: Any, name: str, callback: Any, number: int = 1) -> None:
-        """Subscribe to what a camera publishes; warn of publishers with incompatible QoS."""
+        """Subscribe to a topic of the camera; warn of publishers with incompatible QoS."""
         topic = self.node.resolve_topic_name(name)
 
         def on_incompatible_qos(event: QoSRequestedIncompatibleQoSInfo) -> None:
             policy = qos_policy_name_from_kind(event.last_policy_kind)
             self.logger.warning(
-                f'{topic}: a publisher offers less {policy} than this node requests, so nothing '
-                f'is received from it. Set the parameter qos_overrides.{topic}.subscription.'
+                f'{topic}: a publisher offers an incompatible {policy}, so nothing is received '
+                f'from it. Set the parameter qos_overrides.{topic}.subscription.'
                 f'{policy.lower()} to '
                 f'{MOST_COMPATIBLE_QOS.get(policy, "what the publisher offers")}, or change the '
                 'publisher'

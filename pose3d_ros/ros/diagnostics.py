@@ -1,4 +1,4 @@
-"""What /diagnostics says of the network and of every camera."""
+"""Diagnostics of the network and of every camera."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pose3d_ros.ros.image_statistics import RECENT_S, RecentStatistics
 from pose3d_ros.ros.parameters import PoseParameters
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
-# No camera and no network is so late: the stamps are of another clock.
+# Latency, s, from which the stamps are assumed to be of another clock.
 OTHER_CLOCK_S = 60.0
 
 
 def network_status(name: str, detector: Detector, checksum: str) -> DiagnosticStatus:
-    """Say which network runs where."""
+    """Return the status of the network."""
     height, width = detector.input_hw
     values = {'model': detector.name, 'sha256': checksum, 'input': f'{width}x{height}'}
     values['device'] = detector.device
@@ -29,24 +29,24 @@ def network_status(name: str, detector: Detector, checksum: str) -> DiagnosticSt
 def camera_status(
     name: str, camera: CameraStream, idle: str, p: PoseParameters
 ) -> DiagnosticStatus:
-    """Say how one camera is answered.
+    """Return the status of one camera.
 
     Parameters
     ----------
     name
-        Of the status.
+        Name of the status.
     camera
-        What is looked at.
+        The camera.
     idle
-        Why the node answers nobody, or ''.
+        Why the node does not process images, or ''.
     p
         Thresholds.
     """
-    idle = idle or ('' if camera.subscriptions else 'nobody subscribes to what is made of it')
+    idle = idle or ('' if camera.subscriptions else 'no subscribers')
     recent = camera.statistics.recent()
     found = [] if idle else list(complaints(camera, recent, p))
     level = max((level for level, _ in found), default=OK)
-    # The worst first.
+    # The most severe first.
     texts = [text for _, text in sorted(found, key=lambda one: one[0], reverse=True)]
     return _status(
         name, camera.image_topic, level, '; '.join(texts) or idle or 'running',
@@ -57,42 +57,42 @@ def camera_status(
 def complaints(
     camera: CameraStream, recent: RecentStatistics, p: PoseParameters
 ) -> Iterator[tuple[bytes, str]]:
-    """Find what is wrong with a camera that is listened to."""
+    """Yield level and text of each problem of a camera that is subscribed to."""
     silence_s = camera.statistics.silence_s()
     if silence_s > p.stale_after:
-        why = '' if camera.publisher_count() else f': nobody publishes {camera.image_topic}'
+        why = '' if camera.publisher_count() else f': no publisher on {camera.image_topic}'
         yield ERROR, f'no image for {silence_s:.1f} s{why}'
         return
-    unanswered = {
+    unprocessed = {
         'could not be read': recent.bad_images,
         f'have no transform to {p.target_frame}': recent.missing_transforms,
     }
-    for what, number in unanswered.items():
+    for what, number in unprocessed.items():
         if number:
             level = ERROR if number == recent.images else WARN
             yield level, f'{number} of the last {recent.images} images {what}'
     slow = recent.span_s == RECENT_S and recent.output_hz < p.min_rate
-    if slow and not any(unanswered.values()):
-        yield WARN, f'{recent.output_hz:.2g} answers a second, min_rate is {p.min_rate:g}'
+    if slow and not any(unprocessed.values()):
+        yield WARN, f'publishing {recent.output_hz:.2g} Hz, below min_rate {p.min_rate:g} Hz'
     if camera.last_error:
         yield WARN, camera.last_error
     if camera.depth and camera.depth.last_error:
-        yield WARN, f'the last image had no depth: {camera.depth.last_error}'
+        yield WARN, f'no depth for the last image: {camera.depth.last_error}'
     if camera.camera_pose.last_error:
         yield WARN, camera.camera_pose.last_error
     if camera.intrinsics_source == IntrinsicsSource.GUESSED:
-        yield WARN, 'focal length guessed, distances are rough'
+        yield WARN, 'focal length guessed, distances are inaccurate'
     if abs(recent.latency_s) > p.max_latency:
-        other = abs(recent.latency_s) > OTHER_CLOCK_S
+        other_clock = abs(recent.latency_s) > OTHER_CLOCK_S
         yield (
             WARN,
-            f'poses come {recent.latency_s:.3g} s after the stamp of the image, max_latency is '
-            f'{p.max_latency:g}{": is use_sim_time right?" if other else ""}',
+            f'latency {recent.latency_s:.3g} s, above max_latency {p.max_latency:g} s'
+            f'{": stamps of another clock, check use_sim_time" if other_clock else ""}',
         )
 
 
 def values(camera: CameraStream, recent: RecentStatistics) -> dict[str, str]:
-    """List the statistics of a camera."""
+    """Return the key-value pairs of a camera."""
     statistics, source = camera.statistics, camera.intrinsics_source
     calibration = 'unknown' if source is None else source.name
     depth = camera.depth

@@ -1,4 +1,4 @@
-"""What became of one camera's images: counts, and rates and times of the last seconds."""
+"""Statistics of the images of one camera: counts, and recent rates and durations."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from typing import Any
 
 import numpy as np
 
+# Length of the window of recent statistics, s, and its largest number of images, which is more
+# than any camera sends.
 RECENT_S = 5.0
-# At most so many images of them: more than any camera sends.
 RECENT_IMAGES = 1000
 
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """One image that this node took.
+    """One received image.
 
     Parameters
     ----------
     at_s
-        When, s of the monotonic clock.
+        Arrival, s of the monotonic clock.
     sent
-        How many images the camera sent for it to come: itself, and those before it that never
-        came here. None: the middleware does not say.
+        Number of images that the camera sent since the last one that was received, with this one.
+        None: the middleware does not number messages.
     times_s
-        Latency, inference and parsing, s; NaN for an image that was not processed.
+        Latency, inference and decoding, s; NaN: not processed.
     has_transform
-        False: it has no transform to the frame of the poses.
+        False: there was no transform to the frame of the poses.
     read
-        False: it was not processed because it could not be read.
+        False: it could not be read.
     """
 
     at_s: float
@@ -42,22 +43,22 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class RecentStatistics:
-    """The last seconds: Hz and s. NaN: unknown.
+    """Statistics of the last seconds. NaN: unknown.
 
     Parameters
     ----------
     span_s
-        How many they are.
+        Length of the window, s.
     images, bad_images
-        How many came, and how many of them could not be read.
+        Number of received images, and of unreadable ones among them.
     input_hz, output_hz
-        Images that the camera sent, and answers.
+        Rates of images sent by the camera and of published poses, Hz.
     latency_s, latency_p95_s
-        From an image's stamp to its poses.
+        Mean and 95th percentile of the time from an image's stamp to its poses, s.
     inference_s, parse_s
-        Means.
+        Mean durations, s.
     missing_transforms
-        How many images came without a transform.
+        Number of images without a transform.
     """
 
     span_s: float
@@ -75,24 +76,24 @@ class RecentStatistics:
 class ImageStatistics:
     """Counts the images of one camera.
 
-    Nothing here is of the images' own clock, which may be simulated, jump or stand still.
+    Times are of the monotonic clock, because that of the stamps may be simulated or jump.
     """
 
     def __init__(self) -> None:
         self.images = self.bad_images = self.missing_transforms = 0
-        # Sent by the camera and never seen here: lost, or older than the newest. None: unknown.
+        # Images that the camera sent and this node did not receive. None: unknown.
         self.dropped: int | None = 0
         self.last_s = np.nan
         self.start()
 
     def start(self) -> None:
-        """Note that images are heard from now on; those before are nobody's loss."""
+        """Start counting: images sent before are not missed."""
         self.since_s = time.monotonic()
         self._records: deque[ImageRecord] = deque(maxlen=RECENT_IMAGES)
         self._numbers: dict[bytes, int] = {}
 
     def record_arrival(self, info: dict[str, Any]) -> None:
-        """Count an image, and those that its publisher numbered before it."""
+        """Count a received image, and the missed ones that its publisher numbered before it."""
         missed = self._missed(info)
         self.dropped = None if missed is None or self.dropped is None else self.dropped + missed
         self.images += 1
@@ -100,45 +101,45 @@ class ImageStatistics:
         self._records.append(ImageRecord(self.last_s, None if missed is None else 1 + missed))
 
     def record_processed(self, latency_s: float, inference_s: float, parse_s: float) -> None:
-        """Note how long the image that record_arrival last has taken."""
+        """Store the durations of the last image that arrived."""
         last = self._records.pop()
         self._records.append(ImageRecord(last.at_s, last.sent, (latency_s, inference_s, parse_s)))
 
     def record_missing_transform(self) -> None:
-        """Count the image that record_arrival last among those without a transform."""
+        """Count the last image that arrived as one without a transform."""
         self.missing_transforms += 1
         last = self._records.pop()
         self._records.append(ImageRecord(last.at_s, last.sent, has_transform=False))
 
     def record_bad_image(self) -> None:
-        """Count the image that record_arrival last among the bad ones."""
+        """Count the last image that arrived as unreadable."""
         self.bad_images += 1
         last = self._records.pop()
         self._records.append(ImageRecord(last.at_s, last.sent, read=False))
 
     def age_s(self) -> float:
-        """Tell how long ago the last image came. NaN: none did."""
+        """Return the time since the last image, s. NaN: there was none."""
         return time.monotonic() - self.last_s
 
     def silence_s(self) -> float:
-        """Tell for how long an image has been waited for."""
+        """Return the time since the last image or since `start`, whichever is later, s."""
         return float(np.fmin(self.age_s(), time.monotonic() - self.since_s))
 
     def recent(self) -> RecentStatistics:
-        """Sum up the last seconds."""
+        """Return the statistics of the last seconds."""
         now_s = time.monotonic()
         span_s = min(max(now_s - self.since_s, 1.0), RECENT_S)
-        taken = [t for t in self._records if t.at_s > now_s - RECENT_S]
-        times_s = np.array([t.times_s for t in taken]).reshape(-1, 3)
+        records = [t for t in self._records if t.at_s > now_s - RECENT_S]
+        times_s = np.array([t.times_s for t in records]).reshape(-1, 3)
         times_s = times_s[np.isfinite(times_s[:, 0])]
-        missing_transforms = sum(not t.has_transform for t in taken)
-        unknown = any(t.sent is None for t in taken)
-        sent = np.nan if unknown else sum(t.sent or 0 for t in taken)
+        missing_transforms = sum(not t.has_transform for t in records)
+        unknown = any(t.sent is None for t in records)
+        sent = np.nan if unknown else sum(t.sent or 0 for t in records)
         means = times_s.mean(0) if len(times_s) else np.full(3, np.nan)
         return RecentStatistics(
             span_s,
-            len(taken),
-            sum(not t.read for t in taken),
+            len(records),
+            sum(not t.read for t in records),
             sent / span_s,
             len(times_s) / span_s,
             means[0],
@@ -149,12 +150,12 @@ class ImageStatistics:
         )
 
     def _missed(self, info: dict[str, Any]) -> int | None:
-        """Images between this one and the last of its publisher; the middleware numbers them."""
+        """Return the number of images missed since the last one of the same publisher."""
         number = info['publication_sequence_number']
-        if not number:  # None, or 0 where the middleware does not count
+        if not number:  # None, or 0 where the middleware does not number messages
             return None
         publisher = bytes((info.get('publisher_gid') or {}).get('data', b''))
         last = self._numbers.get(publisher, number - 1)
         self._numbers[publisher] = number
-        # Not in order: a publisher that has started again.
+        # A smaller number: the publisher has started again.
         return max(number - last - 1, 0)

@@ -1,4 +1,4 @@
-"""pose_node: images in, 3D poses out."""
+"""The node pose_node: subscribes to images, publishes 3D poses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from std_srvs.srv import SetBool
 from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.estimator import LIFTERS, PoseEstimator
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.store import cache_folder, checksum, resolve
+from pose3d_ros.models.store import checksum, compiled_folder, resolve
 from pose3d_ros.ros import parameters
 from pose3d_ros.ros.camera_stream import CameraStream
 from pose3d_ros.ros.diagnostics import camera_status, network_status
@@ -33,10 +33,10 @@ CONFIGURATION_ERRORS = (ModelError, ParameterError, FrameError, HriError)
 
 
 class PoseNode(LifecycleNode):
-    """A managed node with one network and a stream for each camera.
+    """Managed node with one network and one stream per camera.
 
-    Unconfigured, it has parameters only; inactive, a network and publishers; active, it processes
-    images. A failed configuration is explained in one line of the log, and can be tried again.
+    Unconfigured, it has only parameters; inactive, also a network and publishers; active, it
+    processes images. A failed configuration is logged in one line and can be repeated.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class PoseNode(LifecycleNode):
         return self._transition(self._release)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything after a bug: the node can be configured again."""
+        """Release everything after an unexpected exception; it can be configured again."""
         return self._transition(self._release)
 
     def destroy_node(self) -> None:
@@ -191,16 +191,23 @@ class PoseNode(LifecycleNode):
 
 
 def load(p: PoseParameters) -> PoseEstimator:
-    """Load and compile the network that the parameters name; ModelError if that fails."""
+    """Load and compile the network of the parameters.
+
+    Raises
+    ------
+    ModelError
+        If that fails.
+    """
     made = PoseEstimator(
         resolve(p.model),
         p.device,
-        input_hw=(p.input_height, p.input_width) if p.input_height else None,
+        input_hw=(p.input_height, p.input_width or None) if p.input_height else None,
         precision=p.precision,
         input_mean=p.input_mean,
         input_scale=p.input_scale,
-        cache_dir=cache_folder() / 'compiled',
+        cache_dir=compiled_folder(),
         lifting=p.lifting,
+        spec=p.spec or None,
     )
     if p.stride and p.stride != made.detector.stride:
         raise ModelError(
@@ -211,7 +218,7 @@ def load(p: PoseParameters) -> PoseEstimator:
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until a signal comes: 0; 1 where it does not start."""
+    """Run the node until a signal ends it; return 0, or 1 if it does not start."""
 
     def work(stop: Stop) -> int:
         node = PoseNode()
@@ -221,12 +228,12 @@ def main(args: list[str] | None = None) -> int:
             node.trigger_configure() == SUCCESS == node.trigger_activate()
         ):
             return 1
-        stop.heeded = True
+        stop.polled = True
         while not stop.is_set():
             executor.spin_once(timeout_sec=STOP_WITHIN_S)
         statistics = [camera.statistics for camera in node.cameras]
         images, bad = sum(s.images for s in statistics), sum(s.bad_images for s in statistics)
-        node.get_logger().info(f'stopped: {images} images, {bad} of them bad')
+        node.get_logger().info(f'stopped after {images} images, {bad} of them unreadable')
         executor.shutdown()
         node.destroy_node()
         return 0

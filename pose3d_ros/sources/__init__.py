@@ -1,1 +1,1 @@
-"""Where images come from: videos, streams, folders, webcams."""
+"""Sources of images: videos, streams, folders, webcams, recordings."""

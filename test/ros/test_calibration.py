@@ -1,4 +1,4 @@
-"""CameraInfo against 3D points seen through a full camera, then binned, cut and scaled."""
+"""CameraInfo tested with 3D points projected by a full camera, then binned, cropped and scaled."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ LENSES = {
     'rational_polynomial': (0.1, -0.05, 0.001, -0.002, 0.01, 0.2, -0.02, 0.003),
     'equidistant': (0.05, -0.01, 0.003, -0.001),
 }
-# m, in front of the camera, so that all are in sight.
+# m, in front of the camera and inside the image.
 XYZ_M = np.random.default_rng(0).uniform((-0.5, -0.4, 1.2), (0.5, 0.4, 2), (40, 3))
 RAYS = XYZ_M[:, :2] / XYZ_M[:, 2:]
 
@@ -26,7 +26,7 @@ def camera_info(model='plumb_bob', d=LENSES['plumb_bob'], **fields):
     return CameraInfo(**{**defaults, 'k': K.ravel(), 'p': P.ravel(), **fields})
 
 
-def seen(model='plumb_bob', d=LENSES['plumb_bob']):
+def projected(model='plumb_bob', d=LENSES['plumb_bob']):
     """(40, 2) px of the raw image in full resolution."""
     project = cv2.fisheye.projectPoints if model == 'equidistant' else cv2.projectPoints
     xy, _ = project(XYZ_M.reshape(-1, 1, 3), np.zeros(3), np.zeros(3), K, np.array(d))
@@ -34,14 +34,14 @@ def seen(model='plumb_bob', d=LENSES['plumb_bob']):
 
 
 def smaller(xy, first_xy, pixels_xy):
-    """Where points of the full image are in one whose pixels are blocks of it, from `first_xy`.
+    """Return points of the full image, px, in one whose pixels are blocks of it from `first_xy`.
 
-    Edges, which are at -0.5, stay edges.
+    The edge of the first pixel is at -0.5 in both.
     """
     return (xy + 0.5 - first_xy) / pixels_xy - 0.5
 
 
-def test_blocks_of_pixels_have_their_centres_where_smaller_says():
+def test_centre_of_a_binned_block():
     full = np.zeros((8, 12), np.float32)
     full[2:4, 6:9] = 1  # rows 2 and 3, columns 6 to 8: a block around (7, 2.5)
     binned = full.reshape(4, 2, 4, 3).mean((1, 3))
@@ -53,7 +53,7 @@ def test_blocks_of_pixels_have_their_centres_where_smaller_says():
 def test_raw_images_have_k_and_the_distortion(model):
     d = LENSES[model]
     camera = intrinsics_of(camera_info(model, d), WIDTH, HEIGHT)
-    np.testing.assert_allclose(camera.unproject(seen(model, d)), RAYS, atol=2e-5)
+    np.testing.assert_allclose(camera.unproject(projected(model, d)), RAYS, atol=2e-5)
     assert camera.source == IntrinsicsSource.CAMERA_INFO
 
 
@@ -76,7 +76,7 @@ ROI = {'x_offset': 200, 'y_offset': 100, 'width': 960, 'height': 720}
         ({}, (640, 480), (0, 0), (2, 2)),
         ({}, (1920, 1440), (0, 0), (2 / 3, 2 / 3)),
         ({'roi': ROI, 'binning_x': 2, 'binning_y': 2}, (240, 180), (200, 100), (4, 4)),
-        # Binned, and so is all but `binning` in CameraInfo: said twice.
+        # Size and K are those of the binned image, although `binning` is set, too.
         ({'binning_x': 2, 'binning_y': 2}, (1280, 960), (0, 0), (1, 1)),
     ],
 )
@@ -84,20 +84,20 @@ def test_binning_roi_and_scale(model, fields, size, first_xy, pixels_xy):
     d = LENSES[model]
     if 'roi' in fields:
         fields = {**fields, 'roi': RegionOfInterest(**fields['roi'])}
-    for rectified, full in ((False, seen(model, d)), (True, rectified_xy())):
+    for rectified, full in ((False, projected(model, d)), (True, rectified_xy())):
         camera = intrinsics_of(camera_info(model, d, **fields), *size, rectified)
         rays = camera.unproject(smaller(full, first_xy, pixels_xy))
         np.testing.assert_allclose(rays, RAYS, atol=2e-5)
 
 
 def rectified_xy():
-    """(40, 2) px of the camera's own rectified image: P without the other camera's place."""
+    """(40, 2) px of the rectified image: P without its fourth column."""
     xyw = XYZ_M @ P[:, :3].T
     return xyw[:, :2] / xyw[:, 2:]
 
 
 def test_an_image_that_opencv_scaled_down():
-    """The middle of a white block, measured in an image scaled with cv2.resize."""
+    """The centre of a white block, measured in an image scaled with cv2.resize."""
     full = np.zeros((HEIGHT, WIDTH), np.float32)
     full[400:420, 800:840] = 1  # around (819.5, 409.5)
     small = cv2.resize(full, (WIDTH // 4, HEIGHT // 4), interpolation=cv2.INTER_AREA)
@@ -143,7 +143,7 @@ def with_k(index, value):
 
 
 @pytest.mark.parametrize(
-    ('fields', 'says'),
+    ('fields', 'text'),
     [
         (with_k(0, float('nan')), 'must be finite'),
         (with_k(5, float('inf')), 'must be finite'),
@@ -168,8 +168,8 @@ def with_k(index, value):
         ({'binning_x': 2}, 'images of 640x960, .* has 1280x960'),
     ],
 )  # fmt: skip
-def test_what_is_no_camera_is_refused_by_name(fields, says):
-    with pytest.raises(ValueError, match=says):
+def test_invalid_camera_info_is_refused(fields, text):
+    with pytest.raises(ValueError, match=text):
         intrinsics_of(camera_info(**fields), WIDTH, HEIGHT)
 
 
@@ -178,7 +178,7 @@ def test_rectified_images_need_p():
         intrinsics_of(camera_info(p=np.zeros(12)), WIDTH, HEIGHT, rectified=True)
 
 
-def test_latest_calibration_wins_then_focal_length_then_guess():
+def test_order_of_intrinsics_sources():
     calibration = Calibration(focal_length_px=700)
     assert calibration.intrinsics(640, 480)[0].source == IntrinsicsSource.PARAMETER
     calibration.update(camera_info())
@@ -186,9 +186,9 @@ def test_latest_calibration_wins_then_focal_length_then_guess():
     assert calibration.intrinsics(1280, 960)[0].fx == 900
     calibration.update(camera_info(**with_k(0, 1000.0)))
     assert calibration.intrinsics(1280, 960)[0].fx == 1000
-    intrinsics, trouble = calibration.intrinsics(640, 640)
+    intrinsics, problem = calibration.intrinsics(640, 640)
     assert (intrinsics.source, intrinsics.fx) == (IntrinsicsSource.PARAMETER, 700)
-    assert trouble.startswith('CameraInfo is not used: it is for images of 1280x960')
+    assert problem.startswith('CameraInfo is not used: it is for images of 1280x960')
     calibration.update(CameraInfo())
     assert calibration.intrinsics(640, 480)[0].source == IntrinsicsSource.PARAMETER
     assert Calibration().intrinsics(640, 480)[0].source == IntrinsicsSource.GUESSED

@@ -1,4 +1,4 @@
-"""The camera node in this process, heard by a subscriber; an image's grey says which it is."""
+"""The camera node in this process, with a subscriber; the grey of an image is its number."""
 
 import os
 import signal
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import rclpy
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -22,11 +23,12 @@ from std_msgs.msg import Header
 
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.ros import camera_node
-from pose3d_ros.ros.camera_node import CalibrationError, CameraNode, mirrored, read_calibration
+from pose3d_ros.ros.camera_node import CameraNode, DamagedSource
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.process import Stop
-from pose3d_ros.sources.video import VideoError
+from pose3d_ros.sources.calibration import CalibrationError, mirrored
+from pose3d_ros.sources.video import Frame, Losses, Video, VideoError
 
 VALUES = [*range(10, 91, 10)]
 RELIABLE = {
@@ -77,12 +79,12 @@ def camera(context, namespace='', **parameters):
 
 
 def play(context, *, images=None, **parameters):
-    """Run a camera to its end, or to so many images, and give what a reliable subscriber heard."""
-    heard = SimpleNamespace(images=[], infos=[])
+    """Run a camera to its end, or to a number of images; what a reliable subscriber received."""
+    received = SimpleNamespace(images=[], infos=[])
     listener = Node('listener', context=context)
     qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-    listener.create_subscription(CameraInfo, 'camera_info', heard.infos.append, qos)
-    listener.create_subscription(Image, 'image_raw', heard.images.append, qos)
+    listener.create_subscription(CameraInfo, 'camera_info', received.infos.append, qos)
+    listener.create_subscription(Image, 'image_raw', received.images.append, qos)
     node = camera(context, **RELIABLE, **parameters)
     errors, stop = [], Stop()
 
@@ -99,16 +101,16 @@ def play(context, *, images=None, **parameters):
     for _ in range(500):
         executor.spin_once(timeout_sec=0.05)
         enough = images or node.published
-        complete = min(len(heard.images), len(heard.infos)) >= enough
+        complete = min(len(received.images), len(received.infos)) >= enough
         if errors or (complete and (images or not player.is_alive())):
             break
     if images:
         stop.set()
     player.join(timeout=10)
-    heard.player_ended, heard.node = not player.is_alive(), node
+    received.player_ended, received.node = not player.is_alive(), node
     if errors:
         raise errors[0]
-    return heard
+    return received
 
 
 def greys(images):
@@ -122,38 +124,37 @@ def stamps(messages):
 
 
 def test_every_image_arrives_in_order_with_its_camera_info_and_the_node_ends(context, folder):
-    heard = play(context, source=str(folder), frame_id='front')
-    assert heard.player_ended
-    assert greys(heard.images) == VALUES
-    assert stamps(heard.images) == stamps(heard.infos)
-    assert (np.diff(stamps(heard.images)) > 0).all()
-    first, info = heard.images[0], heard.infos[0]
+    received = play(context, source=str(folder), frame_id='front')
+    assert received.player_ended
+    assert greys(received.images) == VALUES
+    assert stamps(received.images) == stamps(received.infos)
+    assert (np.diff(stamps(received.images)) > 0).all()
+    first, info = received.images[0], received.infos[0]
     assert (first.encoding, first.width, first.height, first.step) == ('bgr8', 48, 32, 144)
-    assert {m.header.frame_id for m in heard.images + heard.infos} == {'front'}
+    assert {m.header.frame_id for m in received.images + received.infos} == {'front'}
     assert (info.width, info.height) == (48, 32)
     assert not info.k.any()  # uncalibrated
-    assert heard.node.summary().startswith('9 images published')
+    assert received.node.summary().startswith('9 images published')
 
 
 def test_skip_and_mirror(context, folder):
-    heard = play(context, source=str(folder), skip=6, mirror=True)
-    assert greys(heard.images) == VALUES[6:]
-    image = np.frombuffer(heard.images[0].data, np.uint8).reshape(32, 48, 3)
+    received = play(context, source=str(folder), skip=6, mirror=True)
+    assert greys(received.images) == VALUES[6:]
+    image = np.frombuffer(received.images[0].data, np.uint8).reshape(32, 48, 3)
     assert (image[:, -1] == 255).all()
     assert (image[:, 0] == 70).all()
 
 
-def test_loop_goes_on_until_it_is_told_to_stop(context, folder):
-    heard = play(context, source=str(folder), loop=True, images=20)
-    assert greys(heard.images)[:20] == (3 * VALUES)[:20]
-    assert heard.player_ended
+def test_loop_goes_on_until_stopped(context, folder):
+    received = play(context, source=str(folder), loop=True, images=20)
+    assert greys(received.images)[:20] == (3 * VALUES)[:20]
+    assert received.player_ended
 
 
-def test_unreadable_images_are_counted(context, folder):
+def test_unreadable_images_are_counted_and_the_end_says_so(context, folder):
     (folder / '35.png').write_bytes(b'no image')
-    heard = play(context, source=str(folder))
-    assert greys(heard.images) == VALUES
-    assert heard.node.summary().endswith('1 could not be read')
+    with pytest.raises(DamagedSource, match='1 damaged packets or files skipped'):
+        play(context, source=str(folder))
 
 
 def test_a_focal_length_makes_camera_info_with_the_optical_centre_in_the_middle(context, folder):
@@ -209,24 +210,7 @@ def test_mirrored_intrinsics_project_to_the_mirrored_image(model, n):
     np.testing.assert_allclose(in_mirror, (639, 0) + seen * (-1, 1), atol=1e-6)
 
 
-def test_a_calibration_file_that_cannot_be_used_is_named(tmp_path):
-    path = tmp_path / 'camera.yaml'
-    for text, problem in (
-        (CALIBRATION.replace('camera_matrix', 'matrix'), "has no 'camera_matrix'"),
-        (CALIBRATION.replace('0.004, 0]', '0.004, 0, 7]'), 'distortion must be one of'),
-        (CALIBRATION.replace('40.0', '0.0'), 'focal lengths must be positive'),
-        (CALIBRATION.replace('0.0, 1.0]', '1.0]'), '9 numbers, found 8'),
-        ('no yaml: [', 'is not as camera_calibration'),
-        ('', 'found no names'),
-    ):
-        path.write_text(text)
-        with pytest.raises(CalibrationError, match=f'camera.yaml.*{problem}'):
-            read_calibration(str(path))
-    with pytest.raises(CalibrationError, match='missing'):
-        read_calibration(str(tmp_path / 'missing.yaml'))
-
-
-def test_it_offers_what_camera_drivers_offer(context, folder):
+def test_it_publishes_with_the_qos_of_camera_drivers(context, folder):
     """Best effort, also beside a camera that was made reliable."""
     reliable = {name.replace('./', './strict/'): value for name, value in RELIABLE.items()}
     nodes = [
@@ -246,7 +230,7 @@ def test_it_offers_what_camera_drivers_offer(context, folder):
             assert [o.qos_profile.reliability for o in offered] == [expected]
 
 
-def test_it_begins_without_subscribers_when_the_time_is_over(context, folder):
+def test_it_starts_without_subscribers_after_the_timeout(context, folder):
     node = camera(context, source=str(folder), wait_timeout=0.0)
     node.run(Stop())
     assert node.published == 9
@@ -259,7 +243,7 @@ def test_a_source_that_does_not_open_is_refused_by_name(context, tmp_path):
 
 def test_the_webcam_may_be_given_as_a_number(context, monkeypatch):
     opened = []
-    monkeypatch.setattr(camera_node, 'open_video', lambda source, warn: opened.append(source))
+    monkeypatch.setattr(camera_node, 'open_source', lambda source, warn: opened.append(source))
     camera(context, source=0)
     assert opened == ['0']
 
@@ -281,6 +265,48 @@ def test_the_exit_code_says_whether_the_source_worked(arguments, code, said, fol
     assert said in written
     assert 'Traceback' not in written
     assert not rclpy.ok()
+
+
+def live_source(passes):
+    """A live source that gives one image a pass for so many passes and then does not open."""
+    left = [passes]
+
+    def one_pass():
+        if not left[0]:
+            raise VideoError('front does not open')
+        left[0] -= 1
+        yield Frame(0.0, np.full((32, 48, 3), 90, np.uint8))
+        raise VideoError('front ended')
+
+    return Video('front', 30.0, None, True, one_pass, Losses())
+
+
+def test_a_live_source_that_ends_is_opened_again_and_then_given_up(context, monkeypatch):
+    monkeypatch.setattr(camera_node, 'open_source', lambda source, warn: live_source(2))
+    node = camera(context, source='rtsp://front', wait_timeout=0.0, reconnect_timeout=1.0)
+    with pytest.raises(VideoError, match='front does not open; given up: no image for 1 s'):
+        node.run(Stop())
+    assert node.published == 2
+    assert node.video.losses.reconnections >= 2
+    assert 'reconnections' in node.summary()
+
+
+def test_diagnostics_show_a_lost_live_source(context, monkeypatch):
+    monkeypatch.setattr(camera_node, 'open_source', lambda source, warn: live_source(1))
+    node = camera(context, source='rtsp://front', wait_timeout=0.0, reconnect_timeout=0.0)
+    statuses = []
+    monkeypatch.setattr(node.diagnostics, 'publish', lambda array: statuses.extend(array.status))
+    node._diagnose()
+    with pytest.raises(VideoError):
+        node.run(Stop())
+    node._warn('front ended; opened again in 1 s')
+    node._diagnose()
+    levels = [status.level for status in statuses]
+    assert (levels[0], levels[-1]) == (DiagnosticStatus.OK, DiagnosticStatus.ERROR)
+    assert statuses[-1].message.startswith('front ended')
+    assert {value.key for value in statuses[-1].values} == {
+        'published', 'damaged', 'missing', 'reconnections',
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

@@ -119,7 +119,7 @@ def test_bgr_is_not_copied():
         (image('rgb16', plane(*BGR)), 'step must be at least 6 x width = 96 for rgb16, found 48'),
     ],
 )
-def test_what_cannot_be_read_is_named(message, says):
+def test_unreadable_message_is_refused(message, says):
     with pytest.raises(ImageError, match=says):
         bgr_array(message)
 
@@ -179,7 +179,9 @@ def test_truncated_images_are_refused(extension, part):
     noise = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
     data = bytes(compressed(extension, noise, '').data)
     data = data[: int(part * len(data))]
-    with pytest.raises(ImageError, match=f'whole image .* found {len(data)} bytes of .*jpeg'):
+    with pytest.raises(
+        ImageError, match=f'complete image file .* found {len(data)} bytes of .*jpeg'
+    ):
         decoded(CompressedImage(format='jpeg', data=data))
 
 

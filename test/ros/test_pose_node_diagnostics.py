@@ -1,4 +1,4 @@
-"""What the pose node says of itself on /diagnostics."""
+"""Diagnostics of the pose node."""
 
 import hashlib
 from types import SimpleNamespace
@@ -20,19 +20,19 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 
 
 class Monitor:
-    """Listens to the diagnostics of one node."""
+    """Receives the diagnostics of one node."""
 
     def __init__(self, robot, topic='/diagnostics'):
         self.robot, self.arrays = robot, []
         self.node = robot.pose_node.get_fully_qualified_name()[1:]
-        robot.node.create_subscription(DiagnosticArray, topic, self.hear, 10)
+        robot.node.create_subscription(DiagnosticArray, topic, self.on_diagnostics, 10)
 
-    def hear(self, array):
+    def on_diagnostics(self, array):
         if array.status[0].name.startswith(self.node):
             self.arrays.append(array)
 
     def next(self):
-        """The statuses of the next array that is made, by what comes behind the node's name."""
+        """Return the statuses of the next message by their names without that of the node."""
         self.robot.spin_until(lambda: self.arrays)
         number = len(self.arrays)
         self.robot.spin_until(lambda: len(self.arrays) > number)
@@ -54,12 +54,12 @@ def values(status):
 
 
 def now(robot):
-    return Header(frame_id='eye', stamp=robot.node.get_clock().now().to_msg())
+    return Header(frame_id='camera', stamp=robot.node.get_clock().now().to_msg())
 
 
 @pytest.fixture
 def quick(robot):
-    """A robot that hears from its node ten times a second."""
+    """Make a robot whose node publishes diagnostics ten times a second."""
 
     def make(*args, **parameters):
         return robot(*args, diagnostics_period=0.1, max_latency=3600.0, **parameters)
@@ -96,21 +96,21 @@ def test_the_network_and_the_camera_are_described(quick, two_people_xml):
         'inference mean (ms)', 'parse mean (ms)', 'time since last image (s)',
     }  # fmt: skip
     assert 0 < numbers['output rate (Hz)'] <= numbers['input rate (Hz)'] <= 3
-    taken = numbers['inference mean (ms)'] + numbers['parse mean (ms)']
-    assert 0 < taken <= numbers['latency mean (ms)'] <= numbers['latency p95 (ms)']
+    duration_ms = numbers['inference mean (ms)'] + numbers['parse mean (ms)']
+    assert 0 < duration_ms <= numbers['latency mean (ms)'] <= numbers['latency p95 (ms)']
 
 
 def test_every_camera_has_a_status(quick):
     r = quick(cameras=['front', 'rear'])
     monitor = Monitor(r)
-    r.poses_of(image_msg(GREY, now(r)), eye=1)
+    r.poses_of(image_msg(GREY, now(r)), camera=1)
     statuses = monitor.next()
     assert list(statuses) == ['network', 'front', 'rear']
     assert [values(statuses[name])['images'] for name in ('front', 'rear')] == ['0', '1']
     assert values(statuses['front'])['time since last image (s)'] == 'unknown'
 
 
-def test_silence_is_an_error_until_the_next_image(quick):
+def test_no_image_is_an_error_until_the_next_image(quick):
     r = quick(stale_after=0.5)
     monitor = Monitor(r)
     r.calibrate(camera_info())
@@ -120,7 +120,7 @@ def test_silence_is_an_error_until_the_next_image(quick):
     r.poses_of(image_msg(GREY, now(r)))
     monitor.until(OK, 'running')
     r.node.destroy_publisher(r.images)
-    monitor.until(ERROR, f'nobody publishes {r.camera.image_topic}')
+    monitor.until(ERROR, f'no publisher on {r.camera.image_topic}')
 
 
 def test_bad_images_and_a_guessed_focal_length(quick):
@@ -140,7 +140,7 @@ def test_bad_images_and_a_guessed_focal_length(quick):
     assert values(status)['calibration'].startswith('GUESSED: CameraInfo is not used: focal')
 
 
-def test_an_idle_node_says_why_and_nothing_is_wrong(quick):
+def test_idle_node_is_ok_with_the_reason(quick):
     r = quick(stale_after=0.1)
     monitor = Monitor(r)
     monitor.until(ERROR, 'no image')
@@ -148,8 +148,8 @@ def test_an_idle_node_says_why_and_nothing_is_wrong(quick):
     r.pose_node.cameras[0].set_enabled(False)
     assert values(monitor.until(OK, 'paused'))['state'] == 'paused'
     r.pose_node.paused = False
-    r.eyes[0].listen_no_more()
-    monitor.until(OK, 'nobody subscribes')
+    r.cameras[0].unsubscribe()
+    monitor.until(OK, 'no subscribers')
     r.pose_node.trigger_deactivate()
     monitor.until(OK, 'inactive')
 
@@ -169,7 +169,7 @@ def test_the_topic_can_be_remapped(quick):
     assert list(Monitor(r, '/robot/health').next()) == ['network', 'camera']
 
 
-def test_losses_that_the_middleware_does_not_count_are_unknown(quick):
+def test_dropped_images_are_unknown_without_sequence_numbers(quick):
     r = quick()
     statistics, arrived = r.camera.statistics, r.camera.statistics.record_arrival
     statistics.record_arrival = lambda info: arrived({**info, 'publication_sequence_number': None})
@@ -179,8 +179,8 @@ def test_losses_that_the_middleware_does_not_count_are_unknown(quick):
     assert float(found['output rate (Hz)']) > 0
 
 
-def test_an_image_that_waits_for_its_depth_is_not_bad():
-    """The next message on /diagnostics may come meanwhile."""
+def test_waiting_image_is_not_bad():
+    """The next diagnostics may be published meanwhile."""
     statistics = ImageStatistics()
     statistics.record_arrival({'publication_sequence_number': 1})
     assert (statistics.recent().images, statistics.recent().bad_images) == (1, 0)
@@ -196,20 +196,20 @@ FINE = {
 
 
 @pytest.mark.parametrize(
-    ('change', 'level', 'says'),
+    ('change', 'level', 'text'),
     [
-        ({'output_hz': 0.5}, WARN, '0.5 answers a second, min_rate is 1'),
-        ({'output_hz': 0.5, 'span_s': 3.0}, OK, ''),  # it has only begun
+        ({'output_hz': 0.5}, WARN, 'publishing 0.5 Hz, below min_rate 1 Hz'),
+        ({'output_hz': 0.5, 'span_s': 3.0}, OK, ''),  # it has only just started
         ({'bad_images': 1}, WARN, '1 of the last 150'),
         ({'bad_images': 150, 'output_hz': 0.0}, ERROR, '150 of the last 150'),
         ({'missing_transforms': 1}, WARN, '1 of the last 150 images have no transform to '),
         ({'missing_transforms': 150, 'output_hz': 0.0}, ERROR, '150 of the last 150'),
-        ({'latency_s': 0.7}, WARN, 'come 0.7 s after the stamp of the image, max_latency is 0.5'),
-        ({'latency_s': -1e9}, WARN, 'is use_sim_time right?'),
+        ({'latency_s': 0.7}, WARN, 'latency 0.7 s, above max_latency 0.5 s'),
+        ({'latency_s': -1e9}, WARN, 'check use_sim_time'),
         ({'latency_s': float('nan')}, OK, ''),
     ],
 )
-def test_thresholds(change, level, says):
+def test_thresholds(change, level, text):
     camera = SimpleNamespace(
         statistics=ImageStatistics(),
         last_error='',
@@ -221,4 +221,4 @@ def test_thresholds(change, level, says):
     assert found == []
     found = list(complaints(camera, RecentStatistics(**{**FINE, **change}), PoseParameters()))
     assert max((one for one, _ in found), default=OK) == level
-    assert says in ''.join(text for _, text in found)
+    assert text in ''.join(problem for _, problem in found)

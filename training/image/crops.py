@@ -78,7 +78,7 @@ def _sample(
     return np.concatenate([linear, np.clip(offset, low, high)[:, np.newaxis]], axis=1), mirror
 
 
-class Crops(IterableDataset):  # type: ignore[type-arg]
+class Crops(IterableDataset):
     """Crops for ever, of all shards in a folder, new ones too, shard after shard at random.
 
     Each is an image ``(3, H, W)`` uint8, maps and weights ``(57, h, w)`` float16.

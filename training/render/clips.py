@@ -84,7 +84,8 @@ def sample_clip(
 def sample_motion(random: np.random.Generator, room: Room, view: View, size: float) -> Motion:
     """Draw where somebody of some size walks and stands, and what their arms do."""
     time, place = -random.uniform(0, 3), _place(random, room, view)
-    path, gestures = [(time, *place)], [(-1.0, {})]
+    path = [(time, *place)]
+    gestures: list[tuple[float, dict[str, float]]] = [(-1.0, {})]
     while time < DURATION_S:
         if random.random() < 0.5:  # stands
             time += random.uniform(0.8, 3)

@@ -13,7 +13,9 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -21,6 +23,9 @@ from numpy.typing import NDArray
 
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.people import K
+
+if TYPE_CHECKING:
+    from training.bodies import BodyModel
 
 FRAMES_PER_SHARD = 256
 JPEG_QUALITY = 93
@@ -91,18 +96,16 @@ def write_shard(path: Path, examples: Iterator[Example]) -> None:
 
 def render(seed: int, number: int, kind: str = 'stills') -> Iterator[Example]:
     """Render frames of the family, or of clips of it; the same ones for the same seed."""
-    # Here, so that frames can be read without the body model.
-    from training.bodies import BodyModel
+    # Imported here so that frames can be read without the body model.
     from training.render import clips, family
     from training.render.photograph import photograph
     from training.render.regions import Regions
     from training.render.scene import draw
 
-    global _model
-    _model = _model or BodyModel('anny')
-    regions = Regions.of(_model)
+    model = _body_model()
+    regions = Regions.of(model)
     random = np.random.default_rng([seed, 1])
-    scenes = {'stills': family.scenes, 'clips': clips.scenes}[kind](seed, _model, regions)
+    scenes = {'stills': family.scenes, 'clips': clips.scenes}[kind](seed, model, regions)
     for scene, _ in zip(scenes, range(number), strict=False):
         frame = draw(scene, regions)
         yield Example(
@@ -111,7 +114,12 @@ def render(seed: int, number: int, kind: str = 'stills') -> Iterator[Example]:
         )  # fmt: skip
 
 
-_model = None
+@cache
+def _body_model() -> BodyModel:
+    """Load the body model once in a process; it takes seconds."""
+    from training.bodies import BodyModel
+
+    return BodyModel('anny')
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -16,8 +16,8 @@ def photograph(
     """
     if good:
         exposure = random.uniform(0.36, 0.55) / (float(light[::4, ::4].mean()) + 0.05)
-        light = cv2.GaussianBlur(light, (0, 0), random.uniform(0.4, 0.6))
-        return tone(np.asarray(light, np.float32), exposure, random.uniform(0.002, 0.012), random)
+        sharp = cv2.GaussianBlur(light, (0, 0), random.uniform(0.4, 0.6))
+        return tone(np.asarray(sharp, np.float32), exposure, random.uniform(0.002, 0.012), random)
     exposure = 2 ** random.normal(-0.1, 0.35) * 0.42 / (float(light[::4, ::4].mean()) + 0.05)
     balance = random.normal(1, 0.05, 3)
     light = _blur(light, random) * balance.astype(np.float32)

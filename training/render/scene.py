@@ -122,8 +122,8 @@ def draw(scene: Scene, regions: Regions) -> Frame:
     _colour_leaves(colour, surfaces, scene.room)
     for i, (person, skin) in enumerate(zip(scene.people, skins, strict=True)):
         colour_person(colour, surfaces, i, regions, person.outfit, skin[1])
-    light = shade(colour, surfaces, scene.view, light)
-    return Frame(light, surfaces.depth, surfaces.owner, *truth(scene, surfaces))
+    lit = shade(colour, surfaces, scene.view, light)
+    return Frame(lit, surfaces.depth, surfaces.owner, *truth(scene, surfaces))
 
 
 def truth(scene: Scene, surfaces: Surfaces) -> tuple[Array, Array, NDArray[np.uint8]]:

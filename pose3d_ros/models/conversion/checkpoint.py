@@ -8,25 +8,19 @@ unpacked to disk, and nothing in the file is run.
 
 from __future__ import annotations
 
-import gzip
 import io
 import math
-import tarfile
 import zipfile
-import zlib
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.models import ModelError
+from pose3d_ros.models.conversion.archive import decompress, unpack_tar
 from pose3d_ros.models.conversion.pickled import Storage, StoredTensor, read_pickle
 
 Tensors = dict[str, NDArray[Any]]
-
-# Ten times what is published: what a damaged or hostile archive may unfold to in memory.
-LARGEST_BYTES = 256 * 2**20
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # torch/serialization.py, MAGIC_NUMBER
 
@@ -67,37 +61,12 @@ def read_checkpoint(data: bytes) -> Tensors:
 
 
 def _checkpoint_of_archive(data: bytes) -> bytes:
-    """Bytes of the one .pth in a tar.gz."""
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            unpacked = file.read(LARGEST_BYTES + 1)
-        if len(unpacked) > LARGEST_BYTES:
-            raise ModelError(f'the archive unfolds to more than {LARGEST_BYTES} bytes')
-        with tarfile.open(fileobj=io.BytesIO(unpacked), mode='r:') as archive:
-            members = archive.getmembers()
-            for member in members:
-                _check_member(member)
-            found = [member for member in members if member.name.endswith('.pth')]
-            if len(found) != 1:
-                names = [member.name for member in members]
-                raise ModelError(f'expected one .pth file in the archive, found {names}')
-            file_in_archive = archive.extractfile(found[0])
-            content = file_in_archive.read() if file_in_archive else b''
-    except (EOFError, OSError, zlib.error, tarfile.TarError) as error:
-        raise ModelError(f'the archive is damaged or cut short: {error}') from error
-    if len(content) != found[0].size:
-        raise ModelError(f'the archive is cut short: {found[0].name} is incomplete')
-    return content
-
-
-def _check_member(member: tarfile.TarInfo) -> None:
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or '..' in path.parts or '\\' in member.name:
-        raise ModelError(f'the archive holds {member.name!r}, a path that leads out of its folder')
-    if not (member.isfile() or member.isdir()):
-        raise ModelError(
-            f'the archive holds {member.name!r}, which is neither a file nor a folder'
-        )
+    """Return the bytes of the only .pth in a tar.gz."""
+    files = unpack_tar(decompress(data))
+    found = [content for name, content in files.items() if name.endswith('.pth')]
+    if len(found) != 1:
+        raise ModelError(f'expected one .pth file in the archive, found {list(files)}')
+    return found[0]
 
 
 def _read_zip(data: bytes) -> tuple[Any, dict[str, bytes]]:

@@ -5,7 +5,8 @@ import pytest
 
 from pose3d_ros.demo import clip
 from pose3d_ros.skeleton import PANOPTIC19
-from pose3d_ros.sources import video
+from pose3d_ros.sources.open_source import open_source
+from pose3d_ros.sources.playback import frames
 
 EVERY = 10
 
@@ -17,11 +18,11 @@ def truth():
 
 @pytest.fixture(scope='module')
 def images():
-    return np.array([frame.bgr for frame in video.frames(video.open_video(str(clip.PATH)))])
+    return np.array([frame.bgr for frame in frames(open_source(str(clip.PATH)))])
 
 
 def test_video_and_truth_have_the_same_images(truth, images):
-    opened = video.open_video(str(clip.PATH))
+    opened = open_source(str(clip.PATH))
     assert len(images) == len(truth.stamps_s) == len(truth.xyz_m)
     assert opened.rate_hz == pytest.approx(1 / np.diff(truth.stamps_s).mean())
     assert images.shape[1:3] == truth.depth_m.shape[1:]

@@ -11,6 +11,9 @@ from pose3d_ros.models import command, store
 from pose3d_ros.models.catalogue import DEFAULT_MODEL
 from pose3d_ros.models.store import DEMO_ONLY
 
+# Of a network that is published as a checkpoint in an archive.
+NAME = 'human-pose-estimation-3d-0001'
+
 
 @pytest.fixture(scope='module')
 def tensors():
@@ -31,7 +34,7 @@ def test_the_command_installs_lists_tells_and_removes(tensors, tmp_path, monkeyp
     archive = files.archive({'net.pth': files.legacy(tensors)})
     monkeypatch.setenv('POSE3D_MODELS', str(tmp_path))
     with serve(archive) as server:
-        assert run('install', '--from-url', server.address, '--sha384', sha384(archive)) == 0
+        assert run('install', NAME, '--from-url', server.address, '--sha384', sha384(archive)) == 0
     assert run('list') == 0
     assert run('info') == 0
     said = capsys.readouterr().out
@@ -39,15 +42,22 @@ def test_the_command_installs_lists_tells_and_removes(tensors, tmp_path, monkeyp
     own = (str(tmp_path), DEMO_ONLY, 'normalised inside: yes')
     for text in (*own, DEFAULT_MODEL, 'Apache-2.0', '100.45 mm'):
         assert text in said
-    assert run('remove', DEFAULT_MODEL) == 0
-    assert run('remove', DEFAULT_MODEL) == 1
+    assert run('remove', NAME) == 0
+    assert run('remove', NAME) == 1
     assert run('info') == 1
     assert 'pose3d model install' in capsys.readouterr().err
 
 
 def test_the_command_marks_what_nothing_vouches_for(tensors, tmp_path, capsys):
     (tmp_path / 'net.pth').write_bytes(files.zipped(tensors))
-    args = ('install', '--from-file', str(tmp_path / 'net.pth'), '--dir', str(tmp_path / 'models'))
+    args = (
+        'install',
+        NAME,
+        '--from-file',
+        str(tmp_path / 'net.pth'),
+        '--dir',
+        str(tmp_path / 'models'),
+    )
     assert run(*args) == 1
     assert 'not the file expected' in capsys.readouterr().err
     assert run(*args, '--unverified') == 0
@@ -64,6 +74,6 @@ def test_an_unknown_network_is_answered_with_the_known_ones(capsys):
 def test_stand_ins_install(shared, tmp_path):
     for name in ('human-pose-estimation-3d.tar.gz', 'checkpoint_zip.pth'):
         file = shared / 'data' / 'checkpoint' / name
-        args = ('install', '--from-file', str(file), '--dir', str(tmp_path / name))
+        args = ('install', NAME, '--from-file', str(file), '--dir', str(tmp_path / name))
         assert run(*args, '--sha384', sha384(file.read_bytes())) == 0
-        assert list(store.installed(tmp_path / name)) == [DEFAULT_MODEL]
+        assert list(store.installed(tmp_path / name)) == [NAME]

@@ -10,9 +10,13 @@ from support import checkpoint_files as files
 from support.archive_server import serve
 
 from pose3d_ros.models import ModelError, catalogue, download, store
-from pose3d_ros.models.catalogue import DEFAULT_MODEL, PublishedFile
-from pose3d_ros.models.install import FileSource, install
+from pose3d_ros.models.catalogue import PublishedFile
+from pose3d_ros.models.fetch import FileSource
+from pose3d_ros.models.install import install
 from pose3d_ros.models.normalisation import normalisation_inside
+
+# Of a network that is published as a checkpoint in an archive.
+NAME = 'human-pose-estimation-3d-0001'
 
 
 @pytest.fixture(scope='module')
@@ -23,9 +27,7 @@ def tensors():
 @pytest.fixture(scope='module')
 def archive(tensors):
     """Named like the members of the published one."""
-    return files.archive(
-        {f'{DEFAULT_MODEL}.pth': files.legacy(tensors), 'model/__init__.py': b'1/0'}
-    )
+    return files.archive({f'{NAME}.pth': files.legacy(tensors), 'model/__init__.py': b'1/0'})
 
 
 def sha384(data):
@@ -43,7 +45,7 @@ def entry(archive, server, monkeypatch):
     """The catalogue's entry, with the test's archive at the test's server as what is published."""
     monkeypatch.setattr(download, 'PAUSE_S', 0.0)
     published = PublishedFile((server.address,), len(archive), sha384(archive))
-    return dataclasses.replace(catalogue.find(DEFAULT_MODEL), files=(published,))
+    return dataclasses.replace(catalogue.find(NAME), files={'f32': (published,)})
 
 
 def everything_in(folder):
@@ -51,9 +53,10 @@ def everything_in(folder):
 
 
 INSTALLED = [
-    f'{DEFAULT_MODEL}/{DEFAULT_MODEL}.bin',
-    f'{DEFAULT_MODEL}/{DEFAULT_MODEL}.xml',
-    f'{DEFAULT_MODEL}/record.json',
+    f'{NAME}/{NAME}.bin',
+    f'{NAME}/{NAME}.spec.json',
+    f'{NAME}/{NAME}.xml',
+    f'{NAME}/record.json',
 ]
 
 
@@ -103,9 +106,10 @@ def test_a_server_that_knows_no_ranges_sends_all_again(entry, server, tmp_path):
 
 
 def test_a_dead_address_is_followed_by_the_next(entry, server, tmp_path):
-    (published,) = entry.files
+    ((published,),) = entry.files.values()
     dead = ('http://127.0.0.1:9/x', server.address)
-    entry = dataclasses.replace(entry, files=(dataclasses.replace(published, addresses=dead),))
+    published = dataclasses.replace(published, addresses=dead)
+    entry = dataclasses.replace(entry, files={'f32': (published,)})
     assert store.record_of(install(entry, FileSource(), tmp_path)).source == server.address
 
 
@@ -119,7 +123,8 @@ def test_a_wrong_byte_is_refused_and_nothing_stays(entry, server, tmp_path):
 
 
 def test_a_wrong_byte_in_what_had_arrived_is_refused_and_fetched_anew(entry, server, tmp_path):
-    part = tmp_path / '.downloads' / f'{entry.files[0].sha384}.part'
+    (published,) = entry.files['f32']
+    part = tmp_path / '.downloads' / f'{published.sha384}.part'
     part.parent.mkdir()
     part.write_bytes(bytes(1000))
     with pytest.raises(ModelError, match='SHA-384'):
@@ -223,7 +228,7 @@ def test_f16_is_half_the_size_and_nearly_the_same(entry, archive, tmp_path):
         install(entry, FileSource(tmp_path / 'file'), tmp_path / 'models', precision=precision)
         for precision in ('f32', 'f16')
     ]
-    assert paths[1].stem == f'{DEFAULT_MODEL}-f16'
+    assert paths[1].stem == f'{NAME}-f16'
     sizes = [path.with_suffix('.bin').stat().st_size for path in paths]
     assert sizes[1] == pytest.approx(sizes[0] / 2, rel=0.01)
     x = np.random.default_rng(0).integers(0, 256, (1, 3, 256, 448)).astype(np.float32)

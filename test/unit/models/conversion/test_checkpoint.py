@@ -202,8 +202,8 @@ def test_an_archive_with_other_members_is_refused(members, message):
         read_checkpoint(files.archive(members))
 
 
-def test_an_archive_that_unfolds_without_end_is_refused():
-    with pytest.raises(ModelError, match='unfolds'):
+def test_an_archive_that_unpacks_to_too_many_bytes_is_refused():
+    with pytest.raises(ModelError, match='unpacks to more'):
         read_checkpoint(gzip.compress(bytes(257 * 2**20), 1))
 
 

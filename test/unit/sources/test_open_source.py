@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pose3d_ros.sources import video
-from pose3d_ros.sources.video import Frame, Pacer, Video, VideoError, frames, open_video
+from pose3d_ros.sources import webcam
+from pose3d_ros.sources.open_source import open_source
+from pose3d_ros.sources.playback import frames
+from pose3d_ros.sources.video import DEFAULT_RATE_HZ, VideoError
 
 
 def plain(value, width=48, height=32):
@@ -66,7 +68,7 @@ def movie(tmp_path):
 
 
 def test_a_video_gives_its_images_at_its_own_rate(movie):
-    opened = open_video(str(movie))
+    opened = open_source(str(movie))
     assert (opened.rate_hz, opened.count, opened.live) == (25.0, 10, False)
     images = list(frames(opened))
     np.testing.assert_allclose(values(images), 20 * np.arange(1, 11), atol=3)  # JPEG
@@ -77,7 +79,7 @@ def test_a_video_gives_its_images_at_its_own_rate(movie):
 def test_a_gif_keeps_the_delay_of_each_image(tmp_path):
     path = tmp_path / 'a.gif'
     path.write_bytes(gif_bytes([0, 240, 80, 160], [10, 30, 5, 20]))
-    opened = open_video(str(path))
+    opened = open_source(str(path))
     images = list(frames(opened))
     assert [int(bgr[4, 4, 0]) for _, bgr in images] == [0, 240, 80, 160]
     np.testing.assert_allclose(times(images), [0, 0.10, 0.40, 0.45], atol=1e-6)
@@ -89,36 +91,36 @@ def test_a_folder_is_in_natural_order_and_sizes_may_differ(folder):
     cv2.imwrite(str(folder / '2b.BMP'), plain(25, width=64))
     (folder / 'notes.txt').write_text('not an image')
     (folder / '._3.png').write_text('what macOS leaves')
-    opened = open_video(str(folder))
+    opened = open_source(str(folder))
     images = list(frames(opened))
     assert values(images) == [10, 20, 25, *range(30, 121, 10)]
     assert images[2].bgr.shape == (32, 64, 3)
     assert opened.count == 13
-    np.testing.assert_allclose(times(images), np.arange(13) / video.DEFAULT_RATE_HZ)
+    np.testing.assert_allclose(times(images), np.arange(13) / DEFAULT_RATE_HZ)
 
 
 def test_images_that_cannot_be_read_are_named_once_and_left_out(folder):
     (folder / '3.png').write_bytes(b'no image')
     told = []
-    images = list(islice(frames(open_video(str(folder), warn=told.append), loop=True), 22))
+    images = list(islice(frames(open_source(str(folder), warn=told.append), loop=True), 22))
     assert values(images) == [10, 20, *range(40, 121, 10)] * 2
     assert len(told) == 1
     assert '3.png' in told[0]
 
 
 def test_a_single_image_is_no_sequence_of_files(folder):
-    assert values(frames(open_video(str(folder / '2.png')))) == [20]
+    assert values(frames(open_source(str(folder / '2.png')))) == [20]
 
 
 def test_grey_and_transparent_images_become_bgr(tmp_path):
     cv2.imwrite(str(tmp_path / 'grey.png'), np.full((4, 5), 7, np.uint8))
     cv2.imwrite(str(tmp_path / 'with_alpha.png'), np.full((4, 5, 4), 9, np.uint8))
-    assert [bgr.shape for _, bgr in frames(open_video(str(tmp_path)))] == [(4, 5, 3)] * 2
+    assert [bgr.shape for _, bgr in frames(open_source(str(tmp_path)))] == [(4, 5, 3)] * 2
 
 
 @pytest.mark.parametrize('kind', ['folder', 'movie'])
 def test_skip_leaves_out_the_first_images_and_time_begins_with_the_next(kind, request):
-    opened = open_video(str(request.getfixturevalue(kind)))
+    opened = open_source(str(request.getfixturevalue(kind)))
     everything, rest = values(frames(opened)), list(frames(opened, skip=4))
     assert values(rest) == everything[4:]
     assert rest[0].time_s == 0
@@ -126,7 +128,7 @@ def test_skip_leaves_out_the_first_images_and_time_begins_with_the_next(kind, re
 
 @pytest.mark.parametrize('kind', ['folder', 'movie'])
 def test_loop_begins_again_and_time_goes_on(kind, request):
-    opened = open_video(str(request.getfixturevalue(kind)))
+    opened = open_source(str(request.getfixturevalue(kind)))
     once = values(frames(opened, skip=2))
     images = list(islice(frames(opened, skip=2, loop=True), 3 * len(once)))
     assert values(images) == 3 * once
@@ -134,7 +136,7 @@ def test_loop_begins_again_and_time_goes_on(kind, request):
 
 
 def test_mirror_swaps_left_and_right_and_leaves_the_source_as_it_is(folder):
-    opened = open_video(str(folder))
+    opened = open_source(str(folder))
     [seen], [mirrored] = ([*islice(frames(opened, mirror=m), 1)] for m in (False, True))
     assert (seen.bgr[:, 0] == 255).all()
     assert (mirrored.bgr[:, -1] == 255).all()
@@ -154,16 +156,16 @@ def test_what_does_not_open_is_named(tmp_path):
         ('http://127.0.0.1:9/a.mp4', 'http://127.0.0.1:9/a.mp4 does not open'),
     ):
         with pytest.raises(VideoError, match=problem):
-            open_video(str(source))
+            open_source(str(source))
 
 
 def test_a_source_without_a_single_image_is_an_error(folder, tmp_path):
     with pytest.raises(VideoError, match='no image after the first 12 were skipped'):
-        list(frames(open_video(str(folder)), skip=12, loop=True))
+        list(frames(open_source(str(folder)), skip=12, loop=True))
     path = tmp_path / 'broken.png'
     path.write_bytes(b'no image')
     with pytest.raises(VideoError, match=r'broken\.png gave no image'):
-        list(frames(open_video(str(path), warn=lambda text: None)))
+        list(frames(open_source(str(path), warn=lambda text: None)))
 
 
 class FakeCapture:
@@ -194,8 +196,8 @@ class FakeCapture:
 
 @pytest.mark.parametrize(('source', 'index'), [('0', 0), ('/dev/video7', 7)])
 def test_a_webcam_is_live_and_to_be_unplugged_is_an_error(monkeypatch, source, index):
-    monkeypatch.setattr(video.cv2, 'VideoCapture', FakeCapture)
-    opened = open_video(source)
+    monkeypatch.setattr(webcam.cv2, 'VideoCapture', FakeCapture)
+    opened = open_source(source)
     assert FakeCapture.opened_with == index
     assert (opened.rate_hz, opened.count, opened.live) == (15.0, None, True)
     images = frames(opened)
@@ -204,60 +206,13 @@ def test_a_webcam_is_live_and_to_be_unplugged_is_an_error(monkeypatch, source, i
         next(images)
 
 
-def test_a_stream_is_live_and_a_video_by_url_is_not(monkeypatch):
-    monkeypatch.setattr(video.cv2, 'VideoCapture', FakeCapture)
-    assert open_video('rtsp://robot/front').live
-    monkeypatch.setattr(FakeCapture, 'get', lambda self, prop: 30.0)
-    assert not open_video('http://robot/a.mp4').live
-
-
 def test_closing_closes_the_source(monkeypatch):
     made = []
     monkeypatch.setattr(
-        video.cv2, 'VideoCapture', lambda *a: made.append(FakeCapture(*a)) or made[-1]
+        webcam.cv2, 'VideoCapture', lambda *a: made.append(FakeCapture(*a)) or made[-1]
     )
-    images = frames(open_video('0'))
+    images = frames(open_source('0'))
     next(images)
     assert made[0].open
     images.close()
     assert not made[0].open
-
-
-def endless(*, live, rate_hz=10.0):
-    return Video('endless', rate_hz, None, live, lambda: (Frame(0.0, plain(0)) for _ in ()))
-
-
-def test_pacing_does_not_drift():
-    """Each wait ends 3 ms late; the thousandth image is due as if none had."""
-    pacer, now_s = Pacer(endless(live=False)), 50.0
-    shown_s = []
-    for i in range(1001):
-        now_s += pacer.wait_s(i / 10, now_s) + 0.003
-        shown_s.append(now_s)
-    assert shown_s[-1] - shown_s[0] == pytest.approx(100.0)
-
-
-def test_falling_behind_is_not_made_up_for_by_a_burst():
-    pacer = Pacer(endless(live=False))
-    assert pacer.wait_s(0.0, 7.0) == 0.0
-    assert pacer.wait_s(0.1, 7.05) == pytest.approx(0.05)
-    assert pacer.wait_s(0.2, 9.0) == 0.0  # 1.8 s late
-    assert pacer.wait_s(0.3, 9.0) == pytest.approx(0.1)
-    assert pacer.wait_s(0.4, 9.23) == 0.0  # 0.03 s late: that can be caught up with
-    assert pacer.wait_s(0.5, 9.23) == pytest.approx(0.07)
-
-
-def test_another_rate_replaces_the_times_of_the_video():
-    pacer = Pacer(endless(live=False), rate_hz=4.0)
-    assert [pacer.wait_s(t, 0.0) for t in (0.0, 0.1, 0.7)] == [0.0, 0.25, 0.5]
-
-
-def test_live_images_are_passed_on_or_left_out_but_never_held_back():
-    """30 Hz with jitter: all of them, or every third at 10 Hz."""
-    rng = np.random.default_rng(1)
-    arrivals_s = np.arange(300) / 30 + rng.uniform(-0.005, 0.005, 300)
-    own = Pacer(endless(live=True, rate_hz=30.0))
-    assert {own.wait_s(0.0, t) for t in arrivals_s} == {0.0}
-    third = Pacer(endless(live=True, rate_hz=30.0), rate_hz=10.0)
-    waits = [third.wait_s(0.0, t) for t in arrivals_s]
-    assert waits == [0.0, None, None] * 100
