@@ -13,6 +13,7 @@ from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.images import Observation
 from pose3d_ros.people import People3D, TrackedPeople
 from pose3d_ros.rotation import AUTO, Rotation
+from pose3d_ros.tracking import appearance
 from pose3d_ros.tracking.smoothing import Smoother
 from pose3d_ros.tracking.tracker import Tracker
 
@@ -114,7 +115,12 @@ class Pipeline:
             height_m = self.estimator.lifter.assumed_person_height_m
             people = measure(people, observation.depth, image.intrinsics, height_m)
         measured_s = time.perf_counter()
-        tracked = self.track(people, observation.stamp_s)
+        colours = None
+        if self.tracker.appearance_memory_s:
+            colours = appearance.describe(image.bgr, people.people_2d)
+        pose = observation.camera_pose
+        up = None if pose is None else pose.up
+        tracked = self.track(people, observation.stamp_s, colours, up)
         self.timings = Timings(
             inference_s=detections.inference_s,
             decoding_s=detected_s - start_s - detections.inference_s,
@@ -134,7 +140,16 @@ class Pipeline:
         self._images_since_detector = 0
         return None
 
-    def track(self, people: People3D, stamp_s: float) -> TrackedPeople:
-        """Give the people of an image their ids and smooth their positions."""
-        tracked = self.tracker.update(people, stamp_s)
+    def track(
+        self,
+        people: People3D,
+        stamp_s: float,
+        colours: NDArray[np.float64] | None = None,
+        up: NDArray[np.float64] | None = None,
+    ) -> TrackedPeople:
+        """Give the people of an image their ids and smooth their positions.
+
+        See `Tracker.update`.
+        """
+        tracked = self.tracker.update(people, stamp_s, colours, up)
         return self.smoother.smooth(tracked, self.tracker.stamp_s) if self.smoother else tracked
