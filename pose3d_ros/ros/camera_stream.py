@@ -13,6 +13,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from pose3d_ros.camera import IntrinsicsSource
+from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.images import CameraImage, Observation
 from pose3d_ros.inference import InferenceError
 from pose3d_ros.msg import PoseArray3D
@@ -116,6 +117,11 @@ class CameraStream:
     def update_parameters(self, p: PoseParameters) -> None:
         """Apply the parameters that are live."""
         self.pipeline.tracker.max_age_s = p.track_memory
+        self.pipeline.tracker.appearance_memory_s = p.appearance_memory
+        if not p.camera_pose_from_people:
+            self.pipeline.pose_from_people = None
+        elif self.pipeline.pose_from_people is None:
+            self.pipeline.pose_from_people = CameraPoseEstimator()
         smoother = self.pipeline.smoother
         if not p.smoothing:
             self.pipeline.smoother = None
@@ -229,7 +235,13 @@ class CameraStream:
         source, timings = observation.image.intrinsics.source, self.pipeline.timings
         assert timings
         self.poses.publish(
-            pose_array_cdr(people.tracked, people.header, source, observation.camera_pose)
+            pose_array_cdr(
+                people.tracked,
+                people.header,
+                source,
+                self.pipeline.camera_pose,
+                self.pipeline.camera_pose_source,
+            )
         )
         self.statistics.record_processed(
             self._latency_s(received), timings.inference_s, timings.after_inference_s

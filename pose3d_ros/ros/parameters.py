@@ -119,6 +119,21 @@ class PoseParameters:
         64,
         group='Network',
     )
+    detector_interval: int = _parameter(
+        1,
+        'With a pair of networks: run the person detector on every n-th image only. In between, '
+        'people are looked for where they are expected.',
+        1,
+        30,
+        group='Network',
+    )
+    max_people: int = _parameter(
+        20,
+        'With a pair of networks: largest number of people for an image; the largest come first.',
+        1,
+        100,
+        group='Network',
+    )
     image_transport: str = _parameter(
         'raw',
         'Transport of the images: raw, sensor_msgs/Image on image_raw, or compressed, '
@@ -177,6 +192,13 @@ class PoseParameters:
         'measured by depth. 0: 1.7 for the lifting network, 1.8 for location maps.',
         0.0,
         2.5,
+        live=True,
+        group='3D',
+    )
+    camera_pose_from_people: bool = _parameter(
+        True,
+        'Estimate attitude and height of the camera from the people that it sees, where neither '
+        'gravity_frame nor camera_up and camera_height state them and the focal length is known.',
         live=True,
         group='3D',
     )
@@ -263,6 +285,15 @@ class PoseParameters:
         'How long a person who is not detected keeps the id, s. This holds across a pause, too.',
         0.1,
         10.0,
+        live=True,
+        group='Tracking',
+    )
+    appearance_memory: float = _parameter(
+        60.0,
+        'How long the colours of the clothes of a person who left are remembered, s, by which the '
+        'person gets the id back. They are kept in memory only. 0: never.',
+        0.0,
+        600.0,
         live=True,
         group='Tracking',
     )
