@@ -83,8 +83,8 @@ class PoseParameters:
     input_height: int = _parameter(
         0,
         'Height of the network input, px, a multiple of 8 (of some models 32). People at a '
-        'greater distance need more; computing time grows with the area. 0: 320 where the model '
-        'takes any size, else the size of the model file.',
+        'greater distance need more; computing time grows with the area. 0: 320 (more for '
+        'portrait images) where the model takes any size, else the size of the model file.',
         0,
         4096,
         group='Network',
