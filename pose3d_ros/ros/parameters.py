@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import Field, dataclass, field, fields
@@ -13,6 +14,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.validate_topic_name import validate_topic_name
 
+# Parameters that rclpy declares itself.
+BUILT_IN = {'use_sim_time', 'start_type_description_service'}
 WHILE_UNCONFIGURED = 'can be set while the node is unconfigured'
 
 
@@ -331,13 +334,23 @@ FIELDS: dict[str, Field[Any]] = {f.name: f for f in fields(PoseParameters)}
 
 
 def declare(node: Node) -> None:
-    """Declare all parameters.
+    """Declare all parameters; warn of given ones that do not exist.
+
+    The node must have been constructed with `automatically_declare_parameters_from_overrides`,
+    which is how rclpy lists the given parameters.
 
     Raises
     ------
     rclpy.exceptions.ParameterException
         If a value is of another type, out of its range, or none of the choices.
     """
+    given = set(node.get_parameters_by_prefix('')) - BUILT_IN
+    for name in sorted(given):
+        node.undeclare_parameter(name)
+        if name not in FIELDS and not name.startswith('qos_overrides.'):
+            nearest = difflib.get_close_matches(name, FIELDS, n=1)
+            hint = f', did you mean {nearest[0]}?' if nearest else ''
+            node.get_logger().warning(f'parameter {name} does not exist and is ignored{hint}')
     for name, f in FIELDS.items():
         node.declare_parameter(name, f.default, descriptor(f))
 

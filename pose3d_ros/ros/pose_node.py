@@ -55,7 +55,9 @@ class PoseNode(LifecycleNode):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__('pose_node', **options)
+        super().__init__(
+            'pose_node', automatically_declare_parameters_from_overrides=True, **options
+        )
         self.network: SharedNetwork | None = None
         self.cameras: list[CameraStream] = []
         self.diagnostics: Any = None
