@@ -1,4 +1,4 @@
-"""People keep their ids from image to image."""
+"""Tracks: people keep their ids from image to image."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ class Tracker:
         row = np.full(len(people), -1)
         if len(self._tracks):
             expected = self._tracks['motion']
-            moved_m, variance = motion.moved(expected, observed[:, None])
+            moved_m, variance = motion.displacement(expected, observed[:, None])
             unseen_s = self._stamp_s - self._tracks['last_s']
             cost = association.costs(expected, observed, moved_m, variance, unseen_s)
             cost += association.colour_costs(self._tracks['colours'], colours)
