@@ -120,7 +120,7 @@ def test_no_people_are_tracked_as_no_people():
     assert tracked.people.xyz_m.shape == (0, 19, 3)
 
 
-def test_without_a_smoother_the_people_are_handed_on_untouched():
+def test_without_a_smoother_the_people_are_returned_unchanged():
     rng = np.random.default_rng(0)
     pipeline = Pipeline(KnownPeople(scene([LEFT])))
     pipeline.smoother = None
