@@ -69,6 +69,8 @@ setup(
         'pyyaml>=6',
         # Converts images in place of cv_bridge, which PyPI does not have.
         'rosbags-image>=0.10,<0.11',
+        # Reads and writes bags in `pose3d process`.
+        'rosbags>=0.10,<0.12',
         'ros-rclpy[fastrtps]~=9.1.2',
         'ros-diagnostic-msgs~=5.5.1',
         'ros-geometry-msgs~=5.5.1',

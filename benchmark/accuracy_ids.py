@@ -17,6 +17,7 @@ from pose3d_ros.evaluation.annotations import LabelledImage
 from pose3d_ros.people import People3D
 from pose3d_ros.sources.open_source import open_source
 from pose3d_ros.sources.playback import frames
+from pose3d_ros.tracking.appearance import describe
 from pose3d_ros.tracking.tracker import Tracker
 
 Array = NDArray[np.float64]
@@ -47,6 +48,8 @@ class TrackedImage:
         ``(N, M)`` in [0, 1]. NaN: the two cannot be the same person.
     counts
         ``(M,)``, false for detections in an ignored region.
+    colours
+        ``(M, PARTS, BINS)``, see ``appearance.describe``. None: unknown.
     """
 
     time_s: float
@@ -54,6 +57,7 @@ class TrackedImage:
     people: People3D
     distance: Array
     counts: NDArray[np.bool_]
+    colours: Array | None = None
 
 
 class FrameToFrameMatcher:
@@ -126,7 +130,8 @@ def in_videos(
             distance = distance_in_boxes(now[:, 2:6], people.people_2d.xy_px)
             counts = np.ones(len(people), bool)
             true_ids = now[:, 1].astype(int).tolist()
-            images.append(TrackedImage(time_s, true_ids, people, distance, counts))
+            colours = describe(bgr, people.people_2d)
+            images.append(TrackedImage(time_s, true_ids, people, distance, counts, colours))
         yield name, images
 
 
@@ -159,7 +164,10 @@ def print_table(sequences: Iterator[tuple[str, list[TrackedImage]]]) -> None:
 
 def _track(images: list[TrackedImage]) -> list[list[int]]:
     tracker = Tracker()
-    return [tracker.update(image.people, image.time_s).track_id.tolist() for image in images]
+    return [
+        tracker.update(image.people, image.time_s, image.colours).track_id.tolist()
+        for image in images
+    ]
 
 
 def _baseline(images: list[TrackedImage]) -> list[list[int]]:

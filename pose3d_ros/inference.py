@@ -333,7 +333,7 @@ def _read_file(core: ov.Core, path: Path) -> ov.Model:
         )
     if path.is_dir() and not (path / SAVED_MODEL).is_file():
         raise ModelError(
-            f'model folder {path} is no TensorFlow SavedModel: no {SAVED_MODEL} in it'
+            f'model folder {path} is no TensorFlow SavedModel: it contains no {SAVED_MODEL}'
         )
     if path.is_file() and path.suffix not in MODEL_SUFFIXES:
         raise ModelError(

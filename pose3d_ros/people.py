@@ -130,18 +130,44 @@ class TrackedPeople:
         ``(N,)`` uint8, a ``TrackState`` each.
     age_s
         ``(N,)`` s since the first image of each person.
+    velocity_m_s
+        ``(N, 3)`` m/s of each person's root, in the frame of the positions. NaN: unknown.
+    velocity_covariance
+        ``(N, 3, 3)`` (m/s)2.
+    heading
+        ``(N, 3)`` horizontal unit vectors, the direction that the body faces, in the frame of the
+        positions. NaN: unknown.
+    heading_sd_rad
+        ``(N,)`` rad, standard deviation of its angle.
+    first_s
+        ``(N,)`` s, stamp of the first image of each person.
     """
 
     people: People3D
     track_id: NDArray[np.int64]
     state: NDArray[np.uint8]
     age_s: NDArray[np.float64]
+    velocity_m_s: NDArray[np.float64] | None = None
+    velocity_covariance: NDArray[np.float64] | None = None
+    heading: NDArray[np.float64] | None = None
+    heading_sd_rad: NDArray[np.float64] | None = None
+    first_s: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.people)
         _check('track_id', self.track_id, (n,))
         _check('state', self.state, (n,))
         _check('age_s', self.age_s, (n,))
+        shapes = {
+            'velocity_m_s': (n, 3),
+            'velocity_covariance': (n, 3, 3),
+            'heading': (n, 3),
+            'heading_sd_rad': (n,),
+            'first_s': (n,),
+        }
+        for name, shape in shapes.items():
+            if getattr(self, name) is not None:
+                _check(name, getattr(self, name), shape)
 
     def __len__(self) -> int:
         return len(self.people)

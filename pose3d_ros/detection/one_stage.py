@@ -34,12 +34,14 @@ from pose3d_ros.people import People2D
 
 FAMILY = 'one_stage'
 EXPECTED = (
-    'rows of 56 numbers (1, n, 56) of one int32 image (1, height, width, 3); or dets (1, n, 5) '
-    'and keypoints (1, n, 17, 3) of one image (1, 3, height, width); or scores (1, n) and '
-    'keypoints (1, n, 17, 2) of one such image and its size'
+    'rows of 56 numbers (1, n, 56) of one int32 or uint8 image (1, height, width, 3); or dets '
+    '(1, n, 5) and keypoints (1, n, 17, 3) of one image (1, 3, height, width); or scores (1, n) '
+    'and keypoints (1, n, 17, 2) of one such image and its size'
 )
 ROWS, KEYPOINTS, BOXES, SCORES = 'rows', 'keypoints', 'boxes', 'scores'
 LAYOUTS = ({ROWS}, {KEYPOINTS, BOXES}, {KEYPOINTS, SCORES})
+# Numbers of a row of 17 keypoints (y, x, score), a box and its score.
+ROW_OF_SHARES = 56
 # Two people whose keypoints are more alike than this (OKS) are one.
 MAX_OKS = 0.7
 
@@ -134,7 +136,7 @@ class OneStageDetector:
         outputs = network.infer(letterbox.apply(image.bgr, network.input_hw))
         inference_s = time.perf_counter() - start_s
         candidates = read_candidates(outputs, self.spec, network.input_hw)
-        people = select_people(candidates, self.spec, letterbox, self.thresholds)
+        people = select_people(candidates, self.spec, letterbox, image_hw, self.thresholds)
         return Detections(people, inference_s)
 
 
@@ -173,22 +175,43 @@ def read_candidates(
 
 
 def select_people(
-    candidates: Candidates, spec: NetworkSpec, letterbox: Letterbox, thresholds: Thresholds
+    candidates: Candidates,
+    spec: NetworkSpec,
+    letterbox: Letterbox,
+    image_hw: tuple[int, int],
+    thresholds: Thresholds,
 ) -> People2D:
-    """Return the candidates that are people, each once, highest score first.
+    """Select the candidates with enough evidence for a person, each person once.
 
-    A keypoint outside the network's input is kept: people are seen in part.
+    Parameters
+    ----------
+    candidates
+        Of one image.
+    spec
+        The contract.
+    letterbox
+        How the image lies in the network's input.
+    image_hw
+        Height and width of the image, px. Keypoints outside of it are not detected.
+    thresholds
+        How much evidence is needed.
+
+    Returns
+    -------
+    People2D
+        Highest score first.
     """
     rows = np.flatnonzero(candidates.score >= thresholds.person)
     if spec.nms_iou is not None and candidates.boxes is not None:
         rows = rows[box_nms(candidates.boxes[rows], candidates.score[rows], spec.nms_iou)]
-    finite = np.isfinite(candidates.xy[rows]).all(-1)
-    scores = candidates.scores[rows] * finite * (candidates.scores[rows] >= thresholds.keypoint)
-    score = candidates.score[rows]
+    xy_px, scores = letterbox.to_image(candidates.xy[rows]), candidates.scores[rows]
+    height, width = image_hw
+    offset = np.abs(xy_px - ((width - 1) / 2, (height - 1) / 2))
+    inside = (offset <= (width / 2, height / 2)).all(-1)  # False where a position is NaN
+    scores = np.where(inside & (scores >= thresholds.keypoint), scores, 0)
     enough = (scores > 0).sum(1) >= thresholds.min_keypoints
-    xy_px = letterbox.to_image(candidates.xy[rows][enough])
-    xy_px, scores = to_panoptic19(spec.keypoint_set, xy_px, scores[enough])
-    people = People2D(xy_px, scores, score[enough], spec.keypoint_set)
+    xy_px, scores = to_panoptic19(spec.keypoint_set, xy_px[enough], scores[enough])
+    people = People2D(xy_px, scores, candidates.score[rows][enough], spec.keypoint_set)
     return people.take(keypoint_nms(people.xy_px, people.scores, people.score, MAX_OKS))
 
 
@@ -264,27 +287,34 @@ def infer_spec(signature: Signature) -> NetworkSpec | None:
     images = [i for i in signature.inputs if len(i.shape) == 4]
     if len(images) != 1:
         return None
-    image, outputs = images[0], signature.outputs
-    resizable = min(image.shape[1:]) < 0
-    if len(outputs) == 1 and image.element_type == 'i32' and image.shape[3] == 3:
-        if len(outputs[0].shape) == 3 and outputs[0].shape[2] == 56:
-            return NetworkSpec(
-                FAMILY, 'coco17', {ROWS: outputs[0].name}, layout='NHWC', colour='rgb',
-                resizable=resizable, size_multiple=32, padding=0, coordinates='share',
-                order='yx', row=('keypoints', 'box', 'score'),
-            )  # fmt: skip
+    image = images[0]
+    if image.shape[1] == 3:
+        return _infer_separate(signature, image)
+    rows = signature.outputs[0]
+    if (
+        image.shape[3] != 3
+        or image.element_type not in ('i32', 'u8')
+        or len(signature.outputs) != 1
+        or len(rows.shape) != 3
+        or rows.shape[2] != ROW_OF_SHARES
+    ):
         return None
-    return _infer_separate(signature, image, resizable) if image.shape[1] == 3 else None
+    return NetworkSpec(
+        FAMILY, 'coco17', {ROWS: rows.name}, layout='NHWC', colour='rgb',
+        # TensorFlow Lite has no dynamic sizes, and states the smallest one instead.
+        resizable=min(image.shape[1:3]) < 32,
+        size_multiple=32, padding=0, coordinates='share', order='yx',
+        row=('keypoints', 'box', 'score'),
+    )  # fmt: skip
 
 
-def _infer_separate(
-    signature: Signature, image: TensorInfo, resizable: bool
-) -> NetworkSpec | None:
+def _infer_separate(signature: Signature, image: TensorInfo) -> NetworkSpec | None:
     """Return the contract of a network whose people are in several outputs."""
     shapes = {name: o.shape for o in signature.outputs for name in o.names}
     keypoints = shapes.get('keypoints', ())
     boxes, scores = shapes.get('dets', ()), shapes.get('scores', ())
     sizes = [i for i in signature.inputs if i is not image]
+    resizable = min(image.shape[2:]) < 0
     if keypoints[2:] == (17, 3) and boxes[2:] == (5,) and not sizes:
         return NetworkSpec(
             FAMILY, 'coco17', {KEYPOINTS: 'keypoints', BOXES: 'dets'}, resizable=resizable,

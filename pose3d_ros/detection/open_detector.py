@@ -45,6 +45,8 @@ FAMILIES: dict[str, Family] = {
     openpose.FAMILY: Family(openpose.OpenPoseDetector, openpose.infer_spec, openpose.EXPECTED),
     one_stage.FAMILY: Family(one_stage.OneStageDetector, one_stage.infer_spec, one_stage.EXPECTED),
 }
+# The two networks of a pair.
+PAIR = (person_boxes, pose_network)
 
 
 def open_detector(  # noqa: PLR0913 - each is a keyword of PoseEstimator
@@ -87,6 +89,11 @@ def open_detector(  # noqa: PLR0913 - each is a keyword of PoseEstimator
         cannot be used, or if the input would be normalised twice.
     """
     if isinstance(model, tuple):
+        if (input_hw, normalisation, spec) != (None, (0.0, 1.0), None):
+            raise ModelError(
+                'input size, normalisation and spec are of one network: of a pair, they are '
+                'stated by NAME.spec.json beside each file'
+            )
         detector, pose = ((graph, stated_spec(graph)) for graph in map(Graph, model))
         return open_top_down(detector, pose, options, top_down, thresholds)
     graph = Graph(model)
@@ -117,16 +124,20 @@ def find_spec(graph: Graph, spec: SpecSource | None = None) -> NetworkSpec:
     inferred = [s for f in FAMILIES.values() if (s := f.infer_spec(signature)) is not None]
     if len(inferred) == 1:
         return inferred[0]
-    for half in (person_boxes, pose_network):
+    for half in PAIR:
         if half.infer_spec(graph.inputs, graph.outputs) is not None:
-            raise ModelError(
-                f'model {graph.name} is one of a pair: set model to "DETECTOR + NETWORK", a '
-                'person detector and a pose network on crops'
-            )
+            raise _one_of_pair(graph)
     expected = '; '.join(f'{name}: {family.expected}' for name, family in FAMILIES.items())
     raise ModelError(
         f'model {graph.name} is of no known family. Found {signature}. Expected {expected}; or a '
         'spec that states its contract: NAME.spec.json beside the file, or the parameter spec'
+    )
+
+
+def _one_of_pair(graph: Graph) -> ModelError:
+    return ModelError(
+        f'model {graph.name} is one of a pair: set model to "DETECTOR + NETWORK", a '
+        'person detector and a pose network on crops'
     )
 
 
@@ -144,6 +155,8 @@ def stated_spec(graph: Graph, spec: SpecSource | None = None) -> NetworkSpec | N
 def _check(spec: NetworkSpec, graph: Graph) -> NetworkSpec:
     """Return a contract whose names are known and in the graph; ModelError for another."""
     where = f'spec of model {graph.name}'
+    if spec.family in (half.FAMILY for half in PAIR):
+        raise _one_of_pair(graph)
     if spec.family not in FAMILIES:
         raise ModelError(
             f'{where}: family must be one of {", ".join(FAMILIES)}, found {spec.family!r}'

@@ -44,7 +44,7 @@ class InputSizing:
         if self.width is not None:
             return self.height, self.width
         aspect = min(image_hw[1] / image_hw[0], MAX_ASPECT)
-        units = max(1, round(self.height * aspect / self.multiple))
+        units = max(1, int(self.height * aspect / self.multiple + 0.5))
         return self.height, units * self.multiple
 
 

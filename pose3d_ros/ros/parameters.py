@@ -21,21 +21,16 @@ class ParameterError(ValueError):
 
 
 def _parameter(
-    default: Any,
-    description: str,
-    low: float = 0,
-    high: float = 0,
-    choices: tuple[str, ...] = (),
-    live: bool = False,
-    group: str = '',
+    default: Any, description: str, low: float = 0, high: float = 0, **metadata: Any
 ) -> Any:
     """Declare a parameter: a field with what ROS and the documents need to know.
 
-    The range is [low, high] where `high` is above `low`. A `live` parameter applies from the next
-    image on. `group` is its heading in the generated documents.
+    The range is [low, high] where `high` is above `low`. Other metadata are `choices`, a tuple of
+    the allowed values; `live`: it applies from the next image on; `group`, its heading in the
+    generated documents.
     """
-    metadata = {'text': description, 'low': low, 'high': high, 'choices': choices}
-    return field(default=default, metadata={**metadata, 'live': live, 'group': group})
+    known = {'text': description, 'low': low, 'high': high, 'choices': (), 'live': False}
+    return field(default=default, metadata={**known, **metadata})
 
 
 @dataclass(frozen=True)
@@ -66,6 +61,13 @@ class PoseParameters:
         'Network: path of an OpenVINO .xml or .onnx file, a name that `pose3d model list` shows, '
         "or 'auto' for the installed one (human-pose-estimation-0001 in INT8 before others). "
         "'demo_only' is the bundled one, which works on the bundled clip only.",
+        group='Network',
+    )
+    spec: str = _parameter(
+        '',
+        'Path of the JSON file that states the contract of the model: its family, outputs, '
+        "normalisation, keypoints. '': NAME.spec.json beside the model file, or what its inputs "
+        'and outputs show.',
         group='Network',
     )
     device: str = _parameter(
@@ -136,6 +138,15 @@ class PoseParameters:
         'widths are assumed, and the message says GUESSED.',
         0.0,
         100000.0,
+        group='Camera',
+    )
+    image_rotation: str = _parameter(
+        'auto',
+        'Clockwise rotation, degrees, that turns the images of a camera mounted on its side or '
+        "upside down upright for the network: 0, 90, 180 or 270, or 'auto', by gravity_frame or "
+        'camera_up. Keypoints, overlay and poses stay those of the image as received.',
+        choices=('auto', '0', '90', '180', '270'),
+        live=True,
         group='Camera',
     )
     depth: bool = _parameter(
@@ -306,7 +317,9 @@ def descriptor(f: Field[Any]) -> ParameterDescriptor:
     constraints = [f'one of: {", ".join(choices)}'] if choices else []
     constraints += [] if f.metadata['live'] else [WHILE_UNCONFIGURED]
     made = ParameterDescriptor(
-        description=f.metadata['text'], additional_constraints='; '.join(constraints)
+        description=f.metadata['text'],
+        additional_constraints='; '.join(constraints),
+        dynamic_typing=_is_numeric_choice(f),
     )
     if high > low and isinstance(f.default, float):
         made.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
@@ -329,7 +342,7 @@ def refusal(changes: Iterable[Parameter[Any]], configured: PoseParameters | None
         if change.name not in FIELDS:
             continue
         metadata = FIELDS[change.name].metadata
-        if metadata['choices'] and change.value not in metadata['choices']:
+        if metadata['choices'] and str(change.value) not in metadata['choices']:
             return (
                 f'{change.name} must be one of: {", ".join(metadata["choices"])}, '
                 f'found {change.value!r}'
@@ -338,19 +351,26 @@ def refusal(changes: Iterable[Parameter[Any]], configured: PoseParameters | None
             continue
         # Setting the present value is no change, so that a dump of all parameters can be loaded.
         value = change.value
-        if _frozen(value) != getattr(configured, change.name):
+        if _read(value, FIELDS[change.name]) != getattr(configured, change.name):
             return f'{change.name}: {WHILE_UNCONFIGURED}: deactivate and clean up first'
     return ''
 
 
 def read(node: Node) -> PoseParameters:
     """Return the present values."""
-    return PoseParameters(**{n: _frozen(node.get_parameter(n).value) for n in FIELDS})
+    return PoseParameters(**{n: _read(node.get_parameter(n).value, f) for n, f in FIELDS.items()})
 
 
-def _frozen(value: Any) -> Any:
-    """Return a tuple for the lists and arrays of rclpy, other values as they are."""
+def _read(value: Any, f: Field[Any]) -> Any:
+    """Return a value of a parameter in the type of its field."""
+    if _is_numeric_choice(f):
+        return str(value)
     return value if isinstance(value, (bool, int, float, str)) else tuple(value)
+
+
+def _is_numeric_choice(f: Field[Any]) -> bool:
+    """Return whether choices look like numbers: YAML and `-p NAME:=90` make integers of them."""
+    return any(choice.isdigit() for choice in f.metadata['choices'])
 
 
 def check_together(p: PoseParameters) -> None:

@@ -17,7 +17,7 @@ from pose3d_ros.ros.pose_node import SUCCESS, PoseNode
 LIVE = {
     'lazy', 'assumed_person_height', 'keypoint_threshold', 'limb_threshold', 'person_threshold',
     'min_keypoints', 'smoothing', 'smoothing_min_cutoff', 'smoothing_beta', 'track_memory',
-    'stale_after', 'min_rate', 'max_latency', 'depth_tolerance',
+    'stale_after', 'min_rate', 'max_latency', 'depth_tolerance', 'image_rotation',
 }  # fmt: skip
 
 
@@ -46,6 +46,10 @@ class Client:
         return self.call(self.client.describe_parameters(names)).descriptors
 
 
+# Values other than the default, where `other` would be invalid.
+OTHERS = {'keypoint_threshold': 0.2, 'image_rotation': '90'}
+
+
 def other(value):
     """Another value of the same type, within every range."""
     if isinstance(value, bool):
@@ -71,7 +75,7 @@ def test_parameters_that_are_not_live_are_refused(robot):
     client = Client(r)
     before = client.all()
     for name in FIELDS:
-        value = other(before[name]) if name != 'keypoint_threshold' else 0.2
+        value = OTHERS.get(name) or other(before[name])
         result = client.set(**{name: value})
         assert result.successful == (name in LIVE), name
         if name not in LIVE:

@@ -83,7 +83,7 @@ def test_wrong_configuration_ends_the_process_with_one_line(capfd):
 
 
 def test_a_bug_ends_the_process_with_its_traceback(monkeypatch, capfd):
-    def bug(_):
+    def bug(*_):
         raise IndexError('a bug')
 
     monkeypatch.setattr(pose_node, 'load', bug)

@@ -98,13 +98,14 @@ def test_each_stage_is_timed_and_the_inference_is_the_detectors():
 
 def test_a_depth_image_measures_people():
     truth = depth_scene.person_m(depth_scene.figure_m(), 1.8, (0.0, 0.0, 3.0))[np.newaxis]
-    lifted = depth_scene.estimated_without_depth(0.9 * truth, [1.8], np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    estimated = depth_scene.estimated_without_depth(0.9 * truth, [1.8], rng)
     image = CameraImage(np.zeros((*depth_scene.IMAGE_HW, 3), np.uint8), depth_scene.CAMERA)
     depth = depth_scene.depth_image(truth, [1.8])
     assert isinstance(depth, DepthImage)
     people = {}
     for given in (None, depth):
-        pipeline = Pipeline(KnownPeople(lifted))
+        pipeline = Pipeline(KnownPeople(estimated))
         people[given is depth] = pipeline.process(Observation(image, 0.0, None, given)).people
     assert not (people[False].source == Source.DEPTH).any()
     assert (people[True].source == Source.DEPTH).sum() > 10

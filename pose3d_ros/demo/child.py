@@ -1,0 +1,82 @@
+"""Nodes as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pose3d_ros
+
+# Longest time that a node may take to end, s; then it is killed.
+END_S = 5.0
+# `python -m` and `python -c` look for modules in the current folder first, where a queue.py would
+# break them.
+START = (
+    'import sys; sys.path = [path for path in sys.path if path]; '
+    'from pose3d_ros.cli import main; sys.exit(main())'
+)
+
+
+class Child:
+    """A node in a process of its own, whose log is passed on to the terminal.
+
+    Parameters
+    ----------
+    command
+        'node' or 'camera'.
+    namespace
+        Of the node.
+    parameters
+        Of the node, by name.
+    """
+
+    def __init__(self, command: str, namespace: str, parameters: dict[str, object]) -> None:
+        line = [sys.executable, '-c', START, command, '--ros-args', '-r', f'__ns:={namespace}']
+        for name, value in parameters.items():
+            # JSON is YAML: a string stays a string, whatever is in it.
+            line += ['-p', f'{name}:={json.dumps(value)}']
+        package = str(Path(pose3d_ros.__file__).resolve().parents[1])
+        paths = [package, *filter(None, [os.environ.get('PYTHONPATH')])]
+        # In a session of its own: Ctrl-C must not end the nodes before the listener is done.
+        self.process = subprocess.Popen(
+            line,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(paths)},
+        )
+        self.log: list[str] = []
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def logged(self, pattern: re.Pattern[str]) -> str | None:
+        """Return what the pattern's group matches in the log. None: nothing."""
+        return next((m[1] for line in self.log if (m := pattern.search(line))), None)
+
+    def ended(self) -> bool:
+        """Return whether the process has ended."""
+        return self.process.poll() is not None
+
+    def end(self) -> int:
+        """End the process if it has not ended, and return its exit status."""
+        if not self.ended():
+            self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.reader.join(END_S)
+        return self.process.returncode
+
+    def _read(self) -> None:
+        assert self.process.stderr
+        for line in self.process.stderr:
+            self.log.append(line)
+            print(line, end='', file=sys.stderr)
