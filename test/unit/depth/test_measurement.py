@@ -60,6 +60,7 @@ def test_depth_corrects_the_distance_of_a_child(child):
     assert np.median(errors_m(found, truth)) < 0.03
     root = index('pelvis')
     assert errors_m(found, truth)[0, root] < 0.05
+    # The midpoint of the hips in the image, where its distance is measured.
     assert found.source[0, root] == Source.DEPTH
     off = found.xyz_m[0, root] - truth[0, root]
     # The covariance covers the truth and is decimetres, where the child was wrong by a metre.
