@@ -1,6 +1,6 @@
 """`pip install .` for machines without ROS: CMake builds the messages against PyPI's ROS wheels.
 
-`colcon build` never reads this file: package.xml says ament_cmake.
+`colcon build` does not read this file: package.xml declares ament_cmake.
 """
 
 import os
@@ -22,9 +22,9 @@ class BuildMessages(build_ext):
     def run(self):
         import ament_package  # from build-system.requires
 
-        # The prefix that pip put share/ and lib/ of the build requirements in.
+        # The prefix into which pip installed share/ and lib/ of the build requirements.
         ros = Path(ament_package.__file__).parents[4]
-        # Its CMake cache names pip's last build environment.
+        # The CMake cache contains paths of pip's previous build environment.
         shutil.rmtree(self.build_temp, ignore_errors=True)
         build, stage = (Path(self.build_temp).resolve() / name for name in ('cmake', 'stage'))
         env = {**os.environ, 'AMENT_PREFIX_PATH': str(ros), 'CMAKE_PREFIX_PATH': str(ros)}
@@ -39,13 +39,13 @@ class BuildMessages(build_ext):
         (package / 'msg').mkdir(parents=True, exist_ok=True)
         for file in (*python.glob('*.so'), *python.glob('msg/*.py')):
             shutil.copy(file, package / file.relative_to(python))
-        # lib/*.so, lib/pose3d_ros/, share/: beside those of the ROS wheels, where their loader
-        # looks.
+        # lib/*.so, lib/pose3d_ros/ and share/ go beside those of the ROS wheels, where the loader
+        # searches.
         files = [f for tree in ('lib', 'share') for f in sorted((stage / tree).rglob('*'))]
         self.distribution.data_files = [
             (str(file.parent.relative_to(stage)), [str(file)]) for file in files if file.is_file()
         ]
-        if self.inplace:  # pip install -e leaves data_files out
+        if self.inplace:  # pip install -e does not install data_files
             self.run_command('install_data')
 
 
@@ -56,7 +56,7 @@ setup(
     license=XML.findtext('license'),
     package_data={NAME: ['py.typed', 'demo/data/*', 'models/weights/*']},
     packages=find_packages(include=[NAME, f'{NAME}.*'], exclude=[f'{NAME}.msg']),
-    # So that build_ext runs and the wheel is marked as the platform's.
+    # Makes build_ext run and the wheel platform-specific.
     ext_modules=[Extension(f'{NAME}.msg', [])],
     cmdclass={'build_ext': BuildMessages},
     python_requires='>=3.10',
@@ -67,7 +67,7 @@ setup(
         'av>=11',
         'openvino>=2025.0',
         'pyyaml>=6',
-        # Stands in for cv_bridge, which PyPI does not have.
+        # Converts images in place of cv_bridge, which PyPI does not have.
         'rosbags-image>=0.10,<0.11',
         # Reads and writes bags in `pose3d process`.
         'rosbags>=0.10,<0.12',
@@ -84,7 +84,7 @@ setup(
         'viewer': ['viser>=1.1,<2'],
         'int8': ['nncf>=3.4,<4'],
         'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2', 'pandas'],
-        'lint': ['ruff==0.17.*', 'mypy==2.*'],
+        'lint': ['ruff==0.17.*', 'mypy==2.*', 'import-linter>=2.1,<3', 'codespell>=2.4,<3'],
         # colcon build against the wheels of PyPI, where there is no ROS from apt.
         'colcon': [
             'colcon-common-extensions',

@@ -1,14 +1,13 @@
-"""How right people are with a depth image, and without: scenes whose truth is known.
+"""Accuracy of people with and without a depth image, on synthetic scenes.
 
     python -m benchmark.depth [--scenes N] [--distance M]
 
-Bodies of spheres (benchmark/depth_scene.py) in poses of their own, turned by up to 40 degrees;
-children of 1.20 m, adults of 1.80 and 1.95 m, all taken to be 1.80 m; flesh three quarters, as
-much and five quarters as thick as drawn. The network is off by 1 cm across the view and 5 cm along
-it at every keypoint, standard deviations. Printed per fault of the sensor: the distance of
-keypoints from the truth in the camera frame without depth; of seen ones with the depth of the one
-pixel that they are in, for comparison; with depth, all and by where they came from; and of how
-many seen keypoints the depth was measured.
+Bodies of spheres (synthetic/depth_scene.py) in random poses, turned by up to 40 degrees; heights
+1.20, 1.80 and 1.95 m with an assumed height of 1.80 m; limbs 0.75, 1 and 1.25 times as thick. The
+network's errors have a standard deviation of 1 cm across the view and 5 cm along it. Printed for
+each fault of the sensor: 3D errors without depth; of detected keypoints with the depth of their
+own pixel, for comparison; with depth, of all keypoints and by their source; and the share of
+detected keypoints that were measured.
 """
 
 from __future__ import annotations
@@ -29,19 +28,31 @@ from synthetic import depth_scene as scene
 HEIGHTS_M = (1.2, 1.8, 1.95)
 FATNESS = (0.75, 1.0, 1.25)
 TURN_RAD = 0.7
-# The pelvis of a found person is this close to the truth's in the image, px.
+# A person is found if the mean distance of the keypoints in the image is at most this, px.
 MATCH_PX = 40
-# Further off it is taken for wrong, m.
+# A measured keypoint with a larger error counts as wrong, m.
 WRONG_M = 0.2
 ROOT = PANOPTIC19.index(PANOPTIC19.root)
-# 90 % of a chi-square variable with three degrees of freedom are less.
+# 90 % quantile of the chi-square distribution with three degrees of freedom.
 CHI2_90 = 6.251
 
 Fault = Callable[[DepthImage, scene.Array, np.random.Generator], DepthImage]
 
 
 class Condition(NamedTuple):
-    """What is wrong with the sensor, and how the scene differs."""
+    """A fault of the sensor and differences of the scene.
+
+    Parameters
+    ----------
+    fault
+        Changes the depth image.
+    half
+        Whether the depth image has half the resolution.
+    people
+        Number of people.
+    along_m, mirrored
+        See `depth_scene.estimated_without_depth`.
+    """
 
     fault: Fault = lambda depth, person, rng: depth
     half: bool = False
@@ -73,7 +84,7 @@ CONDITIONS = {
 
 @dataclass
 class Tally:
-    """Errors of keypoints, m, of all scenes of one condition."""
+    """Errors of keypoints, m, over all scenes of one condition."""
 
     people: int = 0
     found: int = 0
@@ -86,7 +97,7 @@ class Tally:
     def add(
         self, truth_m: np.ndarray, before: People3D, after: People3D, depth: DepthImage
     ) -> None:
-        """Take the people of one image into account."""
+        """Add the people of one image."""
         true_px = scene.CAMERA.project(truth_m)
         rays = scene.CAMERA.unproject(before.people_2d.xy_px)
         one_pixel_m = np.insert(rays, 2, 1, axis=-1) * depth.at(rays)[..., np.newaxis]
@@ -107,7 +118,7 @@ class Tally:
             self.root_inside.append(bool(off @ np.linalg.solve(covariance, off) < CHI2_90))
 
     def row(self) -> str:
-        """Cells of the table."""
+        """Return the cells of the table."""
         before, one_pixel, after, source = (
             np.concatenate(part)
             for part in (self.before_m, self.one_pixel_m, self.after_m, self.source)
@@ -136,7 +147,7 @@ def _cm(error_m: np.ndarray) -> str:
 
 
 def run(condition: Condition, scenes: int, distance_m: float) -> Tally:
-    """Measure the people of scenes that are the same in every condition of as many people."""
+    """Measure scenes, which depend only on the number of people in the condition."""
     tally = Tally()
     for i in range(scenes):
         rng = np.random.default_rng(i)
@@ -151,9 +162,9 @@ def run(condition: Condition, scenes: int, distance_m: float) -> Tally:
                 for h, place in zip(heights_m, places, strict=False)
             ]
         )
-        hidden = scene.covered(people_m, heights_m, fatness)
-        before = scene.believed(
-            people_m, heights_m, rng, 0.01, condition.along_m, hidden, condition.mirrored
+        hidden = scene.self_occluded(people_m, heights_m, fatness)
+        before = scene.estimated_without_depth(
+            people_m, heights_m, rng, condition.along_m, hidden, condition.mirrored
         )
         camera, hw = scene.CAMERA, scene.IMAGE_HW
         if condition.half:
@@ -176,7 +187,7 @@ def main(argv: list[str] | None = None) -> None:
         '| | people | without depth | one pixel | with depth | DEPTH | OBSERVED | INFERRED |',
         end='',
     )
-    print(' seen that are measured | DEPTH off by more than 20 cm | roots in their 90 % |')
+    print(' measured share | DEPTH wrong by over 20 cm | roots in their 90 % ellipsoid |')
     print(f'|{"---|" * 11}')
     for name, condition in CONDITIONS.items():
         print(f'| {name} | {run(condition, args.scenes, args.distance).row()} |')

@@ -1,11 +1,11 @@
-"""Latency and CPU of the pose node as a robot sees them: Image published -> PoseArray3D received.
+"""Latency and CPU load of the pose node from published Image to received PoseArray3D.
 
     python -m benchmark.end_to_end [--seconds 10] [--people 5]
 
-A pose node in a process of its own gets 640x480 images at 30 Hz over DDS. Its network always says
-the same people and takes next to no time, so that what is left is everything but the inference.
-Prints a table: who listens, latency, CPU of the node's process in per cent of one core. Its first
-line is a node that answers every image with an empty message: what ROS takes for itself. Run it on
+A pose node in its own process receives 640x480 images at 30 Hz over DDS. Its network returns
+constant people and takes almost no time, which leaves everything but the inference. Prints
+subscribers, latency, and the CPU load of the node's process in per cent of one core. The first
+line is a node that publishes an empty message for every image: the cost of ROS itself. Run it on
 an idle machine.
 """
 
@@ -21,8 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
-import openvino.opset13 as ops
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -40,6 +38,7 @@ from pose3d_ros.ros.messages.images import image_msg, seconds
 from pose3d_ros.ros.middleware import fastdds_variable
 from pose3d_ros.ros.process import keep_memory
 from synthetic import scene
+from synthetic.fixed_network import write_network
 
 SIZE_HW, INPUT_HW, STRIDE = (480, 640), (256, 448), 8
 CAMERA = Intrinsics.centred(520.0, *SIZE_HW[::-1], IntrinsicsSource.CAMERA_INFO)
@@ -47,8 +46,8 @@ RATE_HZ = 30
 WARM_UP = 30
 START_S = 60.0
 TOPICS = {PoseArray3D: 'poses', MarkerArray: 'markers', Image: 'overlay'}
-LISTENERS = {
-    'nobody': (),
+SUBSCRIBERS = {
+    'none': (),
     'poses': (PoseArray3D,),
     'poses, markers': (PoseArray3D, MarkerArray),
     'poses, markers, overlay': (PoseArray3D, MarkerArray, Image),
@@ -58,32 +57,23 @@ ECHO = 'benchmark.end_to_end'
 
 
 @dataclass
-class Heard:
-    """What a robot heard: seconds from publishing an image to each message about it."""
+class Received:
+    """Messages that a robot received, with the seconds since their image was published."""
 
     latencies_s: dict[type, list[float]] = field(default_factory=dict)
     people: set[int] = field(default_factory=set)
 
 
-def write_network(path: Path, people: int) -> None:
-    """Write a network that always says the same people."""
+def write_people_network(path: Path, people: int) -> Path:
+    """Write a network that returns constant people side by side; return its path."""
     letterbox = Letterbox.fit(SIZE_HW, INPUT_HW, STRIDE)
     xs = np.linspace(-1.2, 1.2, people) if people > 1 else [0.0]
     outputs = scene.outputs(scene.people_m(*[(x, 0, 3.5) for x in xs]), CAMERA, letterbox)
-    image = ops.parameter([1, 3, *INPUT_HW], np.float32, name='data')
-    image.output(0).get_tensor().set_names({'data'})
-    # Not a constant, which would be computed once and for all.
-    zero = ops.multiply(ops.reduce_mean(image, np.array([1, 2, 3]), keep_dims=True), np.float32(0))
-    results = []
-    for name in ('heatmaps', 'pafs', 'features'):
-        maps = ops.add(zero, ops.constant(getattr(outputs, name)[np.newaxis]))
-        maps.output(0).get_tensor().set_names({name})
-        results.append(ops.result(maps))
-    ov.save_model(ov.Model(results, [image]), path, compress_to_fp16=False)
+    return write_network(path, outputs, INPUT_HW)
 
 
 def start_ros() -> None:
-    """Start ROS on this machine alone, with room for images; the nodes begun from here, too."""
+    """Start ROS on this machine only, with shared memory for images, also in child processes."""
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ[fastdds_variable()] = str(PROFILE)
     keep_memory()
@@ -91,13 +81,13 @@ def start_ros() -> None:
 
 
 def cpu_s(pid: int) -> float:
-    """Seconds of CPU that a process has used."""
+    """Return the CPU time of a process, s."""
     after_name = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
     return (int(after_name[11]) + int(after_name[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def echo() -> None:
-    """Answer images with empty messages, until the process is ended."""
+    """Publish an empty message for every image until the process is ended."""
     rclpy.init()
     node = rclpy.create_node('echo')
     poses = node.create_publisher(PoseArray3D, 'poses', 10)
@@ -113,10 +103,12 @@ def echo() -> None:
         executor.spin()
 
 
-def measure(model: Path | None, kinds: tuple[type, ...], duration_s: float) -> tuple[Heard, float]:
-    """Send images to a node and listen; what was heard, and the share of a core it took.
+def measure(
+    model: Path | None, kinds: tuple[type, ...], duration_s: float
+) -> tuple[Received, float]:
+    """Send images to a node; return the received messages and the node's share of a core.
 
-    Without a model it is one that answers with nothing.
+    `model` None: the node that publishes empty messages.
     """
     namespace = f'/benchmark{next(NUMBERS)}'
     command = [sys.executable, '-m', *(['pose3d_ros.cli', 'node'] if model else [ECHO, '--echo'])]
@@ -125,7 +117,7 @@ def measure(model: Path | None, kinds: tuple[type, ...], duration_s: float) -> t
         command += ['-p', f'model:={model}', '-p', 'device:=CPU']
     node = rclpy.create_node('benchmark', namespace=namespace)
     camera = Camera(node)
-    heard = listen(node, kinds, camera.sent_s)
+    received = subscribe(node, kinds, camera.sent_s)
     process = subprocess.Popen(command)
     try:
         deadline_s = time.monotonic() + START_S
@@ -133,7 +125,7 @@ def measure(model: Path | None, kinds: tuple[type, ...], duration_s: float) -> t
         while not (node.count_publishers('poses') and ready()) and time.monotonic() < deadline_s:
             camera.executor.spin_once(timeout_sec=0.1)
         camera.run(WARM_UP)
-        for latencies_s in heard.latencies_s.values():
+        for latencies_s in received.latencies_s.values():
             latencies_s.clear()
         start_s, start_cpu_s = time.perf_counter(), cpu_s(process.pid)
         camera.run(round(duration_s * RATE_HZ))
@@ -142,11 +134,11 @@ def measure(model: Path | None, kinds: tuple[type, ...], duration_s: float) -> t
         process.terminate()
         process.wait(10)
         node.destroy_node()
-    return heard, share
+    return received, share
 
 
 class Camera:
-    """A calibrated camera that sends grey images, and remembers when."""
+    """A calibrated camera that publishes grey images and records their times."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -157,7 +149,7 @@ class Camera:
         self.executor.add_node(node)
 
     def run(self, number: int) -> None:
-        """Send so many images at the rate, and hear what comes meanwhile."""
+        """Publish a number of images at RATE_HZ and process incoming messages in between."""
         bgr = np.full((*SIZE_HW, 3), 128, np.uint8)
         start_s = time.perf_counter()
         for i in range(number):
@@ -171,34 +163,34 @@ class Camera:
                 self.executor.spin_once(timeout_sec=left_s)
 
 
-def listen(node: Node, kinds: tuple[type, ...], sent_s: dict[float, float]) -> Heard:
-    """Subscribe to some of what the pose node publishes."""
-    heard = Heard({kind: [] for kind in kinds})
+def subscribe(node: Node, kinds: tuple[type, ...], sent_s: dict[float, float]) -> Received:
+    """Subscribe to topics of the pose node."""
+    received = Received({kind: [] for kind in kinds})
 
-    def subscribe(kind: type) -> None:
+    def add_subscription(kind: type) -> None:
         def on_message(message: PoseArray3D | MarkerArray | Image) -> None:
             now_s = time.perf_counter()
             header = (message.markers[0] if kind is MarkerArray else message).header
-            heard.latencies_s[kind].append(now_s - sent_s[seconds(header.stamp)])
+            received.latencies_s[kind].append(now_s - sent_s[seconds(header.stamp)])
             if kind is PoseArray3D:
-                heard.people.add(len(message.poses))
+                received.people.add(len(message.poses))
 
         node.create_subscription(kind, TOPICS[kind], on_message, 10)
 
     for kind in kinds:
-        subscribe(kind)
-    return heard
+        add_subscription(kind)
+    return received
 
 
-def row(name: str, heard: Heard, share: float) -> str:
-    """Lay out a line of the table: the last message about an image counts."""
-    kinds = list(heard.latencies_s)
+def row(name: str, received: Received, share: float) -> str:
+    """Return a line of the table; the latency is that of the last of the topics."""
+    kinds = list(received.latencies_s)
     cells = ['', '']
     if kinds:
-        p50, p95 = 1e3 * np.percentile(heard.latencies_s[kinds[-1]], [50, 95])
+        p50, p95 = 1e3 * np.percentile(received.latencies_s[kinds[-1]], [50, 95])
         cells = [f'{p50:.1f}', f'{p95:.1f}']
-    number = len(heard.latencies_s[kinds[-1]]) if kinds else 0
-    people = ', '.join(map(str, sorted(heard.people)))
+    number = len(received.latencies_s[kinds[-1]]) if kinds else 0
+    people = ', '.join(map(str, sorted(received.people)))
     return f'| {name} | {number} | {people} | {" | ".join(cells)} | {100 * share:.0f} % |'
 
 
@@ -214,13 +206,12 @@ def main() -> None:
         return
     start_ros()
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / 'people.xml'
-        write_network(model, arguments.people)
-        print('| listening to | answered | people | p50 ms | p95 ms | CPU, one core |')
+        model = write_people_network(Path(folder) / 'people.xml', arguments.people)
+        print('| subscribers of | images | people | p50 ms | p95 ms | CPU, one core |')
         print('|---|---|---|---|---|---|')
-        answer = measure(None, (PoseArray3D,), arguments.seconds)
-        print(row('nothing but ROS: poses', *answer), flush=True)
-        for name, kinds in LISTENERS.items():
+        result = measure(None, (PoseArray3D,), arguments.seconds)
+        print(row('ROS only: poses', *result), flush=True)
+        for name, kinds in SUBSCRIBERS.items():
             print(row(name, *measure(model, kinds, arguments.seconds)), flush=True)
     rclpy.try_shutdown()
 

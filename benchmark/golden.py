@@ -1,13 +1,13 @@
-"""Our people against exact truth and the published implementation's, on recorded outputs.
+"""Accuracy on recorded network outputs, beside that of the published implementation.
 
     python -m benchmark.golden FOLDER [--out predictions.npz]
 
 FOLDER holds static_*.npz and sequence_*.npz with the arrays `heatmaps`, `pafs`, `features`, the
-camera, the truth (`gt_*`) and what the published implementation made of them (`ref_*`). Printed
-per category: people found of those with four visible keypoints, people that are nobody, share of
-the keypoints found within a cell of the truth, keypoints given to somebody but further off, and
-the 3D error of seen body keypoints in the camera frame. --out writes our people in the arrays
-`key`, `poses_3d` (cm), `poses_2d`, `score`.
+camera, the truth (`gt_*`) and the results of the published implementation (`ref_*`). Printed for
+each category: people found of those with four visible keypoints, false people, share of keypoints
+within one cell of the truth, assigned keypoints that are further away, and the 3D error of
+detected body keypoints in the camera frame. --out writes the people in the arrays `key`,
+`poses_3d` (cm), `poses_2d`, `score`.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from pose3d_ros.camera import Intrinsics
+from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.detection.letterbox import Letterbox
 from pose3d_ros.detection.openpose.channels import LOCATION_MAP_CHANNELS
 from pose3d_ros.detection.openpose.outputs import Outputs
@@ -27,46 +28,49 @@ from pose3d_ros.skeleton import PANOPTIC19
 from pose3d_ros.tracking.tracker import Tracker
 from synthetic.recorded import people_from_outputs
 
-# Truth and reference are in the order of the location maps, but for the reference's 2D faces,
-# which are in ours.
+# Truth and reference are in the order of the location maps, except the face keypoints of the
+# reference's 2D poses, which are in the order of PANOPTIC19.
 TO_OURS = [LOCATION_MAP_CHANNELS.index(name) for name in PANOPTIC19.keypoints]
 TO_THEIRS = np.argsort(TO_OURS)
 BODY = slice(0, 15)
-# Truth and prediction are the same person if their keypoints are this close on average, network
-# px.
+# Truth and prediction match if the mean distance of their keypoints is at most this, network px.
 MATCH_PX = 16
-# A keypoint is found if it is this close to the truth, network px: one cell.
+# A keypoint is correct within this distance of the truth, network px: one cell.
 KEYPOINT_PX = 8
 MIN_VISIBLE = 4
 SEQUENCE_HZ = 30
+# The least scores of the published implementation.
+THRESHOLDS = Thresholds(keypoint=0.1, person=0.1)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One recorded output and what is known about it."""
+    """One recorded output with its camera, truth and reference."""
 
     key: int
     category: str
     arrays: dict[str, Any]
 
     def letterbox(self) -> Letterbox:
-        """How the frame lay in the network's input: top left, scaled."""
+        """Return the letterbox of the frame in the network's input: scaled, top left."""
         return Letterbox(float(self.arrays['input_scale']), stride=8)
 
     def intrinsics(self) -> Intrinsics:
-        """Give the true camera in frame px; the recorded optical centre is in edge coordinates."""
+        """Return the true intrinsics in frame px; the recorded centre is in edge coordinates."""
         a = self.arrays
         centre = np.array([a['cx'], a['cy']]) / a['input_scale'] - 0.5
         return Intrinsics(float(a['fx']), float(a['fx']), *centre)
 
     def estimate(self) -> People3D:
-        """Our people."""
+        """Estimate the people of the frame."""
         maps = (self.arrays[k].astype(np.float32) for k in ('heatmaps', 'pafs', 'features'))
-        return people_from_outputs(Outputs(*maps), self.letterbox(), self.intrinsics())
+        return people_from_outputs(
+            Outputs(*maps), self.letterbox(), self.intrinsics(), thresholds=THRESHOLDS
+        )
 
 
 def frames(folder: Path) -> Iterator[Frame]:
-    """All frames of all files of a folder."""
+    """Yield the frames of all files in a folder."""
     files = sorted(folder.glob('static_*.npz')) + sorted(folder.glob('sequence_*.npz'))
     if not files:
         raise SystemExit(f'{folder} holds neither static_*.npz nor sequence_*.npz')
@@ -92,25 +96,25 @@ class Tally:
 
     people: int = 0
     found: int = 0
-    nobody: int = 0
+    false: int = 0
     keypoints: int = 0
-    right: int = 0
+    correct: int = 0
     wrong: int = 0
     errors_cm: list[np.ndarray] = field(default_factory=list)
 
     def row(self) -> str:
-        """Cells of a table."""
-        share = f'{self.right / self.keypoints:.3f}' if self.keypoints else '-'
+        """Return the cells of the table."""
+        share = f'{self.correct / self.keypoints:.3f}' if self.keypoints else '-'
         errors = np.concatenate(self.errors_cm) if self.errors_cm else np.zeros(0)
-        figures = ['-'] * 3
+        cells = ['-'] * 3
         if len(errors):
-            figures = [f'{v:.2f}' for v in (errors.mean(), *np.percentile(errors, [50, 95]))]
-        counts = [f'{self.found}/{self.people}', str(self.nobody), share, str(self.wrong)]
-        return ' | '.join(counts + figures)
+            cells = [f'{v:.2f}' for v in (errors.mean(), *np.percentile(errors, [50, 95]))]
+        counts = [f'{self.found}/{self.people}', str(self.false), share, str(self.wrong)]
+        return ' | '.join(counts + cells)
 
 
 def matches(truth: np.ndarray, found: np.ndarray, gate: float) -> list[tuple[int, int]]:
-    """One-to-one pairs of (N, 15, 2) and (M, 15, 2) people, NaN: missing; nearest first."""
+    """Pair people ``(N, 15, 2)`` and ``(M, 15, 2)`` one to one, nearest first. NaN: missing."""
     distance = np.linalg.norm(truth[:, None] - found[None], axis=-1)
     common = np.isfinite(distance).sum(-1)
     either = np.isfinite(truth[:, None, :, 0]) | np.isfinite(found[None, :, :, 0])
@@ -127,7 +131,7 @@ def matches(truth: np.ndarray, found: np.ndarray, gate: float) -> list[tuple[int
 
 
 def tally(t: Tally, frame: Frame, xy: np.ndarray, xyz_cm: np.ndarray) -> None:
-    """Score people, (N, 19, 2) edge px with NaN and (N, 19, 3), against a frame's truth."""
+    """Compare people, ``(N, 19, 2)`` edge px with NaN and ``(N, 19, 3)``, with the truth."""
     a = frame.arrays
     scale = float(a['input_scale'])
     truth = np.where(a['gt_vis'][..., None], a['gt_2d'], np.nan)[:, BODY]
@@ -135,11 +139,11 @@ def tally(t: Tally, frame: Frame, xy: np.ndarray, xyz_cm: np.ndarray) -> None:
     wanted = np.isfinite(truth[..., 0]).sum(1) >= MIN_VISIBLE
     t.people += int(wanted.sum())
     t.keypoints += int(np.isfinite(truth[..., 0]).sum())
-    t.nobody += len(xy) - len(pairs)
+    t.false += len(xy) - len(pairs)
     for i, j in pairs:
         t.found += int(wanted[i])
         distance = np.linalg.norm(truth[i] - xy[j, BODY], axis=-1) * scale
-        t.right += int((distance < KEYPOINT_PX).sum())
+        t.correct += int((distance < KEYPOINT_PX).sum())
         off = np.linalg.norm(a['gt_2d'][i, BODY] - xy[j, BODY], axis=-1) * scale
         t.wrong += int((off >= KEYPOINT_PX).sum())
         error = np.linalg.norm(xyz_cm[j, BODY] - a['gt_3d'][i, BODY], axis=-1)
@@ -147,17 +151,17 @@ def tally(t: Tally, frame: Frame, xy: np.ndarray, xyz_cm: np.ndarray) -> None:
 
 
 def reference(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
-    """Give what the published code found: (N, 19, 2) edge px with NaN, (N, 19, 3) cm."""
+    """Return the published implementation's people: ``(N, 19, 2)`` edge px, ``(N, 19, 3)`` cm."""
     a = frame.arrays
     xy = np.where(a['ref_poses_2d'][..., 2:] > 0, a['ref_poses_2d'][..., :2], np.nan)
     return xy, a.get('ref_poses_3d_unfiltered', a['ref_poses_3d'])[..., :3]
 
 
 def prediction(people: People3D) -> dict[str, np.ndarray]:
-    """People in the recording's own units and conventions: cm, edge px, -1 for missing."""
-    seen = people.people_2d.detected[..., None]
-    xy = np.where(seen, people.people_2d.xy_px + 0.5, -1)
-    confidence = np.where(seen, people.people_2d.scores[..., None], -1)
+    """Convert people to the recording's conventions: cm, edge px, -1 for missing."""
+    detected = people.people_2d.detected[..., None]
+    xy = np.where(detected, people.people_2d.xy_px + 0.5, -1)
+    confidence = np.where(detected, people.people_2d.scores[..., None], -1)
     return {
         'poses_3d': np.nan_to_num(100 * people.xyz_m[:, TO_THEIRS], nan=-1),
         'poses_2d': np.concatenate([xy, confidence], axis=-1)[:, TO_THEIRS],
@@ -170,11 +174,11 @@ class Ids:
     """Track ids of one method over sequences."""
 
     switches: int = 0
-    given: set[tuple[int, int]] = field(default_factory=set)
+    assigned: set[tuple[int, int]] = field(default_factory=set)
     last: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def add(self, frame: Frame, xy: np.ndarray, track_ids: np.ndarray) -> None:
-        """Count, for people (N, 19, 2) edge px with NaN, whose id is another than it was."""
+        """Count people ``(N, 19, 2)`` edge px whose id has changed."""
         a = frame.arrays
         sequence = frame.key // 1000
         truth = np.where(a['gt_vis'][..., None], a['gt_2d'], np.nan)[:, BODY]
@@ -183,11 +187,11 @@ class Ids:
             track_id = int(track_ids[j])
             self.switches += self.last.get(person, track_id) != track_id
             self.last[person] = track_id
-            self.given.add((sequence, track_id))
+            self.assigned.add((sequence, track_id))
 
 
 def id_switches(folder: Path) -> dict[str, Ids]:
-    """Follow the people of all sequences: the published ids, and ours of our own people."""
+    """Count id switches in all sequences: of the published tracker, and of this package."""
     ids = {'published': Ids(), 'ours': Ids()}
     trackers: dict[int, Tracker] = {}
     for frame in frames(folder):
@@ -204,10 +208,10 @@ def main(argv: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('folder', type=Path)
-    parser.add_argument('--out', type=Path, help='write our people to this .npz')
+    parser.add_argument('--out', type=Path, help='write the people to this .npz')
     arguments = parser.parse_args(argv)
     ours: dict[str, Tally] = {}
-    theirs: dict[str, Tally] = {}
+    published: dict[str, Tally] = {}
     rows: list[dict[str, np.ndarray]] = []
     for frame in frames(arguments.folder):
         people = frame.estimate()
@@ -215,17 +219,17 @@ def main(argv: list[str] | None = None) -> None:
         xy = people.people_2d.xy_px + 0.5
         for name in (frame.category, 'all'):
             tally(ours.setdefault(name, Tally()), frame, xy, 100 * people.xyz_m)
-            tally(theirs.setdefault(name, Tally()), frame, *reference(frame))
-    print('| category | by | found | nobody | keypoints | wrong | mean cm | median cm | p95 cm |')
+            tally(published.setdefault(name, Tally()), frame, *reference(frame))
+    print('| category | by | found | false | keypoints | wrong | mean cm | median cm | p95 cm |')
     print('|---|---|---|---|---|---|---|---|---|')
     for name in sorted(ours, key=lambda n: (n != 'all', n)):
-        print(f'| {name} | published | {theirs[name].row()} |')
+        print(f'| {name} | published | {published[name].row()} |')
         print(f'| {name} | ours | {ours[name].row()} |')
     print('\n| ids in the sequences | people | ids | switches |\n|---|---|---|---|')
     for name, ids in id_switches(arguments.folder).items():
-        print(f'| {name} | {len(ids.last)} | {len(ids.given)} | {ids.switches} |')
+        print(f'| {name} | {len(ids.last)} | {len(ids.assigned)} | {ids.switches} |')
     if arguments.out:
-        arrays = {k: np.concatenate([row[k] for row in rows]) for k in rows[0]}
+        arrays: dict[str, Any] = {k: np.concatenate([r[k] for r in rows]) for k in rows[0]}
         np.savez(arguments.out, **arrays)
 
 

@@ -1,11 +1,11 @@
-"""Latency of everything between image and tracked people, against the network's own.
+"""Latency of every stage from image to tracked people, relative to the network's inference.
 
     python -m benchmark.latency [--golden FOLDER] [--rounds N]
 
-Inference (the official network with random weights, 256 x 448) and every stage after it take turns
-in one process, so that whatever else the machine does falls on all of them alike; read the
-ratios. Scenes are drawn (benchmark/scene.py); with --golden they are recorded outputs
-(benchmark/golden.py) with that many people found.
+Inference (human-pose-estimation-3d-0001 with random weights, 256 x 448) and every stage after it
+alternate in one process, so that other load on the machine affects all of them alike: compare the
+ratios. Scenes are synthetic (synthetic/scene.py); with --golden they are recorded outputs
+(benchmark/golden.py) with that many people.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,15 @@ from benchmark import golden
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.detection.letterbox import Letterbox
+from pose3d_ros.detection.open_detector import open_detector
+from pose3d_ros.detection.openpose.detector import OpenPoseDetector
 from pose3d_ros.detection.openpose.fragments import merge_fragments
 from pose3d_ros.detection.openpose.grouping import assemble, connect, group, keep_people
 from pose3d_ros.detection.openpose.location_map_lifter import lift
 from pose3d_ros.detection.openpose.location_maps import LocationMaps
 from pose3d_ros.detection.openpose.outputs import Outputs
 from pose3d_ros.detection.openpose.peaks import find_peaks
-from pose3d_ros.inference import Network
+from pose3d_ros.inference import InferenceOptions
 from pose3d_ros.lifting.lifting_network import LiftingNetwork
 from pose3d_ros.models import ModelError, quantise
 from pose3d_ros.tracking.tracker import Tracker
@@ -39,6 +42,7 @@ from synthetic.recorded import people_from_outputs
 
 PEOPLE = (0, 1, 5, 10, 20)
 IMAGE_HW = (480, 640)
+INPUT_HW = (256, 448)
 HEIGHT_M = 1.8
 WARM_UP = 3
 FRAME_S = 1 / 30
@@ -49,19 +53,19 @@ CALIBRATION_IMAGES = 10
 
 @dataclass
 class Scene:
-    """What a network said, and the camera."""
+    """Network outputs of one image, and its camera."""
 
     outputs: Outputs
     letterbox: Letterbox
     intrinsics: Intrinsics
 
     def parse(self) -> Any:
-        """Find its people."""
+        """Decode and lift the people."""
         return people_from_outputs(self.outputs, self.letterbox, self.intrinsics)
 
 
 def int8(model: ov.Model) -> ov.Model | None:
-    """Quantise the network where NNCF is installed; noise calibrates random weights."""
+    """Quantise the network if NNCF is installed; noise is good enough for random weights."""
     rng = np.random.default_rng(1)
     hw = quantise.input_hw(model)
     noise = [rng.integers(0, 256, (*hw, 3), np.uint8) for _ in range(CALIBRATION_IMAGES)]
@@ -72,8 +76,15 @@ def int8(model: ov.Model) -> ov.Model | None:
         return None
 
 
-def drawn(number: int) -> list[Scene]:
-    """Draw people side by side, in two rows where they are many."""
+def compile_network(model: ov.Model, precision: str) -> OpenPoseDetector:
+    """Compile a network for the CPU."""
+    detector = open_detector(model, InferenceOptions('CPU', precision), input_hw=INPUT_HW)
+    assert isinstance(detector, OpenPoseDetector)
+    return detector
+
+
+def synthetic(number: int) -> list[Scene]:
+    """Make a scene of people side by side, in two rows if there are more than five."""
     rows = 1 if number <= 5 else 2
     across = -(-number // rows)
     width_m = (0.4 if rows == 1 else 0.55) * (across - 1)
@@ -87,8 +98,8 @@ def drawn(number: int) -> list[Scene]:
 
 
 def recorded(folder: Path, number: int) -> list[Scene]:
-    """Take recorded outputs in which as many people are found, or as near to it as there are."""
-    found = []
+    """Return recorded outputs with that number of people, or the nearest to it."""
+    found: list[tuple[int, int, Scene]] = []
     for frame in golden.frames(folder):
         maps = (frame.arrays[k].astype(np.float32) for k in ('heatmaps', 'pafs', 'features'))
         one = Scene(Outputs(*maps), frame.letterbox(), frame.intrinsics())
@@ -97,9 +108,10 @@ def recorded(folder: Path, number: int) -> list[Scene]:
 
 
 def stages(s: Scene, lifter: LiftingNetwork) -> dict[str, Callable[[], Any]]:
-    """Every stage by itself, with what goes into it made ready."""
+    """Return every stage as a function, with its input prepared."""
     thresholds = Thresholds()
     heatmaps, pafs, features = s.outputs.heatmaps, s.outputs.pafs, s.outputs.features
+    assert features is not None  # all scenes have location maps
     maps = LocationMaps(features, s.letterbox)
     peaks = find_peaks(heatmaps[:-1], thresholds.keypoint)
     connections = connect(peaks, pafs, features, thresholds.limb)
@@ -124,20 +136,20 @@ def stages(s: Scene, lifter: LiftingNetwork) -> dict[str, Callable[[], Any]]:
 
 
 def measure(
-    networks: dict[str, Network], scenes: dict[int, list[Scene]], rounds: int
+    networks: dict[str, OpenPoseDetector], scenes: dict[int, list[Scene]], rounds: int
 ) -> dict[tuple[str, int], np.ndarray]:
-    """Seconds of every stage in every round; those that no people matter to have 0 of them."""
+    """Measure every stage in every round, s; number 0 for stages independent of people."""
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (*IMAGE_HW, 3), np.uint8)
-    input_hw = networks['bf16'].input_hw
-    letterbox = Letterbox.fit(IMAGE_HW, input_hw, networks['bf16'].stride)
-    small = letterbox.apply(image, input_hw)
+    letterbox = Letterbox.fit(IMAGE_HW, INPUT_HW, networks['bf16'].stride)
+    small = letterbox.apply(image, INPUT_HW)
+    compiled = {name: one.network.for_image(IMAGE_HW) for name, one in networks.items()}
     lifter = LiftingNetwork()
     of_scene = {n: [stages(s, lifter) for s in some] for n, some in scenes.items()}
     tracker = Tracker()
     times: dict[tuple[str, int], list[float]] = defaultdict(list)
 
-    def clock(name: str, number: int, call: Callable[[], Any]) -> None:
+    def measure_call(name: str, number: int, call: Callable[[], Any]) -> None:
         start = time.perf_counter()
         call()
         times[name, number].append(time.perf_counter() - start)
@@ -146,17 +158,17 @@ def measure(
         five = scenes[5][turn % len(scenes[5])]
 
         def estimate(five: Scene = five, turn: int = turn) -> None:
-            # The network sees nobody: it has random weights. The people are those of the scene.
-            networks['bf16'].infer(letterbox.apply(image, input_hw))
+            # The network with random weights detects no people; those of the scene are used.
+            compiled['bf16'].infer(letterbox.apply(image, INPUT_HW))
             tracker.update(five.parse(), turn * FRAME_S)
 
-        for name, network in networks.items():
-            clock(f'inference, {name}', 0, lambda network=network: network.infer(small))
-        clock('letterbox', 0, lambda: letterbox.apply(image, input_hw))
-        clock('estimate', 5, estimate)
+        for name, network in compiled.items():
+            measure_call(f'inference, {name}', 0, partial(network.infer, small))
+        measure_call('letterbox', 0, lambda: letterbox.apply(image, INPUT_HW))
+        measure_call('estimate', 5, estimate)
         for number, some in of_scene.items():
             for name, call in some[turn % len(some)].items():
-                clock(name, number, call)
+                measure_call(name, number, call)
     return {key: np.array(seconds[WARM_UP:]) for key, seconds in times.items()}
 
 
@@ -168,13 +180,11 @@ def print_tables(times: dict[tuple[str, int], np.ndarray], rounds: int) -> None:
         ratio = np.median(times[name, number] / bf16)
         return f'{np.median(times[name, number]) * 1e3:.2f} ({ratio:.3f})'
 
-    print(
-        f'ms, and share of the inference in bf16 of the same round; medians of {rounds} rounds\n'
-    )
+    print(f'ms (ratio to the bf16 inference of the same round); medians of {rounds} rounds\n')
     print(f'| people | {" | ".join(map(str, PEOPLE))} |\n|---|{"---|" * len(PEOPLE)}')
     for name in dict.fromkeys(name for name, number in times if number == 1):
         print(f'| {name} | {" | ".join(cell(name, number) for number in PEOPLE)} |')
-    print('\n| whatever the people | |\n|---|---|')
+    print('\n| independent of people | |\n|---|---|')
     for name, number in times:
         if number == 0 and (name, 1) not in times:
             print(f'| {name} | {cell(name, number)} |')
@@ -188,11 +198,11 @@ def main() -> None:
     parser.add_argument('--rounds', type=int, default=100)
     arguments = parser.parse_args()
     model = random_network()
-    networks = {p: Network(model, 'CPU', precision=p) for p in ('bf16', 'f32')}
+    networks = {precision: compile_network(model, precision) for precision in ('bf16', 'f32')}
     if (quantised := int8(model)) is not None:
-        networks['int8, the rest bf16'] = Network(quantised, 'CPU', precision='bf16')
+        networks['int8, the rest bf16'] = compile_network(quantised, 'bf16')
     folder = arguments.golden
-    scenes = {n: recorded(folder, n) if folder else drawn(n) for n in PEOPLE}
+    scenes = {n: recorded(folder, n) if folder else synthetic(n) for n in PEOPLE}
     for number, some in scenes.items():
         print(f'{number} people: found {", ".join(str(len(s.parse())) for s in some)}')
     print_tables(measure(networks, scenes, arguments.rounds), arguments.rounds)

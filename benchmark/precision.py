@@ -2,9 +2,9 @@
 
     python -m benchmark.precision [--model M] [--calibration-images FOLDER]
 
-The networks take turns, so that whatever else the machine does falls on all of them alike; read
-the ratios. int8 needs NNCF. Without images of yours it is calibrated on noise, which is good
-enough for its latency and no good for its accuracy.
+The networks alternate, so that other load on the machine affects all of them alike: compare the
+ratios. int8 needs NNCF. Without images it is calibrated on noise, which is good enough for its
+latency but not for its accuracy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import openvino as ov
 from pose3d_ros.models import ModelError, quantise
 from pose3d_ros.models.store import resolve
 
-_FEATURES = (
+# CPU flags that decide which precisions are fast.
+CPU_FEATURES = (
     'avx2',
     'avx512f',
     'avx512_vnni',
@@ -31,8 +32,8 @@ _FEATURES = (
     'amx_bf16',
     'amx_int8',
 )
-_CALIBRATION_IMAGES = 30
-_WARM_UP = 3
+CALIBRATION_IMAGES = 30
+WARM_UP_ROUNDS = 3
 
 
 def main() -> None:
@@ -43,6 +44,8 @@ def main() -> None:
     parser.add_argument('--calibration-images', type=Path, metavar='FOLDER')
     args = parser.parse_args()
     path = resolve(args.model)
+    if isinstance(path, tuple):
+        parser.error(f'--model must be one network, found the pair {args.model}')
     model = ov.Core().read_model(path)
     height, width = quantise.input_hw(model)
     x, *inputs = (
@@ -56,15 +59,15 @@ def main() -> None:
     print('|---|---|---|---|')
     for name in networks:
         ratio = np.median(times[name] / times['f32'])
-        change = _change(networks['f32'], networks[name], x)
+        change = _largest_change(networks['f32'], networks[name], x)
         print(f'| {name} | {np.median(times[name]) * 1e3:.1f} | {ratio:.2f} | {change:.2%} |')
 
 
 def _images(folder: Path | None) -> list[Any]:
     if folder is None:
         rng = np.random.default_rng(1)
-        return [rng.integers(0, 256, (256, 448, 3), np.uint8) for _ in range(_CALIBRATION_IMAGES)]
-    paths = sorted(folder.iterdir())[:_CALIBRATION_IMAGES]
+        return [rng.integers(0, 256, (256, 448, 3), np.uint8) for _ in range(CALIBRATION_IMAGES)]
+    paths = sorted(folder.iterdir())[:CALIBRATION_IMAGES]
     return [image for path in paths if (image := cv2.imread(str(path))) is not None]
 
 
@@ -88,32 +91,32 @@ def _compile(model: ov.Model, inputs: list[Any]) -> dict[str, Any]:
 
 
 def _measure(networks: dict[str, Any], x: Any, rounds: int) -> dict[str, Any]:
-    """Seconds of every network in every round, ``(rounds,)`` by name."""
+    """Return the seconds of every network in every round, ``(rounds,)`` by name."""
     requests = {name: network.create_infer_request() for name, network in networks.items()}
     times: dict[str, list[float]] = {name: [] for name in networks}
-    for turn in range(_WARM_UP + rounds):
+    for turn in range(WARM_UP_ROUNDS + rounds):
         for name, request in requests.items():
             start = time.perf_counter()
             request.infer({0: x}, share_inputs=True)
-            if turn >= _WARM_UP:
+            if turn >= WARM_UP_ROUNDS:
                 times[name].append(time.perf_counter() - start)
     return {name: np.array(seconds) for name, seconds in times.items()}
 
 
-def _change(f32: Any, other: Any, x: Any) -> float:
-    """Largest difference of any output, relative to that output's largest value."""
+def _largest_change(f32: Any, other: Any, x: Any) -> float:
+    """Return the largest difference of any output, relative to that output's largest value."""
     pairs = zip(f32(x).values(), other(x).values(), strict=True)
     return float(max(np.abs(a - b).max() / np.abs(a).max() for a, b in pairs))
 
 
 def _cpu() -> str:
-    """Return what the processor can do that matters here."""
+    """Return the flags of the CPU that matter for precision."""
     try:
         flags = set(Path('/proc/cpuinfo').read_text().split())
     except OSError:
         return platform.processor()
-    absent = [f for f in _FEATURES if f not in flags]
-    return f'{" ".join(f for f in _FEATURES if f in flags)} (without {" ".join(absent)})'
+    absent = [f for f in CPU_FEATURES if f not in flags]
+    return f'{" ".join(f for f in CPU_FEATURES if f in flags)} (without {" ".join(absent)})'
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""How many best-effort images arrive over Fast DDS, with and without our profile.
+"""Loss and latency of best-effort images over Fast DDS, with and without the package's profile.
 
     python -m benchmark.transport [--seconds 8]
 
@@ -29,7 +29,7 @@ TOPIC = 'benchmark_transport'
 
 
 def send(width: int, height: int, duration_s: float) -> None:
-    """Publish grey images; print how many."""
+    """Publish grey images; print their number."""
     rclpy.init()
     node = rclpy.create_node('sender')
     publisher = node.create_publisher(Image, TOPIC, BEST_EFFORT)
@@ -49,7 +49,7 @@ def send(width: int, height: int, duration_s: float) -> None:
 
 
 def measure(width: int, height: int, duration_s: float, profile: bool) -> str:
-    """Receive what a sender in a process of its own publishes; a row of the table."""
+    """Measure with sender and receiver in processes of their own; return a row of the table."""
     command = [sys.executable, '-m', 'benchmark.transport', '--receive']
     command += ['--send', str(width), str(height), '--seconds', str(duration_s)]
     env = dict(os.environ, ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST')
@@ -61,16 +61,16 @@ def measure(width: int, height: int, duration_s: float, profile: bool) -> str:
 
 
 def receive(width: int, height: int, duration_s: float) -> None:
-    """Start a sender and count; print the cells of a row."""
+    """Start a sender and count what arrives; print the cells of a row."""
     rclpy.init()
     node = rclpy.create_node('receiver')
     latencies_s: list[float] = []
 
-    def heard(image: Image) -> None:
+    def on_image(image: Image) -> None:
         now = node.get_clock().now().nanoseconds * 1e-9
         latencies_s.append(now - seconds(image.header.stamp))
 
-    node.create_subscription(Image, TOPIC, heard, BEST_EFFORT)
+    node.create_subscription(Image, TOPIC, on_image, BEST_EFFORT)
     command = [sys.executable, '-m', 'benchmark.transport']
     command += ['--send', str(width), str(height), '--seconds', str(duration_s)]
     sender = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -90,14 +90,15 @@ def main() -> None:
     parser.add_argument('--receive', action='store_true', help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.send:
-        work = receive if arguments.receive else send
-        work(*arguments.send, arguments.seconds)
+        width, height = arguments.send
+        run = receive if arguments.receive else send
+        run(width, height, arguments.seconds)
         return
     print('| image, 30 Hz | profile | received | p50 ms | p95 ms |')
     print('|---|---|---|---|---|')
-    for size in SIZES:
+    for width, height in SIZES:
         for profile in (False, True):
-            print(measure(*size, arguments.seconds, profile), flush=True)
+            print(measure(width, height, arguments.seconds, profile), flush=True)
 
 
 if __name__ == '__main__':

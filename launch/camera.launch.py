@@ -1,4 +1,4 @@
-"""People in 3D from a video, a stream, a GIF, a folder of images or a webcam.
+"""Estimate 3D poses from a video, a stream, a GIF, a folder of images or a webcam.
 
 `ros2 launch -s pose3d_ros camera.launch.py` lists the arguments.
 """
@@ -12,27 +12,35 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-# Parameters of camera_node; pose3d.launch.py has two more as its arguments.
-PARAMETERS = {
-    'source': (str, '0',
-               'video file, animated GIF, image, folder of images, URL of a video or stream '
-               '(http, rtsp), or webcam (0, /dev/video0)'),
-    'rate': (float, '0', "images per second; 0: the source's own"),
-    'loop': (bool, 'false', 'begin again at the end of the source'),
-    'mirror': (bool, 'false', 'swap left and right'),
-    'skip': (int, '0', 'leave out so many images at the beginning'),
-    'calibration_file': (str, '',
-                         'YAML file that camera_calibration wrote; wins over focal_length'),
-    'wait_for_subscribers': (int, '1',
-                             'begin when so many subscribe to the images: pose_node has to load, '
-                             'and does once somebody listens to it; after 10 s at the latest'),
-}  # fmt: skip
-SHARED = {'frame_id': str, 'focal_length': float}
+from pose3d_ros.ros.camera_parameters import PARAMETERS
+from pose3d_ros.ros.launch_arguments import check_arguments
+from pose3d_ros.ros.parameter_docs import yaml_value
+
+# Arguments of pose3d.launch.py that are parameters of camera_node, too.
+SHARED = ('frame_id', 'focal_length')
+DEFAULTS = {'source': '0', 'wait_for_subscribers': '1'}
+KINDS = {name: type(parameter.default) for name, parameter in PARAMETERS.items()}
+
+
+def arguments() -> list[DeclareLaunchArgument]:
+    return [
+        DeclareLaunchArgument(
+            name,
+            default_value=DEFAULTS.get(name, yaml_value(parameter.default).strip("'")),
+            description=parameter.text,
+        )
+        for name, parameter in PARAMETERS.items()
+        if name not in SHARED
+    ]
+
+
+def check(context) -> None:
+    """Raise before pose_node is started, so that a failed launch leaves no process."""
+    check_arguments(context.launch_configurations, KINDS)
 
 
 def camera_node(context) -> list[Node]:
     args = context.launch_configurations
-    kinds = {name: kind for name, (kind, _, _) in PARAMETERS.items()} | SHARED
     profile = args['fastdds_profile']
     node = Node(
         package='pose3d_ros',
@@ -42,7 +50,7 @@ def camera_node(context) -> list[Node]:
         parameters=[
             {
                 name: ParameterValue(LaunchConfiguration(name), value_type=kind)
-                for name, kind in kinds.items()
+                for name, kind in KINDS.items()
                 if args[name]
             }
         ],
@@ -52,7 +60,9 @@ def camera_node(context) -> list[Node]:
         ],
         ros_arguments=['--log-level', args['log_level']],
         additional_env={args['fastdds_variable']: profile} if profile else {},
-        output='screen',  # and no respawn: the end of the source ends the node
+        respawn=LaunchConfiguration('respawn'),
+        respawn_delay=2.0,
+        output='screen',
     )
     return [node]
 
@@ -61,11 +71,9 @@ def generate_launch_description() -> LaunchDescription:
     pose3d = PythonLaunchDescriptionSource(str(Path(__file__).with_name('pose3d.launch.py')))
     return LaunchDescription(
         [
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=text)
-                for name, (_, default, text) in PARAMETERS.items()
-            ),
-            # First, for its arguments: camera_node has some of them too.
+            *arguments(),
+            OpaqueFunction(function=check),
+            # Before camera_node, which shares some of its arguments.
             IncludeLaunchDescription(pose3d),
             OpaqueFunction(function=camera_node),
         ]

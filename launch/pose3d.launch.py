@@ -1,4 +1,4 @@
-"""People in 3D from the images of a camera that is already there.
+"""Estimate 3D poses from the images of a camera that is already running.
 
 `ros2 launch -s pose3d_ros pose3d.launch.py` lists the arguments. The other launch files include
 this one.
@@ -14,24 +14,25 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from pose3d_ros.ros.launch_arguments import (
+    LaunchArgumentError,
+    check_arguments,
+    check_executable,
+    is_true,
+)
 from pose3d_ros.ros.middleware import FASTDDS, FASTRTPS, fastdds_variable
+from pose3d_ros.ros.parameters import FIELDS
+from pose3d_ros.ros.topic_names import topic_beside
 
 CONFIG = Path(__file__).absolute().parents[1] / 'config'
 
-# Parameters of pose_node that are launch arguments too; config/pose3d.yaml has them all.
-PARAMETERS = {
-    'model': (str, 'network: an .xml or .onnx file, or a name that `pose3d model list` shows'),
-    'device': (str, 'OpenVINO device: CPU, GPU, NPU, AUTO, or a list such as AUTO:GPU,CPU'),
-    'precision': (str, 'arithmetic of the network: auto, f32, bf16 or f16'),
-    'image_transport': (str, 'raw or compressed: the latter is image_topic/compressed'),
-    'rectified': (bool, 'the images are rectified: true for image_rect'),
-    'focal_length': (float, 'px, for a camera whose CameraInfo is uncalibrated; 0: guess it'),
-    'target_frame': (str, 'TF frame of poses and markers; that of the images if unset'),
-    'depth': (bool, 'measure people by depth_topic, registered to the camera'),
-    'assumed_person_height': (float, 'm, how tall everybody is taken to be'),
-    'keypoint_threshold': (float, 'score from which a keypoint counts as seen'),
-    'smoothing': (bool, 'smooth the keypoints over time'),
-}
+# Parameters of pose_node that are launch arguments, too; config/pose3d.yaml has all of them.
+PARAMETERS = (
+    'model', 'device', 'precision', 'image_transport', 'rectified', 'focal_length',
+    'target_frame', 'depth', 'assumed_person_height', 'keypoint_threshold', 'smoothing',
+)  # fmt: skip
+KINDS = {name: type(FIELDS[name].default) for name in PARAMETERS}
+SWITCHES = {'respawn': bool, 'rviz': bool, 'publish_tf': bool}
 
 
 def arguments() -> list[DeclareLaunchArgument]:
@@ -41,35 +42,63 @@ def arguments() -> list[DeclareLaunchArgument]:
         ('namespace', '', 'namespace of nodes and topics; every camera needs its own'),
         ('image_topic', 'image_raw',
          'images, raw or compressed; in the namespace unless it begins with /'),
-        ('camera_info_topic', 'camera_info', 'their sensor_msgs/CameraInfo, likewise'),
+        ('camera_info_topic', '',
+         'their sensor_msgs/CameraInfo, likewise. Empty: camera_info beside image_topic'),
         ('depth_topic', 'depth_registered/image_rect', 'with depth: the depth images, likewise'),
-        ('depth_info_topic', 'depth_registered/camera_info',
-         'their sensor_msgs/CameraInfo, likewise'),
+        ('depth_info_topic', '',
+         'their sensor_msgs/CameraInfo, likewise. Empty: camera_info beside depth_topic'),
         ('params_file', str(CONFIG / 'pose3d.yaml'), 'parameters of pose_node'),
-        *((name, '', f'{text}. Empty: as params_file says')
-          for name, (_, text) in PARAMETERS.items()),
+        *((name, '', f'{FIELDS[name].metadata["text"]} Empty: the value of params_file')
+          for name in PARAMETERS),
         ('fastdds_profile', profile,
          'Fast DDS profile of the nodes started here, for large images: without it most of them '
          'are lost. A camera driver that is started elsewhere needs it even more. '
-         f'{FASTDDS} presets it. Empty: none'),
+         f'The environment variable {FASTDDS} sets the default. Empty: none'),
         ('log_level', 'info', 'debug, info, warn, error or fatal'),
-        ('respawn', 'false', 'start a node again that died'),
+        ('respawn', 'false', 'start a node again when it exits'),
         ('rviz', 'false', 'open RViz'),
-        ('rviz_config', str(CONFIG / 'pose3d.rviz'), 'what RViz shows'),
-        ('frame_id', 'camera_optical_frame', 'frame_id of the images; RViz looks from there'),
+        ('rviz_config', str(CONFIG / 'pose3d.rviz'), 'configuration of RViz'),
+        ('frame_id', 'camera_optical_frame', 'frame_id of the images; the fixed frame of RViz'),
         ('publish_tf', 'false',
          'publish a static transform from link_frame to frame_id. RViz can then have link_frame '
-         'as its fixed frame, with the saved views of rviz_config. Not for a camera in tf'),
-        ('link_frame', 'camera_link', "the camera's frame with x forward, y left, z up"),
+         'as its fixed frame, with the saved views of rviz_config. Not for a camera that is in '
+         'TF already'),
+        ('link_frame', 'camera_link', 'frame of the camera with x forward, y left, z up'),
     ]  # fmt: skip
     return [DeclareLaunchArgument(n, default_value=d, description=text) for n, d, text in table]
+
+
+def check(context) -> None:
+    """Raise before anything is started, so that a failed launch leaves no process."""
+    args = context.launch_configurations
+    check_arguments(args, {**KINDS, **SWITCHES})
+    if not Path(args['params_file']).is_file():
+        raise LaunchArgumentError(
+            f'launch argument params_file must be a file, found {args["params_file"]!r}'
+        )
+    if is_true(args['rviz']):
+        check_executable('rviz2', 'rviz2', 'rviz')
+    if is_true(args['publish_tf']):
+        check_executable('tf2_ros', 'static_transform_publisher', 'publish_tf')
+
+
+def default_topics(context) -> list[SetLaunchConfiguration]:
+    """Set the CameraInfo topics that are not given."""
+    args = context.launch_configurations
+    return [
+        SetLaunchConfiguration(info, topic_beside(args[images], 'camera_info'))
+        for info, images in (
+            ('camera_info_topic', 'image_topic'), ('depth_info_topic', 'depth_topic')
+        )
+        if not args[info]
+    ]  # fmt: skip
 
 
 def pose_node(context) -> list[Node]:
     args = context.launch_configurations
     overrides = {
         name: ParameterValue(LaunchConfiguration(name), value_type=kind)
-        for name, (kind, _) in PARAMETERS.items()
+        for name, kind in KINDS.items()
         if args[name]
     }
     profile = args['fastdds_profile']
@@ -134,6 +163,8 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             *arguments(),
+            OpaqueFunction(function=check),
+            OpaqueFunction(function=default_topics),
             SetLaunchConfiguration(
                 'fastdds_variable', fastdds_variable()
             ),  # for the camera's node too

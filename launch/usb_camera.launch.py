@@ -1,6 +1,6 @@
-"""People in 3D from a USB camera, by a camera driver of ROS: usb_cam or v4l2_camera.
+"""Estimate 3D poses from a USB camera with a camera driver of ROS: usb_cam or v4l2_camera.
 
-Install the one that you choose: `apt install ros-$ROS_DISTRO-usb-cam` or
+Install one of them: `apt install ros-$ROS_DISTRO-usb-cam` or
 `apt install ros-$ROS_DISTRO-v4l2-camera`.
 `ros2 launch -s pose3d_ros usb_camera.launch.py` lists the arguments.
 """
@@ -13,19 +13,21 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from pose3d_ros.ros.launch_arguments import check_arguments, check_executable
+
 ARGUMENTS = {
-    'video_device': ('/dev/video0', 'the camera'),
+    'video_device': ('/dev/video0', 'device of the camera'),
     'image_width': ('640', 'px'),
     'image_height': ('480', 'px'),
     'framerate': ('30', 'images per second'),
     'pixel_format': ('', 'usb_cam: yuyv2rgb, mjpeg2rgb, ...; v4l2_camera: YUYV, UYVY, ... '
-                     "Empty: the driver's own choice"),
+                     "Empty: the driver's default"),
     'camera_info_url': ('', 'calibration, e.g. file:///home/me/camera.yaml. Empty: uncalibrated'),
 }  # fmt: skip
 
 
 def usb_cam(args: dict[str, str]) -> dict[str, object]:
-    """Parameters, as usb_cam names them."""
+    """Return the parameters of usb_cam."""
     return {
         'video_device': args['video_device'],
         'image_width': int(args['image_width']),
@@ -36,7 +38,7 @@ def usb_cam(args: dict[str, str]) -> dict[str, object]:
 
 
 def v4l2_camera(args: dict[str, str]) -> dict[str, object]:
-    """Parameters, as v4l2_camera names them."""
+    """Return the parameters of v4l2_camera."""
     return {
         'video_device': args['video_device'],
         'image_size': [int(args['image_width']), int(args['image_height'])],
@@ -45,25 +47,35 @@ def v4l2_camera(args: dict[str, str]) -> dict[str, object]:
     }
 
 
-# Package: executable, parameters.
+# Package -> executable, parameters.
 DRIVERS = {
     'usb_cam': ('usb_cam_node_exe', usb_cam),
     'v4l2_camera': ('v4l2_camera_node', v4l2_camera),
 }
 
 
+KINDS = {'image_width': int, 'image_height': int, 'framerate': float}
+
+
+def check(context) -> None:
+    """Raise before pose_node is started, so that a failed launch leaves no process."""
+    args = context.launch_configurations
+    check_arguments(args, KINDS)
+    check_executable(args['driver'], DRIVERS[args['driver']][0], 'driver')
+
+
 def driver(context) -> list[Node]:
     args = context.launch_configurations
     package = args['driver']
     executable, parameters = DRIVERS[package]
-    same = {name: args[name] for name in ('pixel_format', 'camera_info_url') if args[name]}
+    common = {name: args[name] for name in ('pixel_format', 'camera_info_url') if args[name]}
     profile = args['fastdds_profile']
     node = Node(
         package=package,
         executable=executable,
         name='camera',
         namespace=args['namespace'],
-        parameters=[parameters(args) | same],
+        parameters=[parameters(args) | common],
         remappings=[
             ('image_raw', args['image_topic']),
             ('camera_info', args['camera_info_topic']),
@@ -93,7 +105,8 @@ def generate_launch_description() -> LaunchDescription:
         [
             choice,
             *others,
-            # First, for its arguments: the driver has some of them too.
+            OpaqueFunction(function=check),
+            # Before the driver, which shares some of its arguments.
             IncludeLaunchDescription(pose3d),
             OpaqueFunction(function=driver),
         ]

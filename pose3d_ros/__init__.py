@@ -4,7 +4,10 @@ from importlib import import_module
 from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
+from pose3d_ros._no_telemetry import disable_telemetry
+
 __path__ = extend_path(__path__, __name__)  # from a checkout, find the installed messages too
+disable_telemetry()  # before any module of the package imports OpenVINO
 
 if TYPE_CHECKING:
     from pose3d_ros.camera import CameraPose, Intrinsics

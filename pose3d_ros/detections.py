@@ -1,4 +1,4 @@
-"""The people whom a network finds in one image."""
+"""The people that a network detects in one image."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ class Detections:
     inference_s
         Wall time of the network, with fitting the image into its input, s.
     location_maps
-        What the network says of 3D. None: its family says nothing.
+        Readings of 3D by the network itself. None: it has none.
+    people_cut
+        Number of people who were found and left out, because there were more than `max_people`.
     """
 
     people: People2D
     inference_s: float = 0.0
     location_maps: LocationMaps | None = None
+    people_cut: int = 0

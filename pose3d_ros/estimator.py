@@ -10,15 +10,19 @@ from numpy.typing import NDArray
 
 from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.detection.detector import Detector, Thresholds
-from pose3d_ros.detection.open_detector import open_detector
+from pose3d_ros.detection.open_detector import SpecSource, open_detector
 from pose3d_ros.detection.openpose.location_map_lifter import LocationMapLifter
+from pose3d_ros.detection.top_down import TopDownOptions
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage
-from pose3d_ros.inference import InferenceOptions, ModelSource
+from pose3d_ros.inference import InferenceError, InferenceOptions, ModelSource
 from pose3d_ros.lifting.lifter import Lifter
 from pose3d_ros.lifting.lifting_network import LiftingNetwork
 from pose3d_ros.models import ModelError
+from pose3d_ros.models.store import resolve
+from pose3d_ros.network_spec import InputSize
 from pose3d_ros.people import People3D
+from pose3d_ros.rotation import Rotation
 
 # Ways of lifting by the name that users give.
 LIFTERS: dict[str, type[LiftingNetwork] | type[LocationMapLifter]] = {
@@ -33,16 +37,19 @@ class PoseEstimator:
     Parameters
     ----------
     model
-        Path of an OpenVINO IR (.xml) or ONNX file, or a model in memory. It takes BGR values 0
-        to 255, unless `input_mean` and `input_scale` say otherwise.
+        Path of an OpenVINO IR (.xml), ONNX or TensorFlow Lite file or of a SavedModel, or a model
+        in memory.
     device
         Any OpenVINO device: CPU, GPU, NPU, AUTO, AUTO:GPU,CPU, ...
     input_hw
-        Height and width of the network's input, px. None: the size of the file.
+        Height and width of the network's input, px. A width of None follows from the aspect of
+        the images. None: what the network's contract states, or the size of the file where it
+        takes no other, or 320 lines in the aspect of the images.
     precision
         What the device computes in: a key of ``inference.PRECISIONS``.
     input_mean, input_scale
-        The network is given ``(x - input_mean) / input_scale``. 0 and 1: what the graph tells.
+        The network is given ``(x - input_mean) / input_scale``. 0 and 1: what its contract and
+        its graph tell.
     cache_dir
         Folder for compiled networks, which makes later starts faster. None: no cache.
     lifting
@@ -52,6 +59,11 @@ class PoseEstimator:
         Height of adults, m. None: 1.7 for the lifting network, 1.8 for location maps.
     thresholds
         How much evidence is needed. None: the defaults.
+    spec
+        The contract of the network, or the path of its JSON file. None: that of NAME.spec.json
+        beside the model, or that in the graph, or else inferred from its inputs and outputs.
+    top_down
+        How much a person detector and a pose network on crops do for an image. None: the defaults.
 
     Raises
     ------
@@ -62,10 +74,10 @@ class PoseEstimator:
 
     def __init__(
         self,
-        model: ModelSource,
+        model: ModelSource | tuple[ModelSource, ModelSource],
         device: str = 'AUTO',
         *,
-        input_hw: tuple[int, int] | None = None,
+        input_hw: InputSize = None,
         precision: str = 'auto',
         input_mean: float = 0.0,
         input_scale: float = 1.0,
@@ -73,15 +85,19 @@ class PoseEstimator:
         lifting: str = 'network',
         assumed_person_height_m: float | None = None,
         thresholds: Thresholds | None = None,
+        spec: SpecSource | None = None,
+        top_down: TopDownOptions | None = None,
     ) -> None:
         if lifting not in LIFTERS:
             raise ModelError(f'lifting must be one of {list(LIFTERS)}, found {lifting!r}')
         self.detector: Detector = open_detector(
-            model,
+            resolve(model) if isinstance(model, str) else model,
             InferenceOptions(device, precision, cache_dir),
             input_hw=input_hw,
             normalisation=(input_mean, input_scale),
             thresholds=thresholds,
+            spec=spec,
+            top_down=top_down,
         )
         if lifting == 'location_maps' and not self.detector.has_location_maps:
             raise ModelError(
@@ -107,7 +123,8 @@ class PoseEstimator:
         intrinsics
             Of the camera, for this size of image; ``Intrinsics.guess(W, H)`` if they are unknown.
         camera_pose
-            Attitude and height of the camera. None: unknown. Only the lifting network uses it.
+            Attitude and height of the camera. None: unknown. The image of a camera on its side or
+            upside down is turned for the networks; the lifting network uses the rest.
 
         Returns
         -------
@@ -119,15 +136,40 @@ class PoseEstimator:
         ValueError
             If the image is not of that shape and type.
         """
-        (detections,) = self.detect([CameraImage(bgr, intrinsics)])
-        return self.lift(detections, intrinsics, camera_pose)
+        image = CameraImage(bgr, intrinsics)
+        rotation = Rotation.of(image, camera_pose)
+        upright, pose = rotation.turn(image, camera_pose)
+        (detections,) = self.detect([upright])
+        return rotation.turn_back(self.lift(detections, upright.intrinsics, pose))
 
-    def detect(self, images: Sequence[CameraImage]) -> list[Detections]:
-        """Find the people in each image, in 2D."""
-        return self.detector.detect(images)
+    def detect(
+        self,
+        images: Sequence[CameraImage],
+        boxes: Sequence[NDArray[np.float64] | None] | None = None,
+    ) -> list[Detections]:
+        """Find the people in each image, in 2D; see `Detector.detect` for the boxes.
+
+        Raises
+        ------
+        InferenceError
+            If the device fails.
+        """
+        try:
+            return self.detector.detect(images, boxes)
+        except RuntimeError as error:  # of OpenVINO
+            raise InferenceError(str(error)) from error
 
     def lift(
         self, detections: Detections, intrinsics: Intrinsics, camera_pose: CameraPose | None = None
     ) -> People3D:
-        """Estimate the 3D poses of the people found in one image."""
-        return self.lifter.lift(detections, intrinsics, camera_pose)
+        """Estimate the 3D poses of the people found in one image.
+
+        Raises
+        ------
+        InferenceError
+            If the device fails.
+        """
+        try:
+            return self.lifter.lift(detections, intrinsics, camera_pose)
+        except RuntimeError as error:  # of OpenVINO
+            raise InferenceError(str(error)) from error

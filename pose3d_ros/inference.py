@@ -5,27 +5,39 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import openvino as ov
+import openvino.opset13 as ops
 from numpy.typing import NDArray
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from pose3d_ros.models import ModelError
+from pose3d_ros.models.compiled_cache import cache_key, discard, verified_cache
 from pose3d_ros.models.normalisation import normalisation_inside
-from pose3d_ros.network_spec import NetworkSpec
+from pose3d_ros.models.store import checksum
+from pose3d_ros.network_spec import NetworkSpec, Signature, TensorInfo, parse_spec
 
 # OpenVINO's names of the types that it may compute in; '' lets it choose (bf16 where the CPU is
 # fast at it).
 PRECISIONS = {'auto': '', 'f32': 'f32', 'f16': 'f16', 'bf16': 'bf16'}
-MODEL_SUFFIXES = ('.xml', '.onnx')
+MODEL_SUFFIXES = ('.xml', '.onnx', '.tflite')
+# The file that a folder with a TensorFlow SavedModel contains.
+SAVED_MODEL = 'saved_model.pb'
+# Where a graph states its contract, as JSON.
+SPEC_RT_INFO = ['pose3d_ros', 'spec']
 
 ModelSource: TypeAlias = str | os.PathLike[str] | ov.Model
 # Name of a tensor -> its shape; -1: dynamic.
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
+
+
+class InferenceError(RuntimeError):
+    """A device that fails while it runs a network, such as one that was unplugged."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +69,6 @@ class InferenceOptions:
         properties = {'PERFORMANCE_HINT': 'LATENCY'}
         if PRECISIONS[self.precision]:
             properties['INFERENCE_PRECISION_HINT'] = PRECISIONS[self.precision]
-        if self.cache_dir is not None:
-            properties['CACHE_DIR'] = str(self.cache_dir)
         return properties
 
 
@@ -68,7 +78,8 @@ class Graph:
     Parameters
     ----------
     model
-        Path of an OpenVINO IR (.xml) or ONNX file, or a model in memory, which is copied.
+        Path of an OpenVINO IR (.xml), ONNX or TensorFlow Lite file, of a folder with a TensorFlow
+        SavedModel, or a model in memory, which is copied.
 
     Raises
     ------
@@ -81,9 +92,17 @@ class Graph:
         # If a memory-mapped file is truncated, reading a page of it ends the process.
         self.core.set_property({'ENABLE_MMAP': False})
         if isinstance(model, ov.Model):
+            self.path: Path | None = None
             self.name, self.model = model.get_friendly_name(), model.clone()
         else:
-            self.name, self.model = str(model), _read_file(self.core, Path(model))
+            self.path = Path(model)
+            self.name, self.model = str(model), _read_file(self.core, self.path)
+
+    def copy(self) -> Graph:
+        """Return a copy that can be changed; it shares the weights."""
+        copied = copy(self)
+        copied.model = self.model.clone()
+        return copied
 
     @property
     def inputs(self) -> Shapes:
@@ -95,9 +114,37 @@ class Graph:
         """Shape of each output by each of its names."""
         return _shapes(self.model.outputs)
 
+    @property
+    def signature(self) -> Signature:
+        """Names, shapes and types of all inputs and outputs."""
+        inputs, outputs = (
+            tuple(_tensor_info(port) for port in ports)
+            for ports in (self.model.inputs, self.model.outputs)
+        )
+        return Signature(inputs, outputs)
+
+    def stated_spec(self) -> NetworkSpec | None:
+        """Return the contract that is written into the graph; None if there is none."""
+        if not self.model.has_rt_info(SPEC_RT_INFO):
+            return None
+        text = self.model.get_rt_info(SPEC_RT_INFO).astype(str)
+        return parse_spec(text, f'spec in model {self.name}')
+
     def normalises_input(self) -> bool | None:
         """Return whether the graph normalises its input itself; None if it does not tell."""
         return normalisation_inside(self.model)
+
+    def input_size(self, layout: str = 'NCHW') -> tuple[int, int]:
+        """Return height and width of the image input, px; -1: dynamic.
+
+        Raises
+        ------
+        ModelError
+            If there is not one input that can be an image.
+        """
+        row = layout.index('H')
+        shape = _tensor_info(self._image_input(layout)).shape
+        return shape[row], shape[row + 1]
 
     def set_input_size(
         self, input_hw: tuple[int, int] | None, layout: str = 'NCHW', batch: int = 1
@@ -124,30 +171,34 @@ class Graph:
             If the input is no image, the file has no size of its own, or the network does not
             take the size.
         """
-        shapes = [i.partial_shape for i in self.model.inputs]
-        if len(shapes) != 1 or shapes[0].rank != 4:
-            axes = '(1, 3, height, width)' if layout == 'NCHW' else '(1, height, width, 3)'
-            raise ModelError(
-                f'model {self.name} must have one image input {axes}, '
-                f'found {[str(shape) for shape in shapes]}'
-            )
-        found, row = shapes[0], layout.index('H')
-        if input_hw is None and (found[row].is_dynamic or found[row + 1].is_dynamic):
+        port = self._image_input(layout)
+        found = port.partial_shape
+        height, width = input_hw or self.input_size(layout)
+        if min(height, width) < 0:
             raise ModelError(
                 f'model {self.name} has no input size of its own, {found}: set input_height and '
                 'input_width'
             )
-        height, width = input_hw or (found[row].get_length(), found[row + 1].get_length())
         sizes = {'N': batch, 'C': 3, 'H': height, 'W': width}
         shape = [sizes[axis] for axis in layout]
         try:
-            self.model.reshape({0: shape})
+            self.model.reshape({port: shape})
         except RuntimeError as error:
             raise ModelError(
                 f'model {self.name} with input {found} cannot take {tuple(shape)}; '
                 f'use multiples of 32: {_last_line(error)}'
             ) from error
         return height, width
+
+    def _image_input(self, layout: str) -> ov.Output:
+        images = [port for port in self.model.inputs if _can_be_image(port, layout)]
+        if len(images) != 1:
+            axes = '(1, 3, height, width)' if layout == 'NCHW' else '(1, height, width, 3)'
+            raise ModelError(
+                f'model {self.name} must have one image input {axes}, '
+                f'found {", ".join(map(str, self.signature.inputs))}'
+            )
+        return images[0]
 
 
 class Network:
@@ -173,13 +224,11 @@ class Network:
     def __init__(self, graph: Graph, spec: NetworkSpec, options: InferenceOptions) -> None:
         self.name = graph.name
         self._outputs = dict(spec.outputs)
-        shape = graph.model.input().partial_shape
-        row = spec.layout.index('H')
-        self.input_hw = (shape[row].get_length(), shape[row + 1].get_length())
+        self.input_hw = graph.input_size(spec.layout)
+        if spec.size_input:
+            _set_size_input(graph, spec.size_input, self.input_hw)
         _take_uint8_images(graph.model, spec)
-        compiled = _compile(
-            graph.core, graph.model, options.device, options.properties(), self.name
-        )
+        compiled = _compile_cached(graph, spec, options)
         self.device = ','.join(compiled.get_property('EXECUTION_DEVICES'))
         self._request = compiled.create_infer_request()
         self._lock = threading.Lock()
@@ -197,17 +246,17 @@ class Network:
         dict
             Each output by its meaning, without the axis of the batch. The arrays are copies: the
             next call does not change them.
+
+        Raises
+        ------
+        InferenceError
+            If the device fails.
         """
         return {name: array[0] for name, array in self.infer_batch(bgr[np.newaxis]).items()}
 
     def infer_batch(self, bgr: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Run the network on ``(N, *input_hw, 3)`` images; like `infer`, with the batch axis."""
-        with self._lock:
-            self._request.infer({0: bgr}, share_inputs=True)
-            return {
-                meaning: self._request.get_tensor(name).data.copy()
-                for meaning, name in self._outputs.items()
-            }
+        return _run(self._request, self._lock, bgr, self._outputs, f'{self.name} on {self.device}')
 
 
 class VectorNetwork:
@@ -247,7 +296,7 @@ class VectorNetwork:
                 f'model {model} must have one input `features` and the outputs {list(outputs)}, '
                 f'with the shapes {expected}, found {shapes or "none with a name"}'
             )
-        self._outputs = list(outputs)
+        self.name, self._outputs = graph.name, {name: name for name in outputs}
         # The network is too small for more than one thread; its outputs are positions, for which
         # bf16 is too coarse.
         properties = {'INFERENCE_NUM_THREADS': '1', 'INFERENCE_PRECISION_HINT': 'f32'}
@@ -257,25 +306,64 @@ class VectorNetwork:
 
     def infer(self, rows: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Run the network on ``(n, inputs)``; return a copy of each output, ``(n, width)``."""
-        with self._lock:
-            self._request.infer({0: rows}, share_inputs=True)
-            return {name: self._request.get_tensor(name).data.copy() for name in self._outputs}
+        return _run(self._request, self._lock, rows, self._outputs, self.name)
+
+
+def _run(
+    request: ov.InferRequest,
+    lock: threading.Lock,
+    array: NDArray[np.generic],
+    outputs: Mapping[str, str],
+    network: str,
+) -> dict[str, NDArray[np.float32]]:
+    """Run a request; return a copy of each output by its meaning."""
+    try:
+        with lock:
+            request.infer({0: array}, share_inputs=True)
+            return {m: request.get_tensor(name).data.copy() for m, name in outputs.items()}
+    except RuntimeError as error:
+        raise InferenceError(f'{network} failed: {_last_line(error)}') from error
 
 
 def _read_file(core: ov.Core, path: Path) -> ov.Model:
-    if not path.is_file():
+    if not path.exists():
         raise ModelError(
-            f'model file {path} does not exist; give the path of an OpenVINO .xml or an .onnx'
+            f'model file {path} does not exist; give the path of an OpenVINO .xml, an .onnx, a '
+            '.tflite, or a folder with a SavedModel'
         )
-    if path.suffix not in MODEL_SUFFIXES:
-        raise ModelError(f'model file {path} is neither an OpenVINO .xml nor an .onnx')
+    if path.is_dir() and not (path / SAVED_MODEL).is_file():
+        raise ModelError(
+            f'model folder {path} is no TensorFlow SavedModel: it contains no {SAVED_MODEL}'
+        )
+    if path.is_file() and path.suffix not in MODEL_SUFFIXES:
+        raise ModelError(
+            f'model file {path} is neither an OpenVINO .xml nor an .onnx nor a .tflite'
+        )
     try:
         return core.read_model(path)
     except RuntimeError as error:
         raise ModelError(
-            f'model file {path} cannot be read as an OpenVINO IR with its .bin beside it, or as '
-            f'ONNX: {_last_line(error)}'
+            f'model file {path} cannot be read as an OpenVINO IR with its .bin beside it, as '
+            f'ONNX, TensorFlow Lite or SavedModel: {_last_line(error)}'
         ) from error
+
+
+def _can_be_image(port: ov.Output, layout: str) -> bool:
+    shape = port.partial_shape
+    if shape.rank.is_dynamic or shape.rank.get_length() != 4:
+        return False
+    channels = shape[layout.index('C')]
+    return bool(channels.is_dynamic or channels.get_length() == 3)
+
+
+def _tensor_info(port: ov.Output) -> TensorInfo:
+    shape = port.partial_shape
+    sizes = (
+        ()
+        if shape.rank.is_dynamic
+        else tuple(-1 if n.is_dynamic else n.get_length() for n in shape)
+    )
+    return TensorInfo(tuple(sorted(port.get_names())), sizes, port.get_element_type().to_string())
 
 
 def _shapes(ports: list[ov.Output]) -> Shapes:
@@ -298,6 +386,41 @@ def _compile(
             f'device {device!r} cannot run {name}; OpenVINO finds '
             f'{core.available_devices} here (AUTO chooses by itself): {_last_line(error)}'
         ) from error
+
+
+def _compile_cached(
+    graph: Graph, spec: NetworkSpec, options: InferenceOptions
+) -> ov.CompiledModel:
+    """Compile a network, or read it from the cache; a model in memory is never cached."""
+    properties = options.properties()
+    arguments = (graph.core, graph.model, options.device)
+    digest = checksum(graph.name)
+    key = cache_key(digest, graph.inputs, spec, options.device, properties, ov.get_version())
+    with verified_cache(options.cache_dir if digest else None, key) as folder:
+        if folder is not None:
+            try:
+                return _compile(*arguments, properties | {'CACHE_DIR': str(folder)}, graph.name)
+            except ModelError:
+                discard(folder)  # the cache may be at fault: see what happens without it
+        return _compile(*arguments, properties, graph.name)
+
+
+def _set_size_input(graph: Graph, name: str, input_hw: tuple[int, int]) -> None:
+    """Make a constant, the width and height of the image input, of a second input."""
+    for parameter in graph.model.get_parameters():
+        port = parameter.output(0)
+        if name in port.get_names():
+            shape = [1, 2] if port.partial_shape.rank.get_length() == 2 else [2]
+            size_wh = np.array(input_hw[::-1]).reshape(shape)
+            constant = ops.constant(size_wh, dtype=port.get_element_type().to_dtype())
+            port.replace(constant.output(0))
+            graph.model.remove_parameter(parameter)
+            graph.model.validate_nodes_and_infer_types()
+            return
+    raise ModelError(
+        f'model {graph.name} must have the input {name} for the size of the image, '
+        f'found {", ".join(map(str, graph.signature.inputs))}'
+    )
 
 
 def _take_uint8_images(model: ov.Model, spec: NetworkSpec) -> None:

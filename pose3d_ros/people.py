@@ -6,7 +6,7 @@ keypoints are those of ``skeleton.PANOPTIC19``, in its order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -46,11 +46,15 @@ class People2D:
         ``(N, K)`` in [0, 1], the network's score of each keypoint. 0: not detected.
     score
         ``(N,)`` in [0, 1], its score of each person.
+    keypoint_set
+        Which keypoints the network itself has: a key of
+        ``detection.keypoint_sets.KEYPOINT_SETS``. The others are midpoints or missing.
     """
 
     xy_px: NDArray[np.float64]
     scores: NDArray[np.float64]
     score: NDArray[np.float64]
+    keypoint_set: str = PANOPTIC19.name
 
     def __post_init__(self) -> None:
         n = len(self.xy_px)
@@ -68,7 +72,9 @@ class People2D:
 
     def take(self, rows: NDArray[np.intp]) -> People2D:
         """Return some of the people, in the order given."""
-        return People2D(self.xy_px[rows], self.scores[rows], self.score[rows])
+        return replace(
+            self, xy_px=self.xy_px[rows], scores=self.scores[rows], score=self.score[rows]
+        )
 
 
 @dataclass(frozen=True)
@@ -124,18 +130,44 @@ class TrackedPeople:
         ``(N,)`` uint8, a ``TrackState`` each.
     age_s
         ``(N,)`` s since the first image of each person.
+    velocity_m_s
+        ``(N, 3)`` m/s of each person's root, in the frame of the positions. NaN: unknown.
+    velocity_covariance
+        ``(N, 3, 3)`` (m/s)2.
+    heading
+        ``(N, 3)`` horizontal unit vectors, the direction that the body faces, in the frame of the
+        positions. NaN: unknown.
+    heading_sd_rad
+        ``(N,)`` rad, standard deviation of its angle.
+    first_s
+        ``(N,)`` s, stamp of the first image of each person.
     """
 
     people: People3D
     track_id: NDArray[np.int64]
     state: NDArray[np.uint8]
     age_s: NDArray[np.float64]
+    velocity_m_s: NDArray[np.float64] | None = None
+    velocity_covariance: NDArray[np.float64] | None = None
+    heading: NDArray[np.float64] | None = None
+    heading_sd_rad: NDArray[np.float64] | None = None
+    first_s: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.people)
         _check('track_id', self.track_id, (n,))
         _check('state', self.state, (n,))
         _check('age_s', self.age_s, (n,))
+        shapes = {
+            'velocity_m_s': (n, 3),
+            'velocity_covariance': (n, 3, 3),
+            'heading': (n, 3),
+            'heading_sd_rad': (n,),
+            'first_s': (n,),
+        }
+        for name, shape in shapes.items():
+            if getattr(self, name) is not None:
+                _check(name, getattr(self, name), shape)
 
     def __len__(self) -> int:
         return len(self.people)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pose3d_ros.depth.measurement import measure
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.images import Observation
 from pose3d_ros.people import People3D, TrackedPeople
+from pose3d_ros.rotation import AUTO, Rotation
+from pose3d_ros.tracking import appearance
 from pose3d_ros.tracking.smoothing import Smoother
 from pose3d_ros.tracking.tracker import Tracker
 
@@ -60,6 +65,12 @@ class Pipeline:
         Gives people their ids.
     smoother
         Smooths 3D positions. May be set to None, which switches smoothing off.
+    image_rotation
+        Clockwise rotation that turns the images upright: 0, 90, 180 or 270 degrees, or ``AUTO``,
+        by the pose of the camera where it is known. Results are those of the image as it was
+        received.
+    degrees
+        The rotation of the last image.
     timings
         Of the last observation. None: there was none.
     """
@@ -68,7 +79,10 @@ class Pipeline:
         self.estimator = estimator
         self.tracker = Tracker()
         self.smoother: Smoother | None = Smoother()
+        self.image_rotation = AUTO
+        self.degrees = 0
         self.timings: Timings | None = None
+        self._images_since_detector = 0
 
     def process(self, observation: Observation) -> TrackedPeople:
         """Find the people in an image, in 3D, and give them their ids.
@@ -87,15 +101,26 @@ class Pipeline:
         """
         start_s = time.perf_counter()
         image = observation.image
-        (detections,) = self.estimator.detect([image])
+        rotation = Rotation.of(image, observation.camera_pose, self.image_rotation)
+        self.degrees = rotation.degrees
+        upright, camera_pose = rotation.turn(image, observation.camera_pose)
+        boxes_px = self._expected_boxes(observation.stamp_s)
+        turned_px = None if boxes_px is None else rotation.turn_boxes(boxes_px)
+        (detections,) = self.estimator.detect([upright], [turned_px])
         detected_s = time.perf_counter()
-        people = self.estimator.lift(detections, image.intrinsics, observation.camera_pose)
+        people = self.estimator.lift(detections, upright.intrinsics, camera_pose)
+        people = rotation.turn_back(people)
         lifted_s = time.perf_counter()
         if observation.depth is not None:
             height_m = self.estimator.lifter.assumed_person_height_m
             people = measure(people, observation.depth, image.intrinsics, height_m)
         measured_s = time.perf_counter()
-        tracked = self.track(people, observation.stamp_s)
+        colours = None
+        if self.tracker.appearance_memory_s:
+            colours = appearance.describe(image.bgr, people.people_2d)
+        pose = observation.camera_pose
+        up = None if pose is None else pose.up
+        tracked = self.track(people, observation.stamp_s, colours, up)
         self.timings = Timings(
             inference_s=detections.inference_s,
             decoding_s=detected_s - start_s - detections.inference_s,
@@ -105,7 +130,26 @@ class Pipeline:
         )
         return tracked
 
-    def track(self, people: People3D, stamp_s: float) -> TrackedPeople:
-        """Give the people of an image their ids and smooth their positions."""
-        tracked = self.tracker.update(people, stamp_s)
+    def _expected_boxes(self, stamp_s: float) -> NDArray[np.float64] | None:
+        """Return where people are expected, ``(B, 4)`` px; None: look in the whole image."""
+        self._images_since_detector += 1
+        if self._images_since_detector < self.estimator.detector.detector_interval:
+            boxes_px = self.tracker.predict_boxes(stamp_s)
+            if boxes_px is not None:
+                return boxes_px
+        self._images_since_detector = 0
+        return None
+
+    def track(
+        self,
+        people: People3D,
+        stamp_s: float,
+        colours: NDArray[np.float64] | None = None,
+        up: NDArray[np.float64] | None = None,
+    ) -> TrackedPeople:
+        """Give the people of an image their ids and smooth their positions.
+
+        See `Tracker.update`.
+        """
+        tracked = self.tracker.update(people, stamp_s, colours, up)
         return self.smoother.smooth(tracked, self.tracker.stamp_s) if self.smoother else tracked

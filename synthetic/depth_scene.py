@@ -1,8 +1,7 @@
-"""Depth images whose truth is known by construction: bodies of spheres, seen by a depth sensor.
+"""Synthetic depth images of bodies made of spheres, and the faults of real depth sensors.
 
-A body is the skeleton with flesh: spheres swept along its limbs, each with a radius at every
-joint. Joints lie inside the flesh, as people's do. What the sensor sees is cast ray by ray; what
-is wrong with real sensors is then done to it, one fault at a time.
+A body is the skeleton with spheres swept along its limbs, with a radius at every joint. Joints lie
+inside the body, as people's do. Depth is found by ray casting; faults are then added one by one.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import PANOPTIC19
 from synthetic import test_card
 from synthetic.recorded import people_from_outputs
-from synthetic.scene import outputs
+from synthetic.scene import PELVIS, draw_outputs
 
 Array = NDArray[np.float64]
 
@@ -30,16 +29,18 @@ NETWORK_HW = (256, 448)
 CAMERA = Intrinsics(525, 525, 319.5, 239.5)
 FIGURE_HEIGHT_M = 1.8
 ASSUMED_PERSON_HEIGHT_M = 1.8
+# Standard deviation of the network's errors across the view, m, for a body of 1.8 m.
+NETWORK_SD_ACROSS_M = 0.01
 
-# Radii of a body of 1.8 m, m, of the size of people but not the numbers that the package assumes;
-# and between what flesh is swept.
+# Radii of a body of 1.8 m, m: realistic, but deliberately not those that the package assumes; and
+# the pairs of keypoints between which spheres are swept.
 RADII_M = {
     'neck': 0.065, 'pelvis': 0.115, 'head': 0.06, 'shoulder': 0.062, 'elbow': 0.043,
     'wrist': 0.028, 'hip': 0.098, 'knee': 0.06, 'ankle': 0.037,
 }  # fmt: skip
-FLESH = [('neck', 'pelvis'), ('neck', 'head')]
-FLESH += [(f'left_{part}', f'right_{part}') for part in ('shoulder', 'hip')]
-FLESH += [
+SWEEPS = [('neck', 'pelvis'), ('neck', 'head')]
+SWEEPS += [(f'left_{part}', f'right_{part}') for part in ('shoulder', 'hip')]
+SWEEPS += [
     (f'{side}_{a}', f'{side}_{b}')
     for side in ('left', 'right')
     for a, b in (
@@ -50,7 +51,7 @@ FLESH += [
         ('knee', 'ankle'),
     )
 ]
-# The head is a ball with the face on it: m from its centre, and not fatter with the body.
+# The head is a sphere with the face on it, m from its centre; `fatness` does not change it.
 HEAD_RADIUS_M = 0.095
 HEAD_FROM_NECK_M = (0.0, -0.24, -0.02)
 FACE_M = {
@@ -58,11 +59,11 @@ FACE_M = {
     'right_eye': (-0.032, -0.02, -0.082), 'left_ear': (0.09, 0.0, 0.01),
     'right_ear': (-0.09, 0.0, 0.01),
 }  # fmt: skip
-# Joints about which a pose turns, with what is beyond, and by how many rad at most.
+# Joints that random poses rotate, the keypoints that rotate with them, and the largest angle, rad.
 TURNS = tuple(
-    (f'{side}_{joint}', tuple(f'{side}_{part}' for part in beyond), rad)
+    (f'{side}_{joint}', tuple(f'{side}_{part}' for part in distal), rad)
     for side in ('left', 'right')
-    for joint, beyond, rad in (
+    for joint, distal, rad in (
         ('shoulder', ('elbow', 'wrist'), 1.0),
         ('elbow', ('wrist',), 1.0),
         ('hip', ('knee', 'ankle'), 0.4),
@@ -70,40 +71,42 @@ TURNS = tuple(
     )
 )
 WALL_BEHIND_M = 1.2
-# Jumps in depth that cast a shadow, m; more than noise makes.
+# Steps in depth that cast a shadow, m; larger than the noise.
 SHADOW_STEP_M = 0.2
+# Height of the ankles above the floor, m.
 SOLE_M = 0.08
-# More in front of a keypoint than any part is thick is another part.
-OWN_FLESH_M = 0.14
+# A surface this far in front of a keypoint belongs to another part of the body, m.
+PART_THICKNESS_M = 0.14
 
 
 def figure_m(rng: np.random.Generator | None = None, turn_rad: float = 0.0) -> Array:
-    """Give a person 1.8 m tall, (19, 3) m from the pelvis; in a pose of its own with `rng`."""
+    """Return a person 1.8 m tall, ``(K, 3)`` m from the pelvis; in a random pose with `rng`."""
     xyz_m = test_card.figure_m()
     index = PANOPTIC19.index
     for name, offset in FACE_M.items():
         xyz_m[index(name)] = xyz_m[index('neck')] + HEAD_FROM_NECK_M + np.array(offset)
-    for joint, beyond, rad in TURNS if rng is not None else ():
-        rotation, _ = cv2.Rodrigues(rng.uniform(-rad, rad, 3))
-        rows, centre = PANOPTIC19.indices(beyond), xyz_m[index(joint)]
-        xyz_m[rows] = (xyz_m[rows] - centre) @ rotation.T + centre
+    if rng is not None:
+        for joint, distal, rad in TURNS:
+            rotation, _ = cv2.Rodrigues(rng.uniform(-rad, rad, 3))
+            rows, centre = PANOPTIC19.indices(distal), xyz_m[index(joint)]
+            xyz_m[rows] = (xyz_m[rows] - centre) @ rotation.T + centre
     rotation, _ = cv2.Rodrigues(np.array([0.0, turn_rad, 0.0]))
     return np.asarray(xyz_m @ rotation.T)
 
 
 def person_m(figure: Array, height_m: float, position_m: tuple[float, float, float]) -> Array:
-    """Put the figure somewhere with its pelvis, at a height: (19, 3) m, camera optical frame."""
-    return figure * (height_m / FIGURE_HEIGHT_M) + np.array(position_m)
+    """Scale a figure to a height and put its pelvis at a position, camera optical frame."""
+    return np.asarray(figure * (height_m / FIGURE_HEIGHT_M) + np.array(position_m))
 
 
 def spheres_m(xyz_m: Array, height_m: float, fatness: float = 1.0) -> Array:
-    """Give a body as spheres, (M, 4): centre and radius, m."""
+    """Return a body as spheres ``(M, 4)``: centre and radius, m."""
     scale = height_m / FIGURE_HEIGHT_M
     at = dict(zip(PANOPTIC19.keypoints, xyz_m, strict=True))
-    # The head is where its face is, however the body is turned.
+    # The head follows its face, however the body is turned.
     at['head'] = (at['left_ear'] + at['right_ear']) / 2
     parts = [np.array([[*at['head'], HEAD_RADIUS_M * scale], [*at['nose'], 0.01 * scale]])]
-    for limb in FLESH:
+    for limb in SWEEPS:
         ends = np.array([[*at[name], RADII_M[name.split('_')[-1]]] for name in limb])
         ends[:, 3] *= scale * fatness
         number = 2 + int(np.linalg.norm(ends[1, :3] - ends[0, :3]) / (0.3 * ends[:, 3].min()))
@@ -113,7 +116,7 @@ def spheres_m(xyz_m: Array, height_m: float, fatness: float = 1.0) -> Array:
 
 
 def cast(spheres: Array, intrinsics: Intrinsics, hw: tuple[int, int]) -> NDArray[np.float32]:
-    """See spheres as a perfect sensor does: (H, W) m along the optical axis, inf: nothing."""
+    """Cast rays at spheres: ``(H, W)`` m along the optical axis, inf where nothing is hit."""
     depth_m = np.full(hw, np.inf, np.float32)
     for x, y, z, radius in spheres:
         u, v = intrinsics.project(np.array([x, y, z]))
@@ -135,7 +138,7 @@ def cast(spheres: Array, intrinsics: Intrinsics, hw: tuple[int, int]) -> NDArray
 
 
 def room(people_m: Array, intrinsics: Intrinsics, hw: tuple[int, int]) -> NDArray[np.float32]:
-    """See a wall behind the people and the floor under the lowest foot: (H, W) m."""
+    """Return the depth ``(H, W)`` m of a wall behind the people and a floor under their feet."""
     row = np.arange(hw[0])[:, np.newaxis]
     floor_m = people_m[..., 1].max() + SOLE_M
     with np.errstate(divide='ignore'):
@@ -145,7 +148,7 @@ def room(people_m: Array, intrinsics: Intrinsics, hw: tuple[int, int]) -> NDArra
 
 
 def half(intrinsics: Intrinsics) -> Intrinsics:
-    """Give the same camera with half the pixels each way."""
+    """Return the same camera with half the pixels each way."""
     return replace(
         intrinsics,
         fx=intrinsics.fx / 2,
@@ -162,7 +165,7 @@ def depth_image(
     intrinsics: Intrinsics = CAMERA,
     hw: tuple[int, int] = IMAGE_HW,
 ) -> DepthImage:
-    """See people in a room as a perfect registered sensor does."""
+    """Return the depth image of people in a room, from a perfect registered sensor."""
     depth_m = room(people_m, intrinsics, hw)
     for xyz_m, height_m in zip(people_m, heights_m, strict=True):
         bodies = cast(spheres_m(xyz_m, height_m, fatness), intrinsics, hw)
@@ -171,18 +174,18 @@ def depth_image(
 
 
 def quantised(depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Whole millimetres, as sensors send them."""
+    """Round to whole millimetres, as sensors send them."""
     return (np.round(depth_m * 1000) / 1000).astype(np.float32)
 
 
 def edges(depth_m: NDArray[np.float32], step_m: float = 0.05) -> NDArray[np.bool_]:
-    """Pixels next to which the depth jumps."""
+    """Return the pixels next to a step in depth."""
     kernel = np.ones((3, 3), np.uint8)
     return np.asarray(cv2.dilate(depth_m, kernel) - cv2.erode(depth_m, kernel) > step_m)
 
 
 def with_noise(depth: DepthImage, rng: np.random.Generator) -> DepthImage:
-    """Noise that grows with the distance squared: Nguyen et al., 3DIMPVT 2012, of the Kinect."""
+    """Add the Kinect's noise, which grows with the distance squared (Nguyen, 3DIMPVT 2012)."""
     z = depth.depth_m
     sd_m = 0.0012 + 0.0019 * (z - 0.4) ** 2
     noisy = z + rng.normal(0, 1, z.shape).astype(np.float32) * sd_m
@@ -190,19 +193,21 @@ def with_noise(depth: DepthImage, rng: np.random.Generator) -> DepthImage:
 
 
 def with_holes(depth: DepthImage, rng: np.random.Generator) -> DepthImage:
-    """Take away a fifth of the pixels, blots, and the shadow beside every edge."""
+    """Remove a fifth of the pixels, discs, and the shadow beside every edge."""
     hw = depth.depth_m.shape
     holes = (rng.random(hw) < 0.2).astype(np.uint8)
     for _ in range(60):
         x, y = int(rng.integers(hw[1])), int(rng.integers(hw[0]))
         cv2.circle(holes, (x, y), int(rng.uniform(0.005, 0.02) * hw[1]), 1, cv2.FILLED)
-    shadow = edges(depth.depth_m, SHADOW_STEP_M).astype(np.uint8)
-    holes |= cv2.dilate(shadow, np.ones((1, 1 + hw[1] // 160), np.uint8), anchor=(0, 0))
-    return replace(depth, depth_m=np.where(holes > 0, np.float32('nan'), depth.depth_m))
+    steps = edges(depth.depth_m, SHADOW_STEP_M).astype(np.uint8)
+    shadow = cv2.dilate(steps, np.ones((1, 1 + hw[1] // 160), np.uint8), anchor=(0, 0))
+    return replace(
+        depth, depth_m=np.where((holes > 0) | (shadow > 0), np.float32('nan'), depth.depth_m)
+    )
 
 
 def with_flying_edges(depth: DepthImage, rng: np.random.Generator) -> DepthImage:
-    """Pixels at edges float between front and back, and all of it is registered 1 px off."""
+    """Mix front and back at edges, and shift the registration by 1 px."""
     z = depth.depth_m
     kernel = np.ones((3, 3), np.uint8)
     near, far = cv2.erode(z, kernel), cv2.dilate(z, kernel)
@@ -212,7 +217,7 @@ def with_flying_edges(depth: DepthImage, rng: np.random.Generator) -> DepthImage
 
 
 def with_board(depth: DepthImage, person: Array, in_front_m: float = 0.5) -> DepthImage:
-    """Put the edge of a table, 8 cm thick, in front of the hips."""
+    """Add the edge of a table, 8 cm thick, in front of the hips."""
     _, y, z = person[PANOPTIC19.index('pelvis')]
     at_m = z - in_front_m
     ends_px = [depth.intrinsics.project(np.array([0, y + dy, at_m]))[1] for dy in (-0.04, 0.04)]
@@ -222,24 +227,34 @@ def with_board(depth: DepthImage, person: Array, in_front_m: float = 0.5) -> Dep
     return replace(depth, depth_m=depth_m)
 
 
-def believed(
+def estimated_without_depth(
     people_m: Array,
     heights_m: list[float],
     rng: np.random.Generator,
-    across_m: float = 0.01,
     along_m: float = 0.05,
     hidden: Iterable[tuple[int, str]] = (),
     mirrored: bool = False,
 ) -> People3D:
-    """People as the package sees them without depth, everybody taken to be 1.8 m tall.
+    """Estimate people as the package does without depth, with an assumed height of 1.8 m.
 
-    The network is off by so much at every keypoint, standard deviations across and along the
-    view of a body of 1.8 m. `mirrored`: it takes towards the camera for away from it in every
-    forearm and lower leg, which look the same.
+    Parameters
+    ----------
+    people_m, heights_m
+        ``(N, K, 3)`` m in the camera optical frame, and the true heights, m.
+    rng
+        Of the network's errors: ``NETWORK_SD_ACROSS_M`` across the view.
+    along_m
+        Standard deviation of the network's errors along the view, m, for a body of 1.8 m.
+    hidden
+        (person, keypoint) that the network does not detect.
+    mirrored
+        Whether the network exchanges towards and away from the camera in every forearm and lower
+        leg, which look the same.
     """
     letterbox = Letterbox.fit(IMAGE_HW, NETWORK_HW, 8)
     scale = np.array(heights_m)[:, np.newaxis, np.newaxis] / FIGURE_HEIGHT_M
-    off_m = rng.normal(0, 1, people_m.shape) * (across_m, across_m, along_m) * scale
+    sd_m = (NETWORK_SD_ACROSS_M, NETWORK_SD_ACROSS_M, along_m)
+    off_m = rng.normal(0, 1, people_m.shape) * sd_m * scale
     if mirrored:
         for inner, outer in (('elbow', 'wrist'), ('knee', 'ankle')):
             a, b = (
@@ -248,21 +263,27 @@ def believed(
             )
             rows = PANOPTIC19.indices((f'left_{outer}', f'right_{outer}'))
             off_m[:, rows, 2] += 2 * (a - b)
-    out = outputs(people_m + off_m, CAMERA, letterbox, hidden, body_heights_m=heights_m)
+    predicted_m = people_m + off_m
+    relative = (predicted_m - predicted_m[:, [PELVIS]]) / np.reshape(heights_m, (-1, 1, 1))
+    grid_xy = letterbox.to_grid(CAMERA.project(predicted_m))
+    out = draw_outputs(grid_xy, relative, predicted_m[:, PELVIS, 2], hidden)
     return people_from_outputs(out, letterbox, CAMERA)
 
 
-def covered(people_m: Array, heights_m: list[float], fatness: float) -> list[tuple[int, str]]:
-    """(person, keypoint) of what the person's own body hides; what others hide is still seen.
+def self_occluded(
+    people_m: Array, heights_m: list[float], fatness: float
+) -> list[tuple[int, str]]:
+    """Return the (person, keypoint) that the person's own body hides.
 
-    Networks do guess keypoints behind a table or somebody else, and the depth is then of that.
+    Keypoints hidden by others are not among them: networks often do estimate keypoints behind a
+    table or another person, and the depth there is that of the occluder.
     """
     found = []
     for i, (xyz_m, height_m) in enumerate(zip(people_m, heights_m, strict=True)):
         depth_m = cast(spheres_m(xyz_m, height_m, fatness), CAMERA, IMAGE_HW)
         x, y = np.rint(CAMERA.project(xyz_m)).astype(int).T
         inside = (x >= 0) & (x < IMAGE_HW[1]) & (y >= 0) & (y < IMAGE_HW[0])
-        for k in np.flatnonzero(inside):
-            if depth_m[y[k], x[k]] < xyz_m[k, 2] - OWN_FLESH_M * fatness:
+        for k in np.flatnonzero(inside).tolist():
+            if depth_m[y[k], x[k]] < xyz_m[k, 2] - PART_THICKNESS_M * fatness:
                 found.append((i, PANOPTIC19.keypoints[k]))
     return found

@@ -1,27 +1,51 @@
-"""Networks for tests: OpenVINO files whose answer is known."""
+"""OpenVINO networks with known outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import openvino as ov
 import openvino.opset13 as ops
 
+from pose3d_ros.detection.openpose.outputs import Outputs
 
-def write_network(path, outputs, input_hw=(256, 448), names=None, layers=0, channels=32):
-    """Write an IR that sees the people of `outputs` in every image but a black one.
 
-    Outputs that are None are left out. `names` renames them, to make networks of others. `layers`
-    make it slow and change nothing: to run (32 channels: about 1.2 GFLOP each), or to compile
-    (many of few).
+def write_network(
+    path: Path,
+    outputs: Outputs,
+    input_hw: tuple[int, int] = (256, 448),
+    names: Mapping[str, str] | None = None,
+    layers: int = 0,
+    channels: int = 32,
+) -> Path:
+    """Write an IR that returns `outputs` for every image except a black one, for which it is 0.
+
+    Parameters
+    ----------
+    path
+        Of the .xml file; returned.
+    outputs
+        Maps to return; those that are None are left out.
+    input_hw
+        Height and width of the input, px.
+    names
+        Other names for the outputs, as other families of networks have them.
+    layers, channels
+        Convolutions that change nothing and cost time: to run (32 channels: about 1.2 GFLOP each),
+        or to compile (many layers of few channels).
     """
     image = ops.parameter([1, 3, *input_hw], np.float32, name='data')
     image.output(0).get_tensor().set_names({'data'})
     axes = np.array([1, 2, 3])
     mean = ops.reduce_mean(image, axes, keep_dims=True)
     if layers:
-        nothing = ops.multiply(burden(image, layers, channels), np.float32(0))
+        nothing = ops.multiply(_convolutions(image, layers, channels), np.float32(0))
         mean = ops.add(mean, ops.reduce_mean(nothing, axes, keep_dims=True))
     light = ops.clamp(mean, 0.0, 1.0)
     results = []
-    for name in ('features', 'heatmaps', 'pafs'):  # in no particular order
+    for name in ('features', 'heatmaps', 'pafs'):  # not in the order in which they are read
         if getattr(outputs, name) is None:
             continue
         maps = ops.multiply(light, ops.constant(getattr(outputs, name)[np.newaxis]))
@@ -31,8 +55,8 @@ def write_network(path, outputs, input_hw=(256, 448), names=None, layers=0, chan
     return path
 
 
-def burden(image, layers, channels):
-    """Convolutions, one after the other, whose numbers stay finite."""
+def _convolutions(image: ov.Node, layers: int, channels: int) -> ov.Node:
+    """Chain convolutions whose values stay finite."""
     kernels = np.random.default_rng(0).normal(0, 0.1, (layers, channels, channels, 3, 3))
     made = ops.concat([image] * -(-channels // 3), 1)
     made = ops.gather(made, np.arange(channels), 1)
@@ -42,8 +66,8 @@ def burden(image, layers, channels):
     return made
 
 
-def bare(model):
-    """Remove the normalisation of a network, as converters of a checkpoint leave it out."""
+def bare(model: ov.Model) -> ov.Model:
+    """Remove the normalisation of a network's input, as some conversions leave it out."""
     model = model.clone()
     parameter = model.get_parameters()[0]
     subtract = next(iter(parameter.output(0).get_target_inputs())).get_node()

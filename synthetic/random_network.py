@@ -1,4 +1,4 @@
-"""The official network with random weights: its latency, and nothing of its eyesight."""
+"""The graph of human-pose-estimation-3d-0001 with random weights: for latency only."""
 
 import numpy as np
 import openvino as ov
@@ -7,7 +7,7 @@ from pose3d_ros.models.conversion import graph_mobilenet
 
 
 def random_tensors(seed: int = 0) -> dict[str, np.ndarray]:
-    """Weights of the official layout that keep activations in range."""
+    """Return random weights of the published layout that keep activations in range."""
     rng = np.random.default_rng(seed)
     tensors = {}
     for name, shape in graph_mobilenet.layout().items():
@@ -19,5 +19,5 @@ def random_tensors(seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def random_network() -> ov.Model:
-    """Build the network."""
+    """Build the network with random weights."""
     return graph_mobilenet.build(random_tensors())

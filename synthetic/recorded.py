@@ -1,4 +1,4 @@
-"""People from recorded or constructed outputs of a network, without running one."""
+"""Decode and lift recorded or constructed network outputs, without running a network."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ def people_from_outputs(
     intrinsics: Intrinsics,
     lifter: Lifter | None = None,
     camera_pose: CameraPose | None = None,
+    thresholds: Thresholds | None = None,
 ) -> People3D:
-    """Return the people in outputs of one image, with the default thresholds.
+    """Estimate the people in the outputs of one image.
 
-    `lifter` None: by location maps, all people 1.8 m tall.
+    `lifter` None: by location maps, with an assumed height of 1.8 m. `thresholds` None: the
+    defaults.
     """
-    detections = decode(outputs, letterbox, intrinsics, Thresholds())
+    detections = decode(outputs, letterbox, intrinsics, thresholds or Thresholds())
     return (lifter or LocationMapLifter()).lift(detections, intrinsics, camera_pose)

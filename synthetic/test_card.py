@@ -1,9 +1,8 @@
-"""The test card: a scene that the package draws itself, of which everything is known.
+"""A drawn scene with known truth, for tests of the whole pipeline from image to message.
 
-Paper dolls glide through a room. Each keypoint and limb has a red value of its own, from which the
-network of ``models/test_card.py`` reads where they are. Pixels, people and metres are known, so
-the whole line from image to message can be tried and tested with no other file. It says nothing
-about how well a real network sees real people.
+Stick figures move through a room. Each keypoint and each limb has its own red value, from which
+`test_card_network` reads their positions. It says nothing about how well a real network detects
+real people.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ SIZE_HW = (256, 448)
 FOCAL_LENGTH_PX = 380.0
 RATE_HZ = 30.0
 DURATION_S = 10.0
-# Disc of a keypoint and width of a limb, px, whatever the distance.
+# Radius of a keypoint's disc and width of a limb, px, at any distance.
 KEYPOINT_RADIUS_PX = 4
 LIMB_WIDTH_PX = 5
-# Red values: keypoints 20, 25, ... 105, limbs 120, 125, ... 210. The room has none.
+# Red values: keypoints 20, 25, ... 105, limbs 120, 125, ... 210. The background has no red.
 KEYPOINT_CODES = 20 + 5 * np.arange(len(HEATMAP_CHANNELS))
 LIMB_CODES = 120 + 5 * np.arange(len(PAF_CHANNELS))
 
@@ -46,19 +45,19 @@ FIGURE_M = {
 
 
 def figure_m() -> NDArray[np.float64]:
-    """Give the doll, ``(K, 3)`` m from its pelvis, in the camera optical frame's directions."""
+    """Return the figure, ``(K, 3)`` m from its pelvis, in axes of the camera optical frame."""
     return np.array([FIGURE_M[name] for name in PANOPTIC19.keypoints], np.float64)
 
 
 def intrinsics() -> Intrinsics:
-    """Give the camera."""
+    """Return the intrinsics of the camera."""
     return Intrinsics(FOCAL_LENGTH_PX, FOCAL_LENGTH_PX, (SIZE_HW[1] - 1) / 2, (SIZE_HW[0] - 1) / 2)
 
 
 def people_m(time_s: float) -> NDArray[np.float64]:
-    """Give the truth: three dolls ``(3, K, 3)``, m in the camera optical frame.
+    """Return the true positions of three figures ``(3, K, 3)``, m, camera optical frame.
 
-    Two sway, one comes and goes.
+    Two sway, one leaves the image and comes back.
     """
     phase = 2 * np.pi * time_s / DURATION_S
     pelvis = np.array(
@@ -73,14 +72,14 @@ def people_m(time_s: float) -> NDArray[np.float64]:
 
 
 def image(time_s: float) -> NDArray[np.uint8]:
-    """Draw the scene: ``(*SIZE_HW, 3)`` BGR; who is nearer covers who is behind."""
-    bgr = _room()
+    """Draw the scene, ``(*SIZE_HW, 3)`` BGR; nearer figures cover farther ones."""
+    bgr = _background()
     people = people_m(time_s)
     for person in people[np.argsort(-people[:, PANOPTIC19.index('pelvis'), 2])]:
         xy = np.round(intrinsics().project(person)).astype(int)
         for code, limb in zip(LIMB_CODES, PAF_CHANNELS, strict=True):
             a, b = PANOPTIC19.indices(limb)
-            # Green and blue are for the eye alone. No blending: it would make red values up.
+            # Green and blue are only for viewing. No anti-aliasing: it would create other reds.
             cv2.line(bgr, xy[a], xy[b], (110, 70, int(code)), LIMB_WIDTH_PX, cv2.LINE_8)
         for code, name in zip(KEYPOINT_CODES, HEATMAP_CHANNELS, strict=True):
             centre = xy[PANOPTIC19.index(name)]
@@ -88,7 +87,7 @@ def image(time_s: float) -> NDArray[np.uint8]:
     return bgr
 
 
-def _room() -> NDArray[np.uint8]:
+def _background() -> NDArray[np.uint8]:
     """Draw floor and wall, without red."""
     bgr = np.zeros((*SIZE_HW, 3), np.uint8)
     bgr[..., 0] = np.linspace(40, 90, SIZE_HW[0]).astype(np.uint8)[:, np.newaxis]
@@ -97,6 +96,6 @@ def _room() -> NDArray[np.uint8]:
 
 
 def clip() -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    """Give the images of one pass and when they are due, s."""
+    """Yield the images of one pass with their times, s."""
     for i in range(round(DURATION_S * RATE_HZ)):
         yield i / RATE_HZ, image(i / RATE_HZ)

@@ -1,4 +1,4 @@
-"""The network that reads the test card: exact, and blind to everything else."""
+"""A network that detects the figures of the test card exactly, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pose3d_ros.skeleton import PANOPTIC19
 from synthetic import test_card
 
 STRIDE = 8
-# Matches are averaged over so many pixels, both ways, before the rest: a tenth of the time.
+# Matches are averaged over blocks of this many pixels each way first, in a tenth of the time.
 POOL = 2
-# Spread of the heatmaps' Gaussians, input px: 7, as Lightweight OpenPose was trained with.
+# Standard deviation of the heatmaps' Gaussians, input px, as in Lightweight OpenPose's training.
 SIGMA_PX = 7.0
 BODY_HEIGHT_M = 1.8
 
@@ -26,7 +26,7 @@ BODY_HEIGHT_M = 1.8
 def network() -> ov.Model:
     """Build the network, with the inputs and outputs of human-pose-estimation-3d-0001.
 
-    Location maps are the same everywhere: all dolls are one figure, and face the camera.
+    Location maps are constant: all figures are the same one and face the camera.
     """
     data = ops.parameter([1, 3, *test_card.SIZE_HW], np.float32, name='data')
     data.output(0).get_tensor().set_names({'data'})
@@ -42,7 +42,7 @@ def network() -> ov.Model:
 
 
 def _matches(red: ov.Node, codes: NDArray[np.int_]) -> ov.Node:
-    """Tell which share of each POOL x POOL pixels has which code: (1, C, H / POOL, W / POOL)."""
+    """Return the share of each POOL x POOL block with each code: (1, C, H / POOL, W / POOL)."""
     off = ops.abs(ops.subtract(red, codes.astype(np.float32).reshape(1, -1, 1, 1)))
     match = ops.relu(ops.subtract(np.float32(1), off))
     size, no = [POOL] * 2, [0, 0]
@@ -50,11 +50,11 @@ def _matches(red: ov.Node, codes: NDArray[np.int_]) -> ov.Node:
 
 
 def _heatmaps(keypoints: ov.Node) -> ov.Node:
-    """Gaussians, 1 high on a disc that is seen whole, and background: (1, 19, h, w)."""
+    """Draw Gaussians with the peak 1 for a complete disc, and background: (1, 19, h, w)."""
     stride, sigma = STRIDE // POOL, SIGMA_PX / POOL
     radius = (test_card.KEYPOINT_RADIUS_PX + 0.5) / POOL
     size = 5 * stride
-    # The kernel is centred on its cell: size and stride are even, and so is what is padded.
+    # The kernel is centred on its cell: size, stride and padding are even.
     offset = np.arange(size) - (size - 1) / 2
     d2 = offset**2 + offset[:, np.newaxis] ** 2
     kernel = np.exp(-d2 / (2 * sigma**2))
@@ -68,7 +68,7 @@ def _heatmaps(keypoints: ov.Node) -> ov.Node:
 
 
 def _pafs(matches: ov.Node) -> ov.Node:
-    """Each limb's direction where it, or the disc at one of its ends, is seen: (1, 38, h, w)."""
+    """Draw each limb's direction at the limb and at the discs of its ends: (1, 38, h, w)."""
     figure = test_card.figure_m()
     limbs, keypoints = len(PAF_CHANNELS), len(HEATMAP_CHANNELS)
     weights = np.zeros((2 * limbs, limbs + keypoints, 1, 1), np.float32)
@@ -80,13 +80,13 @@ def _pafs(matches: ov.Node) -> ov.Node:
             weights[2 * i : 2 * i + 2, channel, 0, 0] = direction
     stride = STRIDE // POOL
     pool, pad = [2 * stride] * 2, [stride // 2] * 2
-    # Any pixel of the surroundings will do: limbs are thinner than cells.
+    # Limbs are thinner than cells: any matching pixel in the neighbourhood counts.
     near = ops.max_pool(matches, [stride] * 2, [1, 1], pad, pad, pool, 'floor').output(0)
     return ops.convolution(near, weights, [1, 1], [0, 0], [0, 0], [1, 1])
 
 
 def _features(heatmaps: ov.Node) -> ov.Node:
-    """Put the figure everywhere: (1, 57, h, w)."""
+    """Return the constant location maps of the figure: (1, 57, h, w)."""
     order = PANOPTIC19.indices(LOCATION_MAP_CHANNELS)
     values = (test_card.figure_m()[order] / BODY_HEIGHT_M).reshape(1, -1, 1, 1)
     h, w = (size // STRIDE for size in test_card.SIZE_HW)

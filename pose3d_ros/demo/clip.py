@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import CameraPose, Intrinsics
-from pose3d_ros.evaluation.oks import Labels, labelled, match
-from pose3d_ros.skeleton import PANOPTIC19
+from pose3d_ros.evaluation.oks import Labels, match, select_labels
+from pose3d_ros.evaluation.pose_errors import pose_errors
 
 NAME = 'clip'
 PATH = Path(__file__).parent / 'data' / 'clip.webm'
@@ -22,7 +22,6 @@ PATH = Path(__file__).parent / 'data' / 'clip.webm'
 OUTSIDE, COVERED, TURNED_AWAY, VISIBLE = range(4)
 # Of its camera, which stands still: CAMERA_M and TARGET_M of training/render/clip.py.
 CAMERA_HEIGHT_M, CAMERA_PITCH_RAD = 1.1, float(np.arctan2(0.12, 3.4))
-ROOT = PANOPTIC19.index(PANOPTIC19.root)
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Truth:
 
     def labels(self, image: int) -> tuple[Labels, NDArray[np.intp]]:
         """Return the people of an image that are to be found, and their rows."""
-        return labelled(self.xy_px[image], self.seen[image] > COVERED)
+        return select_labels(self.xy_px[image], self.seen[image] > COVERED)
 
 
 def camera_pose() -> CameraPose:
@@ -117,12 +116,9 @@ class Score:
         return 0 if len(false) else len(found)
 
     def _add_3d(self, truth_m: NDArray[np.float32], xyz_m: NDArray[np.float64]) -> None:
-        error_m = (xyz_m - xyz_m[ROOT]) - (truth_m - truth_m[ROOT])
-        error_m = np.delete(error_m, ROOT, axis=0)
-        self.errors_m.append(float(np.nanmean(np.linalg.norm(error_m, axis=-1))))
-        self.distances.append(
-            float(abs(np.linalg.norm(xyz_m[ROOT]) / np.linalg.norm(truth_m[ROOT]) - 1))
-        )
+        errors = pose_errors(truth_m, xyz_m)
+        self.errors_m.append(errors.root_relative)
+        self.distances.append(errors.root_distance_share)
 
     def lines(self) -> list[str]:
         """Return the results as lines of a table."""

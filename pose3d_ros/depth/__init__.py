@@ -1,1 +1,1 @@
-"""3D poses corrected by a registered depth image."""
+"""Correct 3D poses with a registered depth image."""

@@ -1,1 +1,1 @@
-"""How right poses are: matching with labels, and errors."""
+"""Compare estimated poses with ground truth: matching, errors, labelled images."""

@@ -1,1 +1,1 @@
-"""Numerical methods that know nothing of people."""
+"""Numerical methods without knowledge of people or images."""

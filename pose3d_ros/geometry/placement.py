@@ -1,4 +1,4 @@
-"""Where a root-relative pose must be to be seen where its keypoints are seen."""
+"""Translate root-relative poses so that their keypoints project where they were detected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 # More iterations change the 3D error on recorded outputs by less than 0.1 mm.
 ITERATIONS = 4
-# Mean squared spread of rays, x/z and y/z, below which they count as one ray: half a pixel at a
+# Variance of rays, x/z and y/z, below which they count as a single ray: half a pixel at a
 # focal length of 500 px.
 MIN_RAY_VARIANCE = 1e-6
 # Least standard deviation of a root's position, m, however well the keypoints agree.
@@ -26,32 +26,32 @@ def solve_translation(
 ) -> tuple[Array, Array]:
     """Solve for the translations that put root-relative poses on the rays of their keypoints.
 
-    For a keypoint at ``p`` relative to the root, seen on the ray ``r = (x/z, y/z)``, the pinhole
-    model says ``p_xy + t_xy = r (p_z + t_z)``, which is linear in ``t``. It is solved by least
-    squares, reweighted by Tukey's biweight of the residuals, starting from weak perspective. Where
-    the iteration ends behind the camera, as an impossible pose may require, the result of weak
-    perspective is returned.
+    For a keypoint at ``p`` relative to the root, detected on the ray ``r = (x/z, y/z)``, the
+    pinhole model says ``p_xy + t_xy = r (p_z + t_z)``, which is linear in ``t``. It is solved by
+    least squares, reweighted by Tukey's biweight of the residuals, starting from weak perspective.
+    Where the iteration ends behind the camera, as an impossible pose may require, the result of
+    weak perspective is returned.
 
     Parameters
     ----------
     relative_m
         ``(N, M, 3)`` root-relative positions, m. NaN: unknown.
     rays
-        ``(N, M, 2)`` x/z, y/z. NaN: not seen.
+        ``(N, M, 2)`` x/z, y/z. NaN: not detected.
     weights
         ``(N, M)``, >= 0.
     distance
         Unit vectors ``(N, 3)`` and the distance of each root along them, ``(N,)`` m, where it is
-        known: only the position across them is solved for then.
+        known: then only the position across them is solved for.
 
     Returns
     -------
     translation_m
-        ``(N, 3)``. NaN where all rays are one, or where even weak perspective puts a person
+        ``(N, 3)``. NaN where all rays coincide, or where even weak perspective puts a person
         behind the camera.
     agreement
-        ``(N, M)`` in [0, 1], the weight of each keypoint by its residual. 0 where the position or
-        the ray is unknown.
+        ``(N, M)`` in [0, 1], weight of each keypoint by its residual. 0 where the position or the
+        ray is unknown.
     """
     known = np.isfinite(relative_m[..., 0] + rays[..., 0]) & (weights > 0)
     # One contiguous (N, M) array each: numpy is slow along short last axes.
@@ -62,7 +62,7 @@ def solve_translation(
     ux, uy = rx * pz - px, ry * pz - py
     terms = np.stack([known, rx, ry, ux, uy, rx**2 + ry**2, rx * ux + ry * uy])
 
-    def agree(t: Array) -> Array:
+    def agreement_of(t: Array) -> Array:
         x, y, z = t[..., np.newaxis]
         squared_m2 = (x - rx * z - ux) ** 2 + (y - ry * z - uy) ** 2
         return tukey_weights(np.where(known, squared_m2, np.nan))
@@ -70,15 +70,15 @@ def solve_translation(
     with np.errstate(divide='ignore', invalid='ignore'):
         sums = (score * np.stack([known, px, py, pz, px**2 + py**2, *terms[[1, 2, 5]]])).sum(-1)
         weak_perspective = t = _weak_perspective(sums)
-        agreement = agree(t)
+        agreement = agreement_of(t)
         for _ in range(ITERATIONS):
             t = _least_squares((score * (agreement + MIN_WEIGHT) * terms).sum(-1), distance)
-            agreement = agree(t)
-        for instead in (weak_perspective, np.nan):
+            agreement = agreement_of(t)
+        for fallback in (weak_perspective, np.nan):
             behind = ~((pz + t[2][:, np.newaxis] > 0) | (agreement == 0)).all(1)
             if behind.any():
-                t = np.where(behind, instead, t)
-                agreement = agree(t)
+                t = np.where(behind, fallback, t)
+                agreement = agreement_of(t)
     return t.T, agreement
 
 

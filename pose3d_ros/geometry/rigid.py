@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# How far the length of a quaternion may differ from 1; tf2 has the same tolerance.
+# Largest deviation of a quaternion's length from 1; tf2 has the same tolerance.
 QUATERNION_TOLERANCE = 0.01
 
 
@@ -30,9 +30,9 @@ def rotation_matrix(xyzw: Array) -> Array:
 def quaternion_xyzw(matrix: Array) -> Array:
     """Return the unit quaternion ``(4,)`` of a rotation ``(3, 3)``.
 
-    Four times the outer product of (x, y, z, w) with itself has that quaternion, scaled, in every
-    row. The row with the largest diagonal element is the most accurate one (Shepperd, Journal of
-    Guidance and Control 1(3), 1978).
+    Each row of four times the outer product of (x, y, z, w) with itself is a multiple of the
+    quaternion. The row with the largest diagonal element is the most accurate (Shepperd, Journal
+    of Guidance and Control 1(3), 1978).
     """
     (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = matrix.tolist()
     rows = np.array(

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# Residual, m, from which a measurement has no weight: this many medians of the person's own
-# residuals, but no less than MIN_CUTOFF_M.
+# Residual from which a measurement has no weight: CUTOFF_MEDIANS times the median of the person's
+# residuals, and at least MIN_CUTOFF_M, m.
 MIN_CUTOFF_M = 0.15
 CUTOFF_MEDIANS = 2.5
 # Weight that is left to an outlier, so that a solution always exists.
@@ -43,8 +43,8 @@ def nan_median(values: Array, lower: bool = False) -> Array:
     values
         ``(..., K)``.
     lower
-        Of an even number of values take the lower one of the two in the middle, which is a value
-        that occurs, instead of their mean.
+        Of an even number of values, return the lower of the two in the middle, which is one of the
+        values, instead of their mean.
     """
     ordered = np.sort(values, axis=-1)  # NaN last
     count = values.shape[-1] - np.isnan(ordered).sum(axis=-1, keepdims=True)

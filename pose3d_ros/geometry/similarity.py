@@ -12,12 +12,12 @@ from pose3d_ros.geometry.robust import MIN_WEIGHT, nan_median, tukey_weights
 Array = NDArray[np.float64]
 
 ITERATIONS = 4
-# Standard deviations: of a keypoint of a pose from the measured one after a perfect fit, and of
-# scale and rotation before the fit. They hold back what few keypoints close together cannot tell.
+# Standard deviations of a keypoint from its measurement after a perfect fit, and of scale and
+# rotation before the fit: they regularise fits to few keypoints that are close together.
 POINT_SD_M = 0.05
 SCALE_SD = 0.05
 ROTATION_SD_RAD = 0.15
-# Least standard deviation of a fitted position, m: the distance from skin to joint varies.
+# Least standard deviation of a fitted position, m: the distance from skin to joint varies by it.
 MIN_POSITION_SD_M = 0.02
 
 

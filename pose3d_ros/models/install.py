@@ -2,79 +2,53 @@
 
 from __future__ import annotations
 
-import hashlib
-import posixpath
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import import_module
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import openvino as ov
 
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.catalogue import ModelEntry, PublishedFile
-from pose3d_ros.models.conversion.checkpoint import LARGEST_BYTES
-from pose3d_ros.models.download import Progress, download
+from pose3d_ros.models.catalogue import ModelEntry
+from pose3d_ros.models.conversion.published_graph import fit_spec, read_graph
+from pose3d_ros.models.download import Progress
+from pose3d_ros.models.fetch import (
+    CATALOGUE,
+    FIRST,
+    NOTHING,
+    FetchedFile,
+    FileSource,
+    fetch_all,
+    remove_parts,
+)
 from pose3d_ros.models.normalisation import mark_inside
+from pose3d_ros.models.recorded_checksums import record_checksum, recorded_checksum
 from pose3d_ros.models.store import PRECISIONS, Record, put
+from pose3d_ros.network_spec import NetworkSpec, spec_path
 
 Quantise = Callable[[ov.Model], 'tuple[ov.Model, str]']
 """Takes the f32 network; returns the int8 one and a note for the record, or raises ModelError."""
+_NOT_PUBLISHED = 'no checksum is published for this network; '
+_RECORDED = _NOT_PUBLISHED + 'the one found is recorded, and later installations are held to it'
+_HELD = _NOT_PUBLISHED + 'it agrees with the one of the first installation'
 
 
 @dataclass(frozen=True)
-class FileSource:
-    """Where a network's files are taken from and what they are held to; as the catalogue says.
+class _Choice:
+    """What is installed: the precision of the network, and that of the files it is made from."""
 
-    Parameters
-    ----------
-    file
-        A local file instead of a download; of several files one, with the others beside it.
-    address
-        Another address to download from, likewise.
-    sha384
-        Checksum instead of the catalogue's, of a network of one file.
-    unverified
-        Accept files that no checksum vouches for.
-    """
-
-    file: Path | None = None
-    address: str | None = None
-    sha384: str | None = None
-    unverified: bool = False
-
-    def __post_init__(self) -> None:
-        if self.file and self.address:
-            raise ModelError('expected a file or an address, found both')
-        if self.sha384 is not None and (
-            len(self.sha384) != 96 or set(self.sha384.lower()) - set('0123456789abcdef')
-        ):
-            raise ModelError(
-                f'a SHA-384 has 96 hexadecimal digits, found {self.sha384!r} with '
-                f'{len(self.sha384)}'
-            )
-        if self.sha384 and self.unverified:
-            raise ModelError(
-                'a checksum is stated, so that the file cannot be unverified: state one of the two'
-            )
-
-
-@dataclass(frozen=True)
-class _File:
-    """A file that has been fetched: its bytes, where from, and what they were checked against."""
-
-    data: bytes
-    source: str
-    sha384: str
-    checked_against: str
+    precision: str
+    published: str
 
 
 def install(
-    entry: ModelEntry, origin: FileSource, folder: Path, *, precision: str = 'f32',
+    entry: ModelEntry, origin: FileSource, folder: Path, *, precision: str | None = None,
     quantise: Quantise | None = None, progress: Progress = lambda have, total: None,
 ) -> Path:  # fmt: skip
-    """Install a network, all of it or nothing.
+    """Install a network completely or not at all.
 
     Parameters
     ----------
@@ -85,56 +59,112 @@ def install(
     folder
         Of installed networks.
     precision
-        One of store.PRECISIONS: f32, f16 (weights stored in half the space), int8.
+        One of store.PRECISIONS: f32, f16 (weights stored in half the space), int8. None: the one
+        that the catalogue prefers, or that of the published files that `origin` names.
     quantise
-        Makes int8 of f32; needed for int8.
+        Makes int8 of f32; needed where int8 is not published.
     progress
         Of the download.
 
     Returns
     -------
-    Path of the installed .xml.
+    Path of the installed .xml. Its contract is beside it, as NAME.spec.json.
 
     Raises
     ------
     ModelError
-        If a file cannot be had, is not the one expected, or is none of this network.
+        If a file cannot be had, is not the one expected, or is not of this network.
     """
-    if precision not in PRECISIONS or (precision == 'int8' and quantise is None):
-        raise ModelError(
-            f'precision must be one of {PRECISIONS}, int8 with a way to it; found {precision!r}'
-        )
-    if origin.sha384 and len(entry.files) > 1:
-        raise ModelError(
-            f'{entry.name} is {len(entry.files)} files, which one checksum cannot vouch for: '
-            'state none, and they are held to the published ones'
-        )
-    parts = [_part(folder / '.downloads', published, origin) for published in entry.files]
-    found = [
-        _file(published, _origin_of(published, entry, origin), part, progress)
-        for published, part in zip(entry.files, parts, strict=True)
-    ]
-    converter = import_module(f'pose3d_ros.models.conversion.{entry.converter}')
-    model = converter.convert(*(file.data for file in found))
-    mark_inside(model)
+    choice = _choose(entry, origin, precision, quantise)
+    published = entry.files[choice.published]
+    key = f'{entry.name} {choice.published}'
+    downloads = folder / '.downloads'
+    found = fetch_all(published, origin, downloads, recorded_checksum(folder, key), progress)
+    model, spec = _convert(entry, found, folder)
     note = ''
-    if precision == 'int8' and quantise is not None:
+    if choice.precision == 'int8' and choice.published != 'int8' and quantise is not None:
         model, note = quantise(model)
-        mark_inside(model)
-    record = _record(entry, precision, found, note)
-    path = put(
-        folder, record, lambda xml: ov.save_model(model, xml, compress_to_fp16=precision == 'f16')
-    )
-    for part in parts:
-        part.unlink(missing_ok=True)
+        if entry.converter:
+            mark_inside(model)
+    first_time = published[0].sha384 is None and found[0].checked_against == NOTHING
+    if published[0].sha384 is None:
+        note = '. '.join(filter(None, (note, _note_of(found[0]))))
+    record = _record(entry, choice.precision, found, note)
+    licence = entry.licence if record.licence == entry.licence else ''
+    spec = replace(spec, licence=licence, source=record.source)
+
+    def write(xml: Path) -> None:
+        ov.save_model(model, xml, compress_to_fp16=choice.precision == 'f16')
+        spec_path(xml).write_text(json.dumps(spec.to_dict(), indent=2) + '\n')
+
+    path = put(folder, record, write)
+    if first_time:
+        record_checksum(folder, key, found[0].sha384)
+    remove_parts(published, origin, downloads)
     return path
 
 
-def _record(entry: ModelEntry, precision: str, found: list[_File], note: str) -> Record:
+def _choose(
+    entry: ModelEntry, origin: FileSource, precision: str | None, quantise: Quantise | None
+) -> _Choice:
+    """Choose the precision and the files; ModelError if there is no way to it."""
+    if precision is None:
+        precision = entry.precision if quantise is None else 'int8'
+        if origin.file and quantise is None:
+            precision = _precision_of(entry, origin.file)
+    if precision not in PRECISIONS:
+        raise ModelError(f'precision must be one of {PRECISIONS}, found {precision!r}')
+    if precision in entry.files and quantise is None:
+        return _Choice(precision, precision)
+    sources = [p for p in ('f32', 'f16') if p in entry.files]
+    if not sources or precision == 'f32' or (precision == 'int8' and quantise is None):
+        raise ModelError(
+            f'precision must be one of {tuple(entry.files)}, as published, or one that is made '
+            f'from them (f16; int8 with calibration images), found {precision!r}'
+        )
+    if precision == 'int8' and not entry.converter:
+        raise ModelError(
+            f'int8 of {entry.name} cannot be judged: only networks with heatmaps and part '
+            'affinity fields can'
+        )
+    return _Choice(precision, sources[0])
+
+
+def _precision_of(entry: ModelEntry, file: Path) -> str:
+    """Return the precision whose published files have the size of a local file."""
+    try:
+        size = file.stat().st_size
+    except OSError:
+        return entry.precision
+    sizes = {p: [f.size for f in files] for p, files in entry.files.items()}
+    return next((p for p, published in sizes.items() if size in published), entry.precision)
+
+
+def _convert(
+    entry: ModelEntry, found: list[FetchedFile], folder: Path
+) -> tuple[ov.Model, NetworkSpec]:
+    """Build the graph of the files that were fetched, and find its contract."""
+    if entry.converter:
+        converter = import_module(f'pose3d_ros.models.conversion.{entry.converter}')
+        model = converter.convert(*(content for f in found for content in f.files.values()))
+        mark_inside(model)
+        return model, entry.specs[0]
+    model = read_graph(dict(found[0].files), folder)
+    return model, fit_spec(model, entry.specs)
+
+
+def _note_of(found: FetchedFile) -> str:
+    return {NOTHING: _RECORDED, FIRST: _HELD}.get(found.checked_against, '')
+
+
+def _record(entry: ModelEntry, precision: str, found: list[FetchedFile], note: str) -> Record:
     kinds = {file.checked_against for file in found}
-    checked_against = kinds.pop() if len(kinds) == 1 else 'nothing'
-    # Only of the published file is it known what it is.
-    known = checked_against == 'catalogue'
+    checked_against = kinds.pop() if len(kinds) == 1 else NOTHING
+    # Version and licence are those of the publisher's files only.
+    addresses = {
+        address for files in entry.files.values() for f in files for address in f.addresses
+    }
+    known = checked_against == CATALOGUE or all(file.source in addresses for file in found)
     return Record(
         name=entry.name,
         version=entry.version if known else 'unknown',
@@ -146,83 +176,4 @@ def _record(entry: ModelEntry, precision: str, found: list[_File], note: str) ->
         converter=f'pose3d_ros, OpenVINO {ov.get_version()}',
         installed=datetime.now(timezone.utc).isoformat(timespec='seconds'),
         note=note,
-    )
-
-
-def _part(folder: Path, published: PublishedFile, origin: FileSource) -> Path:
-    """Where what has arrived of a file is kept."""
-    # A part is gone on with where a checksum tells that both are of the same file.
-    part = folder / f'{origin.sha384 or published.sha384}.part'
-    if origin.unverified:
-        part = part.with_name(f'unverified-{part.name}')
-        part.unlink(missing_ok=True)
-    return part
-
-
-def _origin_of(published: PublishedFile, entry: ModelEntry, origin: FileSource) -> FileSource:
-    """Where one of a network's files comes from: several differ by their suffix."""
-    if len(entry.files) == 1:
-        return origin
-    suffix = PurePosixPath(published.addresses[0]).suffix
-    address = origin.address and posixpath.splitext(origin.address)[0] + suffix
-    return replace(origin, file=origin.file and origin.file.with_suffix(suffix), address=address)
-
-
-def _file(published: PublishedFile, origin: FileSource, part: Path, progress: Progress) -> _File:
-    data, source = _fetch(published, origin, part, progress)
-    checked_against, sha384 = _check(data, published, origin, source, part)
-    return _File(data, source, sha384, checked_against)
-
-
-def _fetch(
-    published: PublishedFile, origin: FileSource, part: Path, progress: Progress
-) -> tuple[bytes, str]:
-    """Bytes of the file, and where they came from."""
-    if origin.file:
-        return _read(origin.file), str(origin.file)
-    # Another checksum or none is another file, of another size.
-    size = None if origin.sha384 or origin.unverified else published.size
-    failures = []
-    for address in (origin.address,) if origin.address else published.addresses:
-        try:
-            download(address, part, size, LARGEST_BYTES, progress)
-            return _read(part), address
-        except ModelError as error:
-            failures.append(str(error))
-    raise ModelError(
-        '; '.join(failures)
-        + '. What has arrived is kept: run the command again to go on, or fetch the '
-        'file on another machine and give it with --from-file'
-    )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > LARGEST_BYTES:
-            raise ModelError(f'{path} has {size} bytes, more than a network can have')
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f'{path} cannot be read: {error.strerror}') from error
-
-
-def _check(
-    data: bytes, published: PublishedFile, origin: FileSource, source: str, part: Path
-) -> tuple[str, str]:
-    """Return what the bytes were checked against, and their checksum."""
-    sha384 = hashlib.sha384(data).hexdigest()
-    if origin.sha384 is None and sha384 == published.sha384 and len(data) == published.size:
-        return 'catalogue', sha384
-    if origin.sha384 is not None and sha384 == origin.sha384.lower():
-        return 'stated', sha384
-    if origin.unverified:
-        return 'nothing', sha384
-    part.unlink(missing_ok=True)  # going on from wrong bytes never ends well
-    expected = origin.sha384 or published.sha384
-    size = '' if origin.sha384 else f' and {published.size} bytes'
-    raise ModelError(
-        f'{source} is not the file expected: expected SHA-384 {expected}{size}, found {sha384} '
-        f'and {len(data)} bytes. '
-        'A file of another source can be held to its own checksum with --sha384, or installed '
-        'with --unverified'
     )

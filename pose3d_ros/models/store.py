@@ -1,4 +1,4 @@
-"""Installed networks: a folder each, with the network and a record of where it came from."""
+"""Installed networks: a folder each, with the network and a record of its origin."""
 
 from __future__ import annotations
 
@@ -8,23 +8,32 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL
+from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, ModelEntry
+from pose3d_ros.models.compiled_cache import warn_once
 
 INSTALL_COMMAND = 'pose3d model install'
 PRECISIONS = ('f32', 'f16', 'int8')
+MODEL_SUFFIXES = ('.xml', '.onnx', '.tflite')
+# The file that makes a folder a TensorFlow SavedModel.
+SAVED_MODEL = 'saved_model.pb'
+# Between the two networks of a pair. The spaces tell it from a plus sign in a path.
+_PAIR = ' + '
+# One network, or a person detector and a network on crops.
+ModelPath: TypeAlias = 'Path | tuple[Path, Path]'
 _RECORD = 'record.json'
-# Networks that come with the package: docs/models/demo_only.md.
+# Networks that are part of the package: docs/models/demo_only.md.
 DEMO_ONLY = 'demo_only'
 BUNDLED = {DEMO_ONLY: Path(__file__).parent / 'weights' / f'{DEMO_ONLY}.xml'}
 
 
 @dataclass(frozen=True)
 class Record:
-    """Where an installed network came from, as in the file record.json beside it.
+    """Origin of an installed network, as in the file record.json beside it.
 
     Parameters
     ----------
@@ -33,18 +42,22 @@ class Record:
     precision
         One of PRECISIONS.
     source
-        Address or file that it was made from; several with commas between them.
+        Addresses or files that it was made from, separated by commas.
     sha384
-        Checksum of that file, or of each.
+        Checksums of these, in the same order.
     checked_against
-        ``'catalogue'``, ``'stated'`` (a checksum that the user gave) or ``'nothing'``
-        (unverified).
+        ``'catalogue'``, ``'stated'`` (a checksum that the user gave), ``'first installation'``
+        (no checksum is published; it agrees with the one recorded then) or ``'nothing'``
+        (unverified, or the first installation itself).
     converter
-        What made it.
+        Program that made it.
     installed
-        When, UTC, ISO 8601.
+        Time of the installation, UTC, ISO 8601.
     note
-        Anything else, such as what quantisation cost.
+        Anything else, such as the loss by quantisation.
+    network_sha256
+        `checksum` of the installed network, by which damage on the disk is found. '': installed by
+        an earlier version, which did not record it.
     """
 
     name: str
@@ -57,44 +70,68 @@ class Record:
     converter: str
     installed: str
     note: str = ''
+    network_sha256: str = ''
 
     @property
     def installed_name(self) -> str:
-        """What it is found by: its name, and its precision unless that is f32."""
+        """Name that the network is found by."""
         return installed_name(self.name, self.precision)
 
 
 def installed_name(name: str, precision: str) -> str:
-    """Return the name that a network of some precision is found by."""
+    """Return the name that a network is found by: its precision follows unless it is f32."""
     return name if precision == 'f32' else f'{name}-{precision}'
 
 
-def default_folder() -> Path:
-    """Return the folder of installed networks: $POSE3D_MODELS or in the XDG cache."""
+def default_folder() -> Path | None:
+    """Return the folder of installed networks: $POSE3D_MODELS or in the user's cache.
+
+    None if neither is known: see `cache_folder`.
+    """
     if stated := os.environ.get('POSE3D_MODELS'):
-        return Path(stated).expanduser()
-    return cache_folder() / 'models'
+        return Path(os.path.expanduser(stated))
+    cache = cache_folder()
+    return None if cache is None else cache / 'models'
 
 
-def cache_folder() -> Path:
-    """Return this package's folder in the user's cache (XDG base directories)."""
+def cache_folder() -> Path | None:
+    """Return this package's folder in the user's cache (XDG base directories).
+
+    None if the user has no home: HOME is unset and the user is unknown to the system, as in
+    containers. Whether the folder can be written is not checked.
+    """
     cache = Path(os.environ.get('XDG_CACHE_HOME', ''))
     if not cache.is_absolute():  # the XDG specification: relative paths are ignored
-        cache = Path.home() / '.cache'
+        try:
+            cache = Path.home() / '.cache'
+        except RuntimeError:
+            return None
     return cache / 'pose3d_ros'
 
 
+def compiled_folder() -> Path | None:
+    """Return the folder of compiled networks in the user's cache.
+
+    None, with a warning once, if the user has no home.
+    """
+    cache = cache_folder()
+    if cache is None:
+        warn_once('compiled networks are not cached: neither HOME nor XDG_CACHE_HOME is set')
+        return None
+    return cache / 'compiled'
+
+
 def put(folder: Path, record: Record, write: Callable[[Path], None]) -> Path:
-    """Install a network: all of it or nothing.
+    """Add a network completely or not at all.
 
     Parameters
     ----------
     folder
-        Of installed networks; is made.
+        Of installed networks; it is created.
     record
-        Goes beside it.
+        Is written beside the network.
     write
-        Writes the network to the .xml path that it is given.
+        Writes the network to the path of its .xml.
 
     Returns
     -------
@@ -104,8 +141,10 @@ def put(folder: Path, record: Record, write: Callable[[Path], None]) -> Path:
     target = folder / record.installed_name
     new = Path(tempfile.mkdtemp(prefix='.new-', dir=folder))
     try:
-        new.chmod(0o755)  # mkdtemp's is for its owner alone
-        write(new / f'{record.installed_name}.xml')
+        new.chmod(0o755)  # mkdtemp's is private to its owner
+        xml = new / f'{record.installed_name}.xml'
+        write(xml)
+        record = replace(record, network_sha256=checksum(str(xml)))
         (new / _RECORD).write_text(json.dumps(asdict(record), indent=2) + '\n')
         _exchange(new, target)
     finally:
@@ -114,7 +153,7 @@ def put(folder: Path, record: Record, write: Callable[[Path], None]) -> Path:
 
 
 def _exchange(new: Path, target: Path) -> None:
-    """Put a folder in the place of one that may exist."""
+    """Rename a folder to a path at which another may exist, which is deleted."""
     if not target.exists():
         new.rename(target)
         return
@@ -137,10 +176,10 @@ def record_of(xml: Path) -> Record | None:
         return None
 
 
-def installed(folder: Path) -> dict[str, Path]:
-    """Return the paths of the installed networks by the names they are found by."""
+def installed(folder: Path | None) -> dict[str, Path]:
+    """Return the .xml of each installed network by the name that it is found by."""
     paths = {}
-    for path in sorted(folder.glob(f'*/{_RECORD}')):
+    for path in sorted(folder.glob(f'*/{_RECORD}')) if folder else ():
         name = path.parent.name
         xml = path.with_name(f'{name}.xml')
         if not name.startswith('.') and xml.is_file() and xml.with_suffix('.bin').is_file():
@@ -148,8 +187,8 @@ def installed(folder: Path) -> dict[str, Path]:
     return paths
 
 
-def remove(folder: Path, name: str) -> None:
-    """Delete an installed network; ModelError where it is not installed."""
+def remove(folder: Path | None, name: str) -> None:
+    """Delete an installed network; ModelError if it is not installed."""
     paths = installed(folder)
     if name not in paths:
         known = ', '.join(paths) or 'nothing'
@@ -157,63 +196,114 @@ def remove(folder: Path, name: str) -> None:
     shutil.rmtree(paths[name].parent)
 
 
-def resolve(model: str, folder: Path | None = None) -> Path:
-    """Find a network's file. Nothing is ever downloaded.
+def resolve(model: str, folder: Path | None = None) -> ModelPath:
+    """Find the file of a network, or the two files of a pair. Nothing is ever downloaded.
 
     Parameters
     ----------
     model
-        ``'auto'``: the installed network, of several the first in the catalogue, the most precise
-        of these; the name of an installed network, or of a bundled one; or a path to an .xml or
-        .onnx.
+        ``'auto'``: the installed network that comes first in the catalogue, in the precision that
+        it prefers. Or the name of an installed or bundled network; or a path to an .xml, .onnx or
+        .tflite, or to the folder of a SavedModel; or two of these with `` + `` between them, a
+        person detector and a network on crops.
     folder
-        Of installed networks, default_folder() unless given.
+        Of installed networks. None: `default_folder`.
 
     Raises
     ------
     ModelError
-        If there is none, with the command that installs it.
+        If there is no such network; names the command that installs it.
     """
     folder = default_folder() if folder is None else folder
+    parts = split_pair(model)
+    if len(parts) == 1:
+        return _resolve_one(model, folder)
+    if len(parts) > 2:
+        raise ModelError(
+            'model must be one network, or a person detector and a network on crops as '
+            f'"DETECTOR + NETWORK", found {len(parts)} in {model!r}'
+        )
+    detector, network = (_resolve_one(part, folder) for part in parts)
+    return detector, network
+
+
+def split_pair(model: str) -> list[str]:
+    """Split ``'DETECTOR + NETWORK'`` into its names; another name or a path is the only one."""
+    return [part.strip() for part in model.split(_PAIR)]
+
+
+def _resolve_one(model: str, folder: Path | None) -> Path:
     paths = installed(folder)
-    auto = [installed_name(entry.name, p) for entry in CATALOGUE for p in PRECISIONS]
-    names = auto if model == 'auto' else [model]
-    for name in names:
+    entries = [e for e in CATALOGUE if e.finds_people] if model == 'auto' else []
+    entries += [entry for entry in CATALOGUE if entry.name == model]
+    names = [installed_name(e.name, p) for e in entries for p in preferred_precisions(e)]
+    for name in (*names, model, model.removesuffix('-f32')):
         if name in paths:
-            return paths[name]
+            return _undamaged(paths[name])
     if model in BUNDLED:
         return BUNDLED[model]
-    name = DEFAULT_MODEL if model == 'auto' else model
-    if name in (entry.name for entry in CATALOGUE):
+    if entries:
+        name = DEFAULT_MODEL if model == 'auto' else model
+        where = f'in {folder}' if folder else 'for a user without a home (POSE3D_MODELS is unset)'
         raise ModelError(
-            f'the network {name} is not installed in {folder}; install it with: '
+            f'the network {name} is not installed {where}; install it with: '
             f'{INSTALL_COMMAND} {name}'
         )
     return _file(model, folder, paths)
 
 
+def _undamaged(xml: Path) -> Path:
+    """Return the path of an installed network; ModelError if its files have changed."""
+    record = record_of(xml)
+    if record and record.network_sha256 and record.network_sha256 != checksum(str(xml)):
+        raise ModelError(
+            f'the files of the installed network {xml} have changed since it was installed; '
+            f'install it again with: {INSTALL_COMMAND} {record.name} '
+            f'--precision {record.precision}'
+        )
+    return xml
+
+
+def preferred_precisions(entry: ModelEntry) -> tuple[str, ...]:
+    """Return all precisions, those that are published first."""
+    return *entry.files, *(p for p in PRECISIONS if p not in entry.files)
+
+
 def checksum(model: str) -> str:
-    """Return the SHA-256 of a network's file, of an .xml with its weights; '' if it has none."""
-    path = Path(model)
-    if not path.is_file():
-        return ''
-    digest = hashlib.sha256(path.read_bytes())
-    if path.suffix == '.xml':
-        digest.update(path.with_suffix('.bin').read_bytes())
+    """Return the SHA-256 of a network's file, of an .xml with its weights.
+
+    Of a pair as ``resolve`` takes it, that of both. '' if a file is missing.
+    """
+    digest = hashlib.sha256()
+    for part in split_pair(model):
+        files = _files_of(Path(part))
+        if not all(file.is_file() for file in files):
+            return ''
+        for file in files:
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _file(model: str, folder: Path, paths: dict[str, Path]) -> Path:
-    path = Path(model).expanduser()
-    if path.suffix not in ('.xml', '.onnx'):
+def _files_of(model: Path) -> list[Path]:
+    """Return the files that a network consists of."""
+    if (model / SAVED_MODEL).is_file():
+        return [file for file in sorted(model.rglob('*')) if file.is_file()]
+    return [model, model.with_suffix('.bin')] if model.suffix == '.xml' else [model]
+
+
+def _file(model: str, folder: Path | None, paths: dict[str, Path]) -> Path:
+    path = Path(os.path.expanduser(model))
+    if (path / SAVED_MODEL).is_file():
+        return path
+    if path.suffix not in MODEL_SUFFIXES:
         known = ', '.join(paths) or 'nothing'
         raise ModelError(
-            'model must be auto, the name of an installed network, or a path to an .xml or '
-            f'.onnx, found {model!r}; '
+            'model must be auto, the name of an installed network, or a path to an '
+            f'{", ".join(MODEL_SUFFIXES)} or the folder of a SavedModel, found {model!r}; '
             f'installed in {folder}: {known}'
         )
     if not path.is_file():
-        raise ModelError(f'no file {path}')
+        raise ModelError(f'model file {path} does not exist')
     if path.suffix == '.xml' and not path.with_suffix('.bin').is_file():
         raise ModelError(f'{path} needs its weights {path.with_suffix(".bin").name} beside it')
     return path

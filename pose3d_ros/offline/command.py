@@ -17,7 +17,7 @@ from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.estimator import LIFTERS, PoseEstimator
 from pose3d_ros.inference import PRECISIONS
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.store import cache_folder, resolve
+from pose3d_ros.models.store import compiled_folder, resolve
 from pose3d_ros.offline.process import Outcome, process, shard
 from pose3d_ros.offline.recording import CameraOptions, Recording, open_video_recording
 from pose3d_ros.offline.trc import TrcWriter
@@ -207,7 +207,7 @@ def _estimator(arguments: argparse.Namespace) -> PoseEstimator:
         arguments.device,
         input_hw=tuple(arguments.input_size) if arguments.input_size else None,
         precision=arguments.precision,
-        cache_dir=cache_folder() / 'compiled',
+        cache_dir=compiled_folder(),
         lifting=arguments.lifting,
         assumed_person_height_m=arguments.assumed_person_height,
         thresholds=Thresholds(

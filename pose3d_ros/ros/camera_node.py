@@ -102,7 +102,7 @@ class CameraNode(Node):
             self._spin(wait_s or 0.0, stop)
             if stop.is_set():
                 break
-            stop.heeded = True
+            stop.polled = True
             if wait_s is not None:
                 stamp = self._publish(bgr)
                 self._wait_until_done(stamp, stop)
@@ -126,7 +126,7 @@ class CameraNode(Node):
         options['loop'] = False
 
         def wait(wait_s: float) -> bool:
-            stop.heeded = True
+            stop.polled = True
             self._spin(wait_s, stop)
             return stop.is_set()
 

@@ -47,7 +47,7 @@ class CameraPoseProvider:
         if any(p.camera_up):
             up = np.array(p.camera_up)
             self._fixed = CameraPose(up / np.linalg.norm(up), p.camera_height or np.nan)
-        # Why it was unknown at the last image, or ''.
+        # Why the pose was unknown at the last image, or ''.
         self.last_error = ''
 
     def at(self, header: Header) -> CameraPose | None:

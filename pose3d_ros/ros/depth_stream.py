@@ -1,17 +1,17 @@
-"""The registered depth images of one camera, and which of them an image is to be measured with."""
+"""Registered depth images of one camera and their association with its images by stamp."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
@@ -19,102 +19,104 @@ from pose3d_ros.images import CameraImage, DepthImage
 from pose3d_ros.ros.messages.camera_info import Calibration
 from pose3d_ros.ros.messages.images import MAX_PIXELS, ImageError, seconds
 
-Picture: TypeAlias = Image | CompressedImage
-
-# How long an image waits for its depth image, if none comes after it before.
+# Longest wait of an image for its depth image, s; it ends when a later one arrives.
 WAIT_S = 0.1
-# Those of the last images; an image and its depth come in any order.
+# Number of depth images that are kept; an image and its depth arrive in any order.
 DEPTH_IMAGES = 3
-# How depth comes (REP 118), and metres of its unit. Some say mono16 for 16UC1.
+# Encoding (REP 118) -> sample type and its unit, m. Some drivers write mono16 for 16UC1.
 DEPTH_ENCODINGS = {'16UC1': ('u2', 0.001), 'mono16': ('u2', 0.001), '32FC1': ('f4', 1.0)}
-# Stamps are exact to a microsecond as floats.
+# Rounding of a stamp to a float, s.
 STAMP_S = 1e-6
 
 
 class DepthStream:
-    """Depth images of one camera, and the image that waits for its own.
+    """Keeps the last depth images of a camera, and an image that waits for its own.
 
     Parameters
     ----------
-    process
-        Called with an image that has waited for its depth image.
     tolerance_s
-        By how much the stamps of an image and of its depth image may differ.
+        Largest difference between the stamps of an image and of its depth image, s.
     rectified
-        The depth images' CameraInfo is that of rectified images, as the camera's is.
+        The depth images are rectified: P of their CameraInfo applies.
     """
 
-    def __init__(
-        self, process: Callable[[Picture], None], tolerance_s: float, rectified: bool
-    ) -> None:
-        self._process = process
+    def __init__(self, tolerance_s: float, rectified: bool) -> None:
         self.tolerance_s = tolerance_s
         self.calibration = Calibration(rectified=rectified)
-        # Images that had no depth, and those of them whose depth image could not be used.
+        # Number of images without depth, and of those whose depth image could not be used.
         self.missing = self.bad_images = 0
-        # Why the last image had none, or ''.
+        # Why the last image had no depth, or ''.
         self.last_error = ''
-        self.waiting: Picture | None = None
-        self._patience: Any = None
+        # Stamp of the image that waits, and what processes it.
+        self.waiting: tuple[Time, Callable[[], None]] | None = None
+        self._timer: Any = None
 
     def start(self, node: Node) -> None:
-        """Start, once there is a subscription that calls `on_depth`."""
+        """Start; a subscription must call `on_depth`."""
         self._held: deque[Image] = deque(maxlen=DEPTH_IMAGES)
         self._silent = False
-        # Of the machine's time: a simulated clock may stand still.
+        # By the steady clock: a simulated clock may stand still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._patience = node.create_timer(WAIT_S, self.wait_no_more, clock=steady)
-        self._patience.cancel()
+        self._timer = node.create_timer(WAIT_S, self.process_waiting, clock=steady)
+        self._timer.cancel()
 
     def stop(self, node: Node) -> None:
-        """Listen no more; nobody is answered."""
-        if self._patience:
-            node.destroy_timer(self._patience)
-        self.waiting = self._patience = None
+        """Stop; an image that waits is dropped."""
+        if self._timer:
+            node.destroy_timer(self._timer)
+        self.waiting = self._timer = None
 
     def on_depth(self, depth: Image) -> None:
-        """Take a depth image, and answer the image that need not wait any longer."""
-        self.hear(depth)
-        if self.waiting and not self._may_come(self.waiting.header.stamp):
-            self.wait_no_more()
+        """Keep a depth image, and process the image that need not wait any longer."""
+        self.add(depth)
+        if self.waiting and not self._may_arrive(self.waiting[0]):
+            self.process_waiting()
 
-    def hear(self, depth: Image) -> None:
-        """Take a depth image."""
+    def add(self, depth: Image) -> None:
+        """Keep a depth image."""
         self._held.append(depth)
         self._silent = False
 
-    def waits(self, image: Picture) -> bool:
-        """Keep an image whose depth may still come, and tell so."""
-        if self._silent or not self._may_come(image.header.stamp):
+    def waits(self, stamp: Time, process: Callable[[], None]) -> bool:
+        """Keep an image whose depth may still arrive; return whether it was kept.
+
+        Parameters
+        ----------
+        stamp
+            Its stamp.
+        process
+            Called when its depth has arrived, or does not arrive in time.
+        """
+        if self._silent or not self._may_arrive(stamp):
             return False
-        self.waiting = image
-        self._silent = True  # unless something is heard meanwhile
-        self._patience.reset()
+        self.waiting = (stamp, process)
+        self._silent = True  # until a depth image arrives
+        self._timer.reset()
         return True
 
-    def wait_no_more(self) -> None:
-        """Answer the image that waits, if one does."""
+    def process_waiting(self) -> None:
+        """Process the image that waits, if there is one."""
         if self.waiting:
-            image, self.waiting = self.waiting, None
-            self._patience.cancel()
-            self._process(image)
+            (_, process), self.waiting = self.waiting, None
+            self._timer.cancel()
+            process()
 
-    def _may_come(self, stamp: Time) -> bool:
-        """Tell whether an image's depth is not there, and nothing younger has come."""
+    def _may_arrive(self, stamp: Time) -> bool:
+        """Return whether the depth image of a stamp is missing and no later one has arrived."""
         if self._nearest(stamp) is not None:
             return False
         return not self._held or seconds(self._held[-1].header.stamp) < seconds(stamp)
 
     def image_for(self, header: Header, image: CameraImage) -> DepthImage | None:
-        """Return the depth image that belongs to an image; None if there is none.
+        """Return the depth image that belongs to an image.
 
-        `last_error` says why then.
+        None if there is none; `last_error` is set.
         """
         depth = self._nearest(header.stamp)
         try:
             if depth is None:
                 raise LookupError(
-                    f'no depth image came within {self.tolerance_s:g} s of the stamp of the image'
+                    f'no depth image within {self.tolerance_s:g} s of the stamp of the image'
                 )
             found = self._read(depth, header, image)
         except (LookupError, ImageError) as error:
@@ -126,41 +128,41 @@ class DepthStream:
         return found
 
     def _nearest(self, stamp: Time) -> Image | None:
-        """Give the depth image next to a stamp, if it is near enough."""
+        """Return the depth image nearest to a stamp within the tolerance, or None."""
         at_s = seconds(stamp)
 
-        def off_s(depth: Image) -> float:
+        def difference_s(depth: Image) -> float:
             return abs(seconds(depth.header.stamp) - at_s)
 
-        nearest = min(self._held, key=off_s, default=None)
-        near = nearest is not None and off_s(nearest) <= self.tolerance_s + STAMP_S
+        nearest = min(self._held, key=difference_s, default=None)
+        near = nearest is not None and difference_s(nearest) <= self.tolerance_s + STAMP_S
         return nearest if near else None
 
     def _read(self, depth: Image, header: Header, camera: CameraImage) -> DepthImage:
-        """Read a depth image of the camera's image with this header; ImageError."""
+        """Read the depth image of a camera image; ImageError if it cannot be used."""
         frames = {depth.header.frame_id, header.frame_id} - {''}
         if len(frames) > 1:
             raise ImageError(
-                f'depth must be registered to the image, in its frame {header.frame_id!r}, found '
+                f'depth must be registered to the image, with frame_id {header.frame_id!r}, found '
                 f'{depth.header.frame_id!r}'
             )
         depth_m = depth_array(depth)
         return DepthImage(depth_m, self._intrinsics(depth_m.shape, camera))
 
     def _intrinsics(self, shape: tuple[int, ...], camera: CameraImage) -> Intrinsics:
-        """Those of the depth's own CameraInfo, else of an image of the same size."""
+        """Return the intrinsics of the depth's own CameraInfo, else of an image of its size."""
         height, width = shape
         found, problem = self.calibration.intrinsics(width, height)
         if found.source == IntrinsicsSource.CAMERA_INFO:
             return found
         if camera.bgr.shape[:2] == shape:
             return camera.intrinsics
-        why = problem or 'no calibrated CameraInfo came'
-        raise ImageError(f'depth of {width}x{height} needs a CameraInfo of its own: {why}')
+        why = problem or 'no calibrated CameraInfo was received'
+        raise ImageError(f'depth of {width}x{height} needs its own CameraInfo: {why}')
 
 
 def depth_array(image: Image) -> NDArray[np.float32]:
-    """Depth ``(H, W)`` m of a depth image, NaN: unknown. ImageError where that is impossible."""
+    """Return depth ``(H, W)`` m of a depth image, NaN: unknown; ImageError if impossible."""
     height, width, step = image.height, image.width, image.step
     if not 0 < height * width <= MAX_PIXELS:
         raise ImageError(f'depth must have 1 to {MAX_PIXELS} pixels, found {width}x{height}')

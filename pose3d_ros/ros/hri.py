@@ -1,4 +1,4 @@
-"""People as REP 155 (ROS4HRI) has them: frames body_<id>, and topics below /humans/bodies."""
+"""Publish people as REP 155 (ROS4HRI) defines: frames body_<id> and topics in /humans/bodies."""
 
 from __future__ import annotations
 
@@ -13,43 +13,45 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from pose3d_ros.people import People2D, TrackedPeople, TrackState
-from pose3d_ros.ros.messages.images import seconds
 from pose3d_ros.ros.messages.transforms import PeopleInFrame, quaternion_msg
 from pose3d_ros.skeleton import PANOPTIC19
 
 # Pairs of keypoints, from the person's right to the left.
-ACROSS = (('right_hip', 'left_hip'), ('right_shoulder', 'left_shoulder'))
-# Axes of a trunk that is shorter, or narrower, would be those of noise.
-LEAST_M = 0.05
-# How long the topics of somebody who is gone stay, and what a camera that is silent saw last.
+RIGHT_LEFT_PAIRS = (('right_hip', 'left_hip'), ('right_shoulder', 'left_shoulder'))
+# Least length and width of a trunk, m; the axes of a smaller one are noise.
+MIN_TRUNK_M = 0.05
+# How long the topics of a lost person and the last ids of a silent camera are kept, s.
 KEEP_S = 2.0
 
 
 class HriError(Exception):
-    """Messages that a parameter asks for are not installed; says what to do."""
+    """A message package that a parameter needs is not installed; the text says how to get it."""
 
 
 class SeenIn(NamedTuple):
-    """The header and size, px, of the image that people were seen in."""
+    """Header, size, px, and time, s, of the image in which people were detected."""
 
     header: Header
     width: int
     height: int
+    time_s: float
 
 
 def body_frame(xyz_m: NDArray[np.float64]) -> Transform | None:
-    """Find the frame that REP 155 gives a body, of its keypoints ``(K, 3)``, m.
+    """Compute the frame of a body as REP 155 defines it, from keypoints ``(K, 3)``, m.
 
     Its origin is between the hips, z points along the trunk to the head, x forward, out of the
-    body. None: pelvis or neck is unknown, or nothing tells left from right.
+    body. None: pelvis or neck, or both pairs of hips and shoulders, are unknown.
     """
     pelvis, neck = xyz_m[PANOPTIC19.indices(('pelvis', 'neck'))]
-    pairs = np.stack([xyz_m[PANOPTIC19.indices(pair)] for pair in ACROSS])
+    pairs = np.stack([xyz_m[PANOPTIC19.indices(pair)] for pair in RIGHT_LEFT_PAIRS])
     across = pairs[:, 1] - pairs[:, 0]
     left = across[np.isfinite(across).all(axis=1)].sum(axis=0)
     up = neck - pelvis
     forward = np.cross(left, up)
-    if not (np.linalg.norm(up) > LEAST_M and np.linalg.norm(forward) > LEAST_M**2):  # NaN is not
+    if not (
+        np.linalg.norm(up) > MIN_TRUNK_M and np.linalg.norm(forward) > MIN_TRUNK_M**2
+    ):  # or NaN
         return None
     z, x = up / np.linalg.norm(up), forward / np.linalg.norm(forward)
     origin = Vector3(**dict(zip('xyz', pelvis.tolist(), strict=True)))
@@ -58,19 +60,19 @@ def body_frame(xyz_m: NDArray[np.float64]) -> Transform | None:
 
 
 def skeleton_msg(hri: Any, people_2d: People2D, i: int, image: SeenIn) -> Any:
-    """Give a person's seen keypoints as Skeleton2D of `hri`, which is hri_msgs.msg."""
+    """Return the detected keypoints of a person as Skeleton2D; `hri` is hri_msgs.msg."""
     message = hri.Skeleton2D(header=image.header)
     xy, scores = normalised(people_2d, i, image)
     for k, name in enumerate(PANOPTIC19.keypoints):
         number = getattr(message, name.upper(), None)
-        if number is not None:  # there is no pelvis
+        if number is not None:  # Skeleton2D has no pelvis
             (x, y), c = xy[k].tolist(), float(scores[k])
             message.skeleton[number] = hri.NormalizedPointOfInterest2D(x=x, y=y, c=c)
     return message
 
 
 def roi_msg(hri: Any, people_2d: People2D, i: int, image: SeenIn) -> Any:
-    """Give the box round a person's seen keypoints, as NormalizedRegionOfInterest2D of `hri`."""
+    """Return the bounding box of a person's detected keypoints; `hri` is hri_msgs.msg."""
     xy, scores = normalised(people_2d, i, image)
     (xmin, ymin), (xmax, ymax) = (f(xy[scores > 0], axis=0).tolist() for f in (np.min, np.max))
     message = hri.NormalizedRegionOfInterest2D(xmin=xmin, ymin=ymin, xmax=xmax, ymax=ymax)
@@ -81,14 +83,16 @@ def roi_msg(hri: Any, people_2d: People2D, i: int, image: SeenIn) -> Any:
 def normalised(
     people_2d: People2D, i: int, image: SeenIn
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Keypoints of a person ``(K, 2)`` as fractions of the image, 0 to 1, and scores ``(K,)``.
+    """Return keypoints ``(K, 2)`` as fractions of the image, [0, 1], and their scores ``(K,)``.
 
-    0 is the left or upper edge of the first pixel, 1 the far edge of the last. What was not seen
-    is 0 with score 0: hri_msgs has no NaN.
+    0 is the left or upper edge of the first pixel, 1 the opposite edge of the last. A keypoint
+    that is not detected is 0 with score 0, because hri_msgs does not define NaN.
     """
     xy = (people_2d.xy_px[i] + 0.5) / (image.width, image.height)
-    seen = people_2d.detected[i]
-    return np.where(seen[:, None], xy, 0.0).clip(0, 1), np.where(seen, people_2d.scores[i], 0.0)
+    detected = people_2d.detected[i]
+    return np.where(detected[:, None], xy, 0.0).clip(0, 1), np.where(
+        detected, people_2d.scores[i], 0.0
+    )
 
 
 class Bodies:
@@ -97,11 +101,11 @@ class Bodies:
     Parameters
     ----------
     node
-        Whose name the ids begin with, so that nodes do not share them.
+        Publishes. The ids begin with its name, so that they differ between nodes.
     frames
-        Send body_<id> to /tf.
+        Broadcast body_<id> on /tf.
     topics
-        Publish /humans/bodies/tracked, and roi and skeleton2d of each.
+        Publish /humans/bodies/tracked, and roi and skeleton2d of each body.
 
     Raises
     ------
@@ -112,7 +116,7 @@ class Bodies:
     def __init__(self, node: Node, frames: bool, topics: bool) -> None:
         self._node = node
         self._tf = self._tracked = None
-        # Of each camera: when, and whom. Of each body: when, and its publishers.
+        # Camera -> stamp, s, and ids of its last image. Body -> last stamp, s, and publishers.
         self._seen: dict[str, tuple[float, list[str]]] = {}
         self._topics: dict[str, tuple[float, Any, Any]] = {}
         if frames:
@@ -129,16 +133,16 @@ class Bodies:
         if self._tf is not None:
             self._tf.publish(self._tf_message(transforms=_transforms(tracked, ids, header)))
         if self._tracked is not None:
-            stamp_s = seconds(header.stamp)
+            stamp_s = image.time_s
             for i, name in ids.items():
                 self._publish_2d(name, stamp_s, tracked.people.people_2d, i, image)
             self._seen[camera] = stamp_s, list(ids.values())
             self._forget(stamp_s)
-            everybody = [name for _, names in self._seen.values() for name in names]
-            self._tracked.publish(self._hri.IdsList(header=header, ids=everybody))
+            all_ids = [name for _, names in self._seen.values() for name in names]
+            self._tracked.publish(self._hri.IdsList(header=header, ids=all_ids))
 
     def _ids(self, camera: str, tracked: TrackedPeople) -> dict[int, str]:
-        """Ids by row: parts of a topic's name, which begin with a letter."""
+        """Return the id of each confirmed person's row; ids are valid tokens of topic names."""
         name = '/'.join(filter(None, (self._node.get_fully_qualified_name()[1:], camera)))
         rows = np.flatnonzero(tracked.state == TrackState.CONFIRMED).tolist()
         return {i: re.sub(r'\W', '_', f'{name}_{tracked.track_id[i]}') for i in rows}
@@ -159,7 +163,7 @@ class Bodies:
             skeleton.publish(skeleton_msg(self._hri, people_2d, i, image))
 
     def _forget(self, stamp_s: float) -> None:
-        """Take away who is gone, whichever way the stamps went."""
+        """Destroy the topics of lost people, also after stamps have jumped back."""
         self._seen = {c: s for c, s in self._seen.items() if abs(stamp_s - s[0]) <= KEEP_S}
         for name, (last_s, *publishers) in list(self._topics.items()):
             if abs(stamp_s - last_s) > KEEP_S:
@@ -168,7 +172,7 @@ class Bodies:
                     self._node.destroy_publisher(publisher)
 
     def destroy(self) -> None:
-        """Take all topics away."""
+        """Destroy all publishers."""
         publishers = [p for _, *both in self._topics.values() for p in both]
         for publisher in (self._tf, self._tracked, *publishers):
             if publisher is not None:
@@ -178,7 +182,7 @@ class Bodies:
 def _transforms(
     tracked: TrackedPeople, ids: dict[int, str], header: Header
 ) -> list[TransformStamped]:
-    """Frames of those whose orientation is known."""
+    """Return the frames of the people whose orientation is known."""
     found = {name: body_frame(tracked.people.xyz_m[i]) for i, name in ids.items()}
     return [
         TransformStamped(header=header, child_frame_id=f'body_{name}', transform=transform)
@@ -188,12 +192,13 @@ def _transforms(
 
 
 def _messages(package: str, parameter: str) -> Any:
-    """Import the messages of a package that is not always installed."""
+    """Import an optional message package."""
     try:
         return import_module(f'{package}.msg')
     except ImportError as error:
         apt = package.replace('_', '-')
         raise HriError(
             f'the parameter {parameter} needs {package}, which cannot be imported ({error}): '
-            f'apt install ros-$ROS_DISTRO-{apt}'
+            f'apt install ros-$ROS_DISTRO-{apt}, or, where the distribution does not have it, '
+            'build it from source'
         ) from error

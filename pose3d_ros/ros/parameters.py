@@ -17,211 +17,282 @@ WHILE_UNCONFIGURED = 'can be set while the node is unconfigured'
 
 
 class ParameterError(ValueError):
-    """Parameters that cannot be used together; says what was expected and what was found."""
+    """Values of parameters that contradict each other; the text names what was found."""
 
 
 def _parameter(
-    default: Any,
-    description: str,
-    low: float = 0,
-    high: float = 0,
-    choices: tuple[str, ...] = (),
-    live: bool = False,
+    default: Any, description: str, low: float = 0, high: float = 0, **metadata: Any
 ) -> Any:
-    """Make a field with what ROS needs to know.
+    """Declare a parameter: a field with what ROS and the documents need to know.
 
-    There is a range where `high` is above `low`; `live`: holds from the next image on.
+    The range is [low, high] where `high` is above `low`. Other metadata are `choices`, a tuple of
+    the allowed values; `live`: it applies from the next image on; `group`, its heading in the
+    generated documents.
     """
-    metadata = {'text': description, 'low': low, 'high': high, 'choices': choices, 'live': live}
-    return field(default=default, metadata=metadata)
+    known = {'text': description, 'low': low, 'high': high, 'choices': (), 'live': False}
+    return field(default=default, metadata={**known, **metadata})
 
 
 @dataclass(frozen=True)
 class PoseParameters:
-    """What can be set of the pose node; what is not live is read when it is configured."""
+    """Parameters of the pose node. Those that are not live are read when it is configured."""
 
     autostart: bool = _parameter(
         True,
-        'Configure and activate the node when its process starts; false: wait for a lifecycle '
+        'Configure and activate the node when its process starts. false: wait for a lifecycle '
         'manager.',
+        group='Node',
     )
     cameras: tuple[str, ...] = _parameter(
         ('',),
-        'Cameras, each with topics below its name: [front, rear] has front/image_raw, '
-        "front/poses and so on. ['']: one camera, with relative topics such as image_raw.",
+        'Names of the cameras. The topics of each are below its name: [front, rear] subscribes to '
+        "front/image_raw, publishes front/poses and so on. ['']: one camera with relative topics "
+        'such as image_raw.',
+        group='Node',
     )
     lazy: bool = _parameter(
         True,
-        'Subscribe to a camera only while somebody subscribes to what is made of its images.',
+        'Subscribe to a camera only while one of its outputs has a subscriber.',
         live=True,
+        group='Node',
     )
     model: str = _parameter(
         'auto',
-        'Network: path of an OpenVINO .xml or .onnx, a name that `pose3d model list` shows, or '
-        "'auto' for the installed one (human-pose-estimation-3d-0001 before others); 'demo_only' "
-        'for the bundled one, which is for the bundled clip.',
+        'Network: path of an OpenVINO .xml or .onnx file, a name that `pose3d model list` shows, '
+        "or 'auto' for the installed one (human-pose-estimation-0001 in INT8 before others). "
+        "'demo_only' is the bundled one, which works on the bundled clip only.",
+        group='Network',
+    )
+    spec: str = _parameter(
+        '',
+        'Path of the JSON file that states the contract of the model: its family, outputs, '
+        "normalisation, keypoints. '': NAME.spec.json beside the model file, or what its inputs "
+        'and outputs show.',
+        group='Network',
     )
     device: str = _parameter(
-        'AUTO', 'OpenVINO device: CPU, GPU, NPU, AUTO, or a list such as AUTO:GPU,CPU.'
+        'AUTO',
+        'OpenVINO device: CPU, GPU, NPU, AUTO, or a list such as AUTO:GPU,CPU.',
+        group='Network',
     )
     precision: str = _parameter(
-        'auto', "What the device computes in: f32, f16, bf16, or 'auto' for what it is fastest at."
+        'auto',
+        "Arithmetic of the network: f32, f16, bf16, or 'auto' for the fastest of the device.",
+        group='Network',
     )
     input_height: int = _parameter(
         0,
-        'Height of the network input, px; people further away need more, and time grows with the '
-        "area. A multiple of 32; 0: the model's own size.",
+        'Height of the network input, px, a multiple of 8 (of some models 32). People at a '
+        'greater distance need more; computing time grows with the area. 0: 320 where the model '
+        'takes any size, else the size of the model file.',
         0,
         4096,
+        group='Network',
     )
     input_width: int = _parameter(
-        0, "Width of the network input, px. A multiple of 32; 0: the model's own size.", 0, 4096
+        0,
+        'Width of the network input, px, a multiple like the height; needs input_height. 0: '
+        'follows from the aspect of the images where the model takes any size.',
+        0,
+        4096,
+        group='Network',
     )
     input_mean: float = _parameter(
         0.0,
-        'Taken off every pixel, for a model without normalisation inside. 0, with an '
-        'input_scale of 1: what the model itself tells.',
+        'Mean that is subtracted from every pixel, for a model that does not normalise its input. '
+        'With 0 and an input_scale of 1 the model file decides.',
         0.0,
         255.0,
+        group='Network',
     )
     input_scale: float = _parameter(
-        1.0, 'Then divides every pixel, for models without normalisation inside.', 0.001, 1000.0
+        1.0,
+        'Divisor of every pixel after input_mean is subtracted.',
+        0.001,
+        1000.0,
+        group='Network',
     )
     stride: int = _parameter(
         0,
-        'Input pixels per output cell that the model must have; 0: whatever it has.',
+        'Input pixels per output cell that the model must have. 0: any.',
         0,
         64,
+        group='Network',
     )
     image_transport: str = _parameter(
         'raw',
-        'How images come: raw, as sensor_msgs/Image on image_raw, or compressed, as '
-        'sensor_msgs/CompressedImage on image_raw/compressed, below whatever name image_raw is '
-        'remapped to.',
+        'Transport of the images: raw, sensor_msgs/Image on image_raw, or compressed, '
+        'sensor_msgs/CompressedImage on image_raw/compressed. Remappings of image_raw apply to '
+        'both.',
         choices=('raw', 'compressed'),
+        group='Camera',
     )
     rectified: bool = _parameter(
-        False, "The images are rectified: CameraInfo's P holds for them, and no distortion."
+        False,
+        "The images are rectified: CameraInfo's P applies, without distortion.",
+        group='Camera',
     )
     focal_length: float = _parameter(
         0.0,
-        'Focal length, px, of a camera without calibrated CameraInfo; 0: unknown, taken to be 0.8 '
-        'image widths, and flagged in the message as GUESSED.',
+        'Focal length, px, of a camera without a calibrated CameraInfo. 0: unknown; 0.8 image '
+        'widths are assumed, and the message says GUESSED.',
         0.0,
         100000.0,
+        group='Camera',
+    )
+    image_rotation: str = _parameter(
+        'auto',
+        'Clockwise rotation, degrees, that turns the images of a camera mounted on its side or '
+        "upside down upright for the network: 0, 90, 180 or 270, or 'auto', by gravity_frame or "
+        'camera_up. Keypoints, overlay and poses stay those of the image as received.',
+        choices=('auto', '0', '90', '180', '270'),
+        live=True,
+        group='Camera',
     )
     depth: bool = _parameter(
         False,
-        'Measure people by depth images registered to the camera: depth_registered/image_rect and '
-        'depth_registered/camera_info.',
+        'Measure distances with depth images registered to the camera, on '
+        'depth_registered/image_rect and depth_registered/camera_info.',
+        group='3D',
     )
     depth_tolerance: float = _parameter(
         0.01,
-        'By how many seconds the stamp of a depth image may differ from that of the image.',
+        'Largest difference between the stamps of an image and its depth image, s.',
         0.0,
         1.0,
         live=True,
+        group='3D',
     )
     lifting: str = _parameter(
         'network',
-        'How keypoints become metres: by the bundled lifting network, of whatever 2D network they '
-        'are, or by location_maps, which human-pose-estimation-3d-0001 has beside them: a network '
-        'without them is refused then.',
+        "How 3D poses are estimated: 'network' by the bundled lifting network from the 2D "
+        "keypoints of any model; 'location_maps' from the location maps of "
+        'human-pose-estimation-3d-0001 (a model without them is refused).',
         choices=('network', 'location_maps'),
+        group='3D',
     )
     assumed_person_height: float = _parameter(
         0.0,
-        'Height of everybody, m: distances scale with it, but for people measured by depth. 0: '
-        '1.7 for the lifting network, 1.8 for location maps.',
+        'Assumed height of all people, m. Distances scale with it, except those of people '
+        'measured by depth. 0: 1.7 for the lifting network, 1.8 for location maps.',
         0.0,
         2.5,
         live=True,
+        group='3D',
     )
     gravity_frame: str = _parameter(
         '',
-        'TF frame whose z axis points up and whose origin is on the floor, such as '
-        'base_footprint: with it the lifting network knows how the camera stands. Or else '
-        'camera_up and camera_height.',
+        'TF frame with its z axis up and its origin on the floor, such as base_footprint, from '
+        'which attitude and height of the camera are taken. Alternatively set camera_up and '
+        'camera_height.',
+        group='3D',
     )
     camera_up: tuple[float, ...] = _parameter(
         (0.0, 0.0, 0.0),
-        'What is up, in the camera optical frame, of any length, as an accelerometer at rest '
-        'measures it: [0.0, -1.0, 0.0] for a level camera, [0.0, -cos p, -sin p] for one that '
-        'looks down by p. Zeros: unknown.',
+        'Direction against gravity in the camera optical frame, of any length, as an '
+        'accelerometer at rest measures it: [0.0, -1.0, 0.0] for a level camera, '
+        '[0.0, -cos p, -sin p] for one that is pitched down by p. Zeros: unknown.',
+        group='3D',
     )
     camera_height: float = _parameter(
         0.0,
-        'Height of the camera above the floor, m, for the lifting network; only with camera_up. '
-        '0: unknown.',
+        'Height of the camera above the floor, m; needs camera_up. 0: unknown.',
         0.0,
         100.0,
+        group='3D',
     )
     target_frame: str = _parameter(
         '',
-        'TF frame of poses and markers, by the transform at the stamp of the image; without one, '
-        "nothing is published. '': the frame of the image.",
+        'TF frame of poses and markers, by the transform at the stamp of the image; if there is '
+        "none, nothing is published. '': the frame of the image.",
+        group='Output',
     )
     publish_body_tf: bool = _parameter(
         False,
-        'Send a frame body_ID of every confirmed person to /tf, as REP 155 defines it: between '
-        'the hips, x out of the body, z to the head.',
+        'Broadcast a TF frame body_ID for every confirmed person, as REP 155 defines it: origin '
+        'between the hips, x forward, z towards the head.',
+        group='Output',
     )
     hri: bool = _parameter(
         False,
-        'Publish confirmed people as REP 155 (ROS4HRI) has them: /humans/bodies/tracked, and roi '
-        'and skeleton2d of each body.',
+        'Publish confirmed people as REP 155 (ROS4HRI) defines: /humans/bodies/tracked, and roi '
+        'and skeleton2d of each body. Needs hri_msgs.',
+        group='Output',
     )
-    keypoint_threshold: float = _parameter(0.1, 'Least score of a keypoint.', 0.01, 1.0, live=True)
+    keypoint_threshold: float = _parameter(
+        0.1, 'Least score of a keypoint.', 0.01, 1.0, live=True, group='Detection'
+    )
     limb_threshold: float = _parameter(
         0.05,
         'Least strength of the part affinity field along a limb.',
         0.0,
         1.0,
         live=True,
+        group='Detection',
     )
-    person_threshold: float = _parameter(0.1, 'Least score of a person.', 0.0, 1.0, live=True)
+    person_threshold: float = _parameter(
+        0.3, 'Least score of a person.', 0.0, 1.0, live=True, group='Detection'
+    )
     min_keypoints: int = _parameter(
-        4, 'Least number of seen keypoints of a person.', 2, 18, live=True
+        4, 'Least number of detected keypoints of a person.', 2, 18, live=True, group='Detection'
     )
     smoothing: bool = _parameter(
-        True, 'Smooth 3D positions over time (one-euro filter).', live=True
+        True,
+        'Smooth 3D positions over time (one-euro filter).',
+        live=True,
+        group='Tracking',
     )
     smoothing_min_cutoff: float = _parameter(
         1.0,
-        'Cut-off, Hz, of somebody who stands still: lower is smoother, and later.',
+        'Cut-off frequency for a person who stands still, Hz. Lower: smoother, with more lag.',
         0.1,
         10.0,
         live=True,
+        group='Tracking',
     )
     smoothing_beta: float = _parameter(
         6.0,
-        'Growth of the cut-off with speed, Hz per m/s: higher is sooner.',
+        'Increase of the cut-off frequency with speed, Hz per m/s. Higher: less lag.',
         0.0,
         50.0,
         live=True,
+        group='Tracking',
     )
     track_memory: float = _parameter(
         1.0,
-        'How long, s, somebody who is not seen keeps the id.',
+        'How long a person who is not detected keeps the id, s. This holds across a pause, too.',
         0.1,
         10.0,
         live=True,
+        group='Tracking',
     )
     diagnostics_period: float = _parameter(
-        1.0, 'Seconds from one message on /diagnostics to the next.', 0.1, 60.0
+        1.0, 'Period of the messages on /diagnostics, s.', 0.1, 60.0, group='Diagnostics'
     )
     stale_after: float = _parameter(
-        2.0, 'Diagnostics: ERROR after so many seconds without an image.', 0.1, 600.0, live=True
+        2.0,
+        'Diagnostics report ERROR when no image has arrived for this long, s.',
+        0.1,
+        600.0,
+        live=True,
+        group='Diagnostics',
     )
     min_rate: float = _parameter(
-        1.0, 'Diagnostics: WARN at fewer answered images per second.', 0.0, 1000.0, live=True
+        1.0,
+        'Diagnostics report WARN when poses are published at a lower rate, Hz.',
+        0.0,
+        1000.0,
+        live=True,
+        group='Diagnostics',
     )
     max_latency: float = _parameter(
         0.5,
-        "Diagnostics: WARN if poses come more seconds than these after their image's stamp.",
+        "Diagnostics report WARN when the mean time from an image's stamp to its poses is longer, "
+        's.',
         0.001,
         3600.0,
         live=True,
+        group='Diagnostics',
     )
 
 
@@ -241,12 +312,14 @@ def declare(node: Node) -> None:
 
 
 def descriptor(f: Field[Any]) -> ParameterDescriptor:
-    """Describe a parameter as `ros2 param describe` shows it."""
+    """Return the descriptor that `ros2 param describe` shows."""
     low, high, choices = (f.metadata[key] for key in ('low', 'high', 'choices'))
     constraints = [f'one of: {", ".join(choices)}'] if choices else []
     constraints += [] if f.metadata['live'] else [WHILE_UNCONFIGURED]
     made = ParameterDescriptor(
-        description=f.metadata['text'], additional_constraints='; '.join(constraints)
+        description=f.metadata['text'],
+        additional_constraints='; '.join(constraints),
+        dynamic_typing=_is_numeric_choice(f),
     )
     if high > low and isinstance(f.default, float):
         made.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
@@ -256,60 +329,71 @@ def descriptor(f: Field[Any]) -> ParameterDescriptor:
 
 
 def refusal(changes: Iterable[Parameter[Any]], configured: PoseParameters | None) -> str:
-    """Say why some of the changes must not be, or ''. ROS itself checks types and ranges.
+    """Return why changes are refused, or ''. ROS itself checks types and ranges.
 
-    `configured`: what the node runs with; None: it is unconfigured, and everything may change.
+    Parameters
+    ----------
+    changes
+        Requested values.
+    configured
+        Values that the node runs with. None: it is unconfigured, and every parameter may change.
     """
     for change in changes:
         if change.name not in FIELDS:
             continue
         metadata = FIELDS[change.name].metadata
-        if metadata['choices'] and change.value not in metadata['choices']:
+        if metadata['choices'] and str(change.value) not in metadata['choices']:
             return (
                 f'{change.name} must be one of: {", ".join(metadata["choices"])}, '
                 f'found {change.value!r}'
             )
         if configured is None or metadata['live']:
             continue
-        # To set what is set already is no change: a file of all parameters can be loaded.
+        # Setting the present value is no change, so that a dump of all parameters can be loaded.
         value = change.value
-        if _frozen(value) != getattr(configured, change.name):
-            return f'{change.name}: {WHILE_UNCONFIGURED}: deactivate it, clean it up, set it'
+        if _read(value, FIELDS[change.name]) != getattr(configured, change.name):
+            return f'{change.name}: {WHILE_UNCONFIGURED}: deactivate and clean up first'
     return ''
 
 
 def read(node: Node) -> PoseParameters:
-    """Read what is set now."""
-    return PoseParameters(**{n: _frozen(node.get_parameter(n).value) for n in FIELDS})
+    """Return the present values."""
+    return PoseParameters(**{n: _read(node.get_parameter(n).value, f) for n, f in FIELDS.items()})
 
 
-def _frozen(value: Any) -> Any:
-    """Turn lists and arrays, as ROS gives them, into tuples."""
+def _read(value: Any, f: Field[Any]) -> Any:
+    """Return a value of a parameter in the type of its field."""
+    if _is_numeric_choice(f):
+        return str(value)
     return value if isinstance(value, (bool, int, float, str)) else tuple(value)
 
 
+def _is_numeric_choice(f: Field[Any]) -> bool:
+    """Return whether choices look like numbers: YAML and `-p NAME:=90` make integers of them."""
+    return any(choice.isdigit() for choice in f.metadata['choices'])
+
+
 def check_together(p: PoseParameters) -> None:
-    """ParameterError where values that are allowed by themselves do not go together."""
-    if bool(p.input_height) != bool(p.input_width):
+    """Raise ParameterError if values contradict each other."""
+    if p.input_width and not p.input_height:
         raise ParameterError(
-            'input_height and input_width go together: both 0 or both set, '
-            f'found {p.input_height} and {p.input_width}'
+            f'input_width needs input_height, found {p.input_width} and {p.input_height}'
         )
     if not p.cameras or len(set(p.cameras)) < len(p.cameras):
         raise ParameterError(
-            f'cameras must be at least one, each another, found {list(p.cameras)}'
+            f'cameras must be one or more different names, found {list(p.cameras)}'
         )
     if len(p.camera_up) != 3 or not all(map(math.isfinite, p.camera_up)):
         raise ParameterError(f'camera_up must be three numbers, found {list(p.camera_up)}')
     if p.camera_height and not any(p.camera_up):
-        raise ParameterError(f'camera_height needs camera_up, found {p.camera_height} and zeros')
+        raise ParameterError(f'camera_height needs camera_up, found {p.camera_height} without it')
     if p.gravity_frame and any(p.camera_up):
         raise ParameterError(
-            'gravity_frame and camera_up say the same: set one, found '
+            'only one of gravity_frame and camera_up may be set, found '
             f'{p.gravity_frame!r} and {list(p.camera_up)}'
         )
     for camera in filter(None, p.cameras):
         try:
             validate_topic_name(camera)
         except InvalidTopicNameException as error:
-            raise ParameterError(f'cameras must be names of topics, found {camera!r}') from error
+            raise ParameterError(f'cameras must be valid topic names, found {camera!r}') from error

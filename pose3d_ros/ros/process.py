@@ -1,4 +1,4 @@
-"""A node as a process: start, signals, end."""
+"""Run a node as a process: start, signals, exit status."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from rclpy.exceptions import ParameterException
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
-# How long a wait of ROS may take: it does not end for a signal.
+from pose3d_ros.ros.log_files import log_arguments
+
+# Longest wait inside ROS, s, which a signal does not interrupt.
 STOP_WITHIN_S = 0.1
 
 
 class Stop(threading.Event):
     """Set by SIGINT and SIGTERM.
 
-    Until `heeded` is set, by a loop that looks at it, a signal raises KeyboardInterrupt as well:
-    loading a network or opening a video does not look.
+    A loop that polls it sets `polled`. Until then a signal raises KeyboardInterrupt as well,
+    because loading a network or opening a video does not poll.
     """
 
-    heeded = False
+    polled = False
 
 
 def run(
@@ -32,23 +34,25 @@ def run(
     args: list[str] | None,
     errors: tuple[type[Exception], ...],
 ) -> int:
-    """Start ROS, do the work, end ROS.
+    """Initialise ROS, run the work, shut ROS down.
 
     Parameters
     ----------
     name
-        For the log.
+        Name of the logger.
     work
-        Makes a node and runs it until it has done or its argument is set; gives the exit status.
+        Creates a node and runs it until it is done or its argument is set. Returns the exit
+        status.
     args
-        Of the command line; None: the process's own.
+        Command line arguments. None: those of the process.
     errors
-        What a wrong configuration raises: logged in a line. Others are bugs, and crash.
+        Exceptions of a wrong configuration, which are logged in one line. Others are bugs and
+        end the process with a traceback.
 
     Returns
     -------
     int
-        That of the work, 0 where a signal ended it, 1 for one of `errors`.
+        Exit status: that of the work, 0 if a signal ended it, 1 for one of `errors`.
     """
     keep_memory()
     stop = Stop()
@@ -57,14 +61,14 @@ def run(
         # One Ctrl-C may come as several signals, from the terminal and from ros2 launch.
         first = not stop.is_set()
         stop.set()
-        if first and not stop.heeded:
+        if first and not stop.polled:
             raise KeyboardInterrupt
 
     handlers = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         # rclpy's own handlers shut ROS down under a node that is publishing, which then fails.
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-        # Whoever asks a node to end gets 0, whatever that cut short.
+        rclpy.init(args=log_arguments(args), signal_handler_options=SignalHandlerOptions.NO)
+        # A node that a signal ends has exit status 0, whatever was interrupted.
         return work(stop) and int(not stop.is_set())
     except KeyboardInterrupt:
         pass
@@ -79,13 +83,13 @@ def run(
 
 
 def keep_memory() -> None:
-    """Have glibc reuse the memory of the last image instead of asking the kernel for new.
+    """Make glibc reuse the memory of the last image instead of requesting new pages.
 
-    An image is copied several times on its way, and fresh pages for it can cost more than the
-    rest: decoding a 1920x1080 image and making its message took 16 ms of CPU, and with this 5 ms
-    (on a virtual machine, where pages are dear).
+    An image is copied several times, and fresh pages can cost more than the copies: decoding a
+    1920x1080 image and serialising its message took 16 ms of CPU time without this and 5 ms with
+    it (on a virtual machine, where page faults are expensive).
     """
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
     if mallopt:  # neither musl nor macOS has it
         mallopt(-1, 256 << 20)  # M_TRIM_THRESHOLD
-        mallopt(-3, 32 << 20)  # M_MMAP_THRESHOLD, the most that is allowed
+        mallopt(-3, 32 << 20)  # M_MMAP_THRESHOLD, the largest allowed value

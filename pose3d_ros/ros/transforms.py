@@ -15,26 +15,25 @@ from rclpy.node import Node
 
 from pose3d_ros.ros.messages.transforms import PeopleInFrame, transform_people
 
-# How long to wait for a transform that is on its way, and how far behind the image the newest one
-# may be for that, s. If it is further behind, its publisher has stopped.
+# Longest wait for a transform, s, and largest lag of the newest one behind the image, s, for which
+# waiting makes sense. With a larger lag its publisher has stopped.
 WAIT_S, BEHIND_S = 0.1, 1.0
-# A stamp that is so much before the last one of its frame, s, comes from a recording that starts
-# again.
+# Least jump back of the stamps of a frame, s, that counts as a recording that starts again.
 BACK_S = 1.0
 
 
 class FrameError(Exception):
-    """There is no transform; the text says from where to where, when, and the error of TF."""
+    """A missing transform; the text names source, target, stamp and the error of TF."""
 
 
 class Transforms:
-    """What TF tells, heard in a thread of its own: who waits for a transform must not block it.
+    """Transforms received by a thread of its own, so that waiting for one does not block them.
 
     Parameters
     ----------
     node
-        Whose context and namespace a node of its own, NAME_tf, takes. Not with the executor of
-        `node`, which works on an image while a transform arrives.
+        Context and namespace of the node NAME_tf that receives the transforms. It has an executor
+        of its own, because that of `node` is busy with an image while a transform arrives.
 
     Raises
     ------
@@ -47,7 +46,7 @@ class Transforms:
             import tf2_ros
         except ImportError as error:
             raise FrameError(
-                'frames other than that of the image need the Python package tf2_ros, which '
+                'transforming to another frame needs the Python package tf2_ros, which '
                 f'cannot be imported ({error}): apt install ros-$ROS_DISTRO-tf2-ros-py'
             ) from error
         self._error: type[Exception] = tf2_ros.TransformException
@@ -58,7 +57,7 @@ class Transforms:
             name,
             context=node.context,
             namespace=node.get_namespace(),
-            # A name given to the process is the other node's; remappings of /tf are for both.
+            # A node name on the command line is meant for `node`; remappings of /tf for both.
             cli_args=['--ros-args', '-r', f'__node:={name}'],
             enable_rosout=False,
             start_parameter_services=False,
@@ -76,31 +75,31 @@ class Transforms:
         Raises
         ------
         FrameError
-            If there is none, and none comes in time.
+            If there is none at that stamp.
         """
         source, stamp = people.header.frame_id, people.header.stamp
-        if source == target:  # which need not be in TF
+        if source == target:  # need not exist in TF
             return people
         return transform_people(people, self.find(target, source, stamp), target)
 
     def find(self, target: str, source: str, stamp: Time) -> Transform:
-        """Transform that takes points in `source` to `target`, at this stamp and no other.
+        """Return the transform of points in `source` to `target` at exactly this stamp.
 
         Raises
         ------
         FrameError
-            If there is none, and none comes in time.
+            If there is none at that stamp, after waiting for at most ``WAIT_S``.
         """
         what = f'no transform from {source!r} to {target!r} at {stamp.sec}.{stamp.nanosec:09d}'
         when = rclpy_time.Time.from_msg(stamp)
         if not when.nanoseconds:
             raise FrameError(f'{what}: the image has no stamp')  # tf2 would take the latest
-        self._notice_jump(source, when.nanoseconds * 1e-9)
+        self._detect_jump(source, when.nanoseconds * 1e-9)
         try:
             newest = self._buffer.get_latest_common_time(target, source)
             behind_s = (when.nanoseconds - newest.nanoseconds) * 1e-9
             if source in self._rewound and behind_s < -BACK_S:
-                self._buffer.clear()  # of all but static transforms
+                self._buffer.clear()  # keeps static transforms
             wait_s = WAIT_S if 0 < behind_s <= BEHIND_S else 0.0
             found = self._buffer.lookup_transform(target, source, when, Duration(seconds=wait_s))
         except self._error as error:
@@ -108,10 +107,11 @@ class Transforms:
         self._rewound.discard(source)
         return found.transform
 
-    def _notice_jump(self, source: str, stamp_s: float) -> None:
-        """Note that a recording starts again: TF takes nothing older than ten seconds.
+    def _detect_jump(self, source: str, stamp_s: float) -> None:
+        """Detect a recording that starts again, after which TF must forget newer transforms.
 
-        It is to forget what is newer than the image, until that no longer comes.
+        The buffer of tf2 refuses transforms that are ten seconds older than its newest. It is
+        cleared at each image until a transform of the new time has arrived.
         """
         if stamp_s < self._last_s.get(source, stamp_s) - BACK_S:
             self._rewound.add(source)
@@ -122,7 +122,7 @@ class Transforms:
             self._executor.spin()
 
     def destroy(self) -> None:
-        """End the thread and the node."""
+        """Stop the thread and destroy its node."""
         self._executor.shutdown()
         self._thread.join()
         self._listener.unregister()

@@ -124,7 +124,10 @@ def open_stream(address: str, warn: Callable[[str], object]) -> Video:
 
 def _open(media: _Media) -> InputContainer:
     try:
-        return av.open(media.target, options=media.options, timeout=ADDRESS_TIMEOUT_S)
+        container: InputContainer = av.open(
+            media.target, options=media.options, timeout=ADDRESS_TIMEOUT_S
+        )
+        return container
     except (av.FFmpegError, OSError, ValueError) as error:
         if media.path is not None:
             raise VideoError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pose3d_ros.tracking import appearance
 from pose3d_ros.tracking.motion import K, Motion
 
 Array = NDArray[np.float64]
@@ -12,7 +13,7 @@ Array = NDArray[np.float64]
 # Standard deviation of a keypoint apart from the whole person's movement: at once, and for each
 # second unseen.
 POSE_M = 0.1
-POSE_M_PER_S = 0.1
+POSE_M_PER_S = 0.15
 POSE_WORTH = 3.0  # keypoints err together: all of a person say as much as so many alone would
 # A keypoint this odd is added to those in common, so that few do not look like certainty. Squared
 # standard deviations, as the next three.
@@ -26,6 +27,10 @@ MAX_RESIDUAL = 9.0
 # metres.
 POSITION_GATE = 16.0
 FARTHEST_M = 2.0
+# Distance of colours that says nothing, cost for each unit beyond, and bound of the cost. Fewer
+# parts than MIN_PARTS say nothing.
+COLOUR_NEUTRAL, COLOUR_COST, COLOUR_LIMIT = 0.2, 25.0, 12.0
+MIN_PARTS = 2
 
 
 def costs(
@@ -75,6 +80,21 @@ def costs(
     wide = np.log(lateral**2 * depth) + 2 * POSE_WORTH * np.log(pose_m2)
     cost[near] = place + distance + POSE_WORTH * pose + wide
     return cost
+
+
+def colour_costs(expected: Array, seen: Array) -> Array:
+    """Cost of the colours of T tracks and N people, ``(N, T)``; 0 where they tell nothing.
+
+    Twice the negative logarithm of a likelihood ratio, so that it can be added to `costs`.
+
+    Parameters
+    ----------
+    expected, seen
+        ``(T, PARTS, BINS)`` and ``(N, PARTS, BINS)``, see ``appearance.describe``.
+    """
+    distance, parts = appearance.distances(seen, expected)
+    ratio = np.clip((distance - COLOUR_NEUTRAL) * COLOUR_COST, -COLOUR_LIMIT, COLOUR_LIMIT)
+    return np.where(parts >= MIN_PARTS, ratio, 0.0)
 
 
 def pair(cost: Array) -> NDArray[np.intp]:

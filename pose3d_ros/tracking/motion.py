@@ -138,6 +138,47 @@ def correct(expected: Motion, seen: Motion, moved_m: Array, measured: Array) -> 
     return after
 
 
+def velocities(motion: Motion, depth: NDArray[np.void]) -> tuple[Array, Array]:
+    """Compute the velocity of people in the camera optical frame.
+
+    Across the view, `motion` has the velocity of the image of a person, scaled to the person's
+    distance. A person who comes nearer moves across the optical axis, too, in order to stay on a
+    ray that is aside of it.
+
+    Parameters
+    ----------
+    motion
+        ``(N,)`` of ``MOTION``.
+    depth
+        ``(N,)`` of ``range_filter.RANGE``, of the depth of the same people.
+
+    Returns
+    -------
+    velocity_m_s, covariance
+        ``(N, 3)`` m/s and ``(N, 3, 3)`` (m/s)2. NaN where the place is unknown.
+    """
+    place_m = motion['place_m']
+    to_space = np.zeros((len(motion), 3, 3))
+    to_space[:, (0, 1, 2), (0, 1, 2)] = 1.0
+    to_space[:, :2, 2] = place_m[:, :2] / place_m[:, 2:]
+    velocity = motion['velocity_m_s'].copy()
+    velocity[:, 2] = np.where(np.isnan(depth['range_m']), np.nan, depth['speed'])
+    variance = np.repeat(motion['variance'][:, :1, 2], 3, axis=1)
+    variance[:, 2] = depth['variance'][:, 2]
+    covariance = np.einsum('nij,nj,nkj->nik', to_space, variance, to_space)
+    return np.einsum('nij,nj->ni', to_space, velocity), covariance
+
+
+def depths(people: People3D, observed: Motion) -> tuple[Array, Array]:
+    """Return the depth of each person, ``(N,)`` m, and its variance, m2.
+
+    By the covariance that comes with the position, else a share of the depth.
+    """
+    depth_m = observed['place_m'][:, 2]
+    stated = people.root_covariance_m2[:, 2, 2]
+    return depth_m, np.where(np.isfinite(stated), stated, (DISTANCE_SHARE * depth_m) ** 2)
+
+
 def _distance_variance(motion: Motion) -> Array:
     """How surely the distance of people is measured, m2; any distance where it is unknown."""
     distance_m = motion['place_m'][..., 2]

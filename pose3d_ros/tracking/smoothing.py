@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.people import TrackedPeople
+from pose3d_ros.people import People3D, TrackedPeople
 from pose3d_ros.skeleton import PANOPTIC19
+from pose3d_ros.tracking import range_filter
 from pose3d_ros.tracking.tracker import check_at_least
 
 Array = NDArray[np.float64]
@@ -33,13 +34,17 @@ POINT = np.dtype(
     [('xyz_m', 'f8', 3), ('raw_m', 'f8', 3), ('velocity', 'f8', 3), ('stamp_s', 'f8')]
 )
 
-
-# Longest time, s, for which the state of a person who is not detected is kept.
+# Longest time, s, for which the state of a person who is not detected is kept, and largest number
+# of such people: stamps that stand still make no state old.
 MEMORY_S = 10.0
+MAX_REMEMBERED = 200
 
 
 class Smoother:
     """Smooths the 3D positions of tracked people, each by the own track.
+
+    The distance from the camera is filtered by the covariance that comes with the positions, see
+    ``range_filter``; where there is none, like everything else.
 
     Parameters
     ----------
@@ -65,6 +70,7 @@ class Smoother:
         self.min_cutoff_hz, self.beta = min_cutoff_hz, beta
         self._ids = np.zeros(0, np.int64)
         self._states = nothing_yet(0)
+        self._ranges = range_filter.nothing_yet(0)
 
     def smooth(self, tracked: TrackedPeople, stamp_s: float) -> TrackedPeople:
         """Smooth the people of the next image.
@@ -81,24 +87,43 @@ class Smoother:
         TrackedPeople
             The same people; only their 3D positions differ.
         """
-        states = self._states_of(tracked.track_id)
-        xyz_m, states = smooth(
-            states, tracked.people.xyz_m, stamp_s, self.min_cutoff_hz, self.beta
-        )
-        self._remember(tracked.track_id, states, stamp_s)
-        return replace(tracked, people=replace(tracked.people, xyz_m=xyz_m))
-
-    def _states_of(self, ids: NDArray[np.int64]) -> State:
-        states = nothing_yet(len(ids))
+        ids = tracked.track_id
+        states, ranges = nothing_yet(len(ids)), range_filter.nothing_yet(len(ids))
         _, row, known = np.intersect1d(ids, self._ids, assume_unique=True, return_indices=True)
-        states[row] = self._states[known]
-        return states
+        states[row], ranges[row] = self._states[known], self._ranges[known]
+        people = tracked.people
+        xyz_m, states = smooth(states, people.xyz_m, stamp_s, self.min_cutoff_hz, self.beta)
+        ranges = range_filter.follow(ranges, *_ranges(people), stamp_s)
+        xyz_m = _at_range(xyz_m, ranges['range_m'])
+        self._remember(ids, states, ranges, stamp_s)
+        return replace(tracked, people=replace(people, xyz_m=xyz_m))
 
-    def _remember(self, ids: NDArray[np.int64], states: State, stamp_s: float) -> None:
+    def _remember(
+        self, ids: NDArray[np.int64], states: State, ranges: State, stamp_s: float
+    ) -> None:
         last_s = np.fmax.reduce(self._states['stamp_s'], axis=1, initial=-np.inf)
         keep = ~np.isin(self._ids, ids) & (np.abs(stamp_s - last_s) <= MEMORY_S)
-        self._ids = np.concatenate([self._ids[keep], ids])
-        self._states = np.concatenate([self._states[keep], states])
+        rows = np.flatnonzero(keep)[-MAX_REMEMBERED:]
+        self._ids = np.concatenate([self._ids[rows], ids])
+        self._states = np.concatenate([self._states[rows], states])
+        self._ranges = np.concatenate([self._ranges[rows], ranges])
+
+
+def _ranges(people: People3D) -> tuple[Array, Array]:
+    """Return the distance of each root, m, and its variance along the ray, m2: ``(N,)`` each."""
+    root_m = people.xyz_m[:, ROOT]
+    range_m = np.linalg.norm(root_m, axis=-1)
+    ray = root_m / np.where(range_m > 0, range_m, np.nan)[:, np.newaxis]
+    return range_m, np.einsum('ni,nij,nj->n', ray, people.root_covariance_m2, ray)
+
+
+def _at_range(xyz_m: Array, range_m: Array) -> Array:
+    """Move people along the rays of their roots to distances ``(N,)`` m; NaN: leave them."""
+    root_m = xyz_m[:, ROOT]
+    now_m = np.linalg.norm(root_m, axis=-1)
+    share = (range_m - now_m) / np.where(now_m > 0, now_m, np.nan)
+    step_m = np.nan_to_num(share)[:, np.newaxis] * np.nan_to_num(root_m)
+    return np.asarray(xyz_m + step_m[:, np.newaxis])
 
 
 def nothing_yet(n: int) -> State:

@@ -6,13 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.people import People3D, TrackedPeople, TrackState
-from pose3d_ros.tracking import association, motion
+from pose3d_ros.tracking import appearance, association, heading, motion, range_filter
+from pose3d_ros.tracking.memory import PERSON, Memory
 
 # Largest jump back of stamps, s, that counts as a clock being set; more is a recording that starts
 # again.
 CLOCK_STEP_S = 0.1
 # Least number of images in which a confirmed person was detected: two may be the same error twice.
 CONFIRM_IMAGES = 3
+
+# Longest time, s, for which the boxes of people are predicted.
+MAX_PREDICTION_S = 0.5
+# Share of the longer side that is added to each side of a box around keypoints: those end at eyes,
+# wrists and ankles, people at the top of the head, fingers and feet.
+BOX_MARGIN = 0.1
+
+# Largest number of tracks; the one unseen for longest is dropped first. Stamps that stand still
+# make no track old.
+MAX_TRACKS = 200
+# Least share of the newest colours in the colours of a track.
+COLOUR_GAIN = 0.15
 
 # State of a track.
 TRACK = np.dtype(
@@ -22,6 +35,10 @@ TRACK = np.dtype(
         ('last_s', 'f8'),
         ('images', 'i8'),
         ('motion', motion.MOTION),
+        ('colours', 'f8', (appearance.PARTS, appearance.BINS)),
+        ('depth', range_filter.RANGE),
+        ('heading', 'f8', 3),
+        ('heading_variance', 'f8'),
     ]
 )
 
@@ -36,6 +53,9 @@ class Tracker:
     confirm_s
         How long after the first image a person is confirmed, s, if detected in at least
         ``CONFIRM_IMAGES``.
+    appearance_memory_s
+        How long a person who is lost from view is remembered by the colours of the clothes, s, and
+        gets the old id back. 0: no colours are kept. They are never written anywhere.
 
     Raises
     ------
@@ -43,8 +63,11 @@ class Tracker:
         If a number is not finite, negative, or zero where that makes no sense.
     """
 
-    def __init__(self, max_age_s: float = 1.0, confirm_s: float = 0.2) -> None:
+    def __init__(
+        self, max_age_s: float = 1.0, confirm_s: float = 0.2, appearance_memory_s: float = 60.0
+    ) -> None:
         self.max_age_s = max_age_s
+        self.appearance_memory_s = appearance_memory_s
         check_at_least('confirm_s', confirm_s, 0.0)
         self._confirm_s = confirm_s
         self._next_id = 0
@@ -61,6 +84,16 @@ class Tracker:
         self._max_age_s = value
 
     @property
+    def appearance_memory_s(self) -> float:
+        """How long colours are remembered, s. 0: never. May be changed at any time."""
+        return self._appearance_memory_s
+
+    @appearance_memory_s.setter
+    def appearance_memory_s(self, value: float) -> None:
+        check_at_least('appearance_memory_s', value, 0.0)
+        self._appearance_memory_s = value
+
+    @property
     def stamp_s(self) -> float:
         """Time of the last image, s: its stamp, unless that was before the one before."""
         return self._stamp_s
@@ -68,9 +101,40 @@ class Tracker:
     def reset(self) -> None:
         """Forget all people. Ids continue: none is given twice."""
         self._tracks = np.zeros(0, TRACK)
+        self._memory = Memory()
         self._stamp_s = -np.inf
 
-    def update(self, people: People3D, stamp_s: float) -> TrackedPeople:
+    def predict_boxes(self, stamp_s: float) -> NDArray[np.float64] | None:
+        """Predict where the people of the last image are at a time.
+
+        Parameters
+        ----------
+        stamp_s
+            The stamp of the next image, s.
+
+        Returns
+        -------
+        boxes_px
+            ``(B, 4)`` x0, y0, x1, y1, image px: around the keypoints, with ``BOX_MARGIN``. None
+            where nothing can be predicted: the stamp is not finite, has jumped back, or is more
+            than ``MAX_PREDICTION_S`` later.
+        """
+        dt_s = stamp_s - self._stamp_s
+        if not -CLOCK_STEP_S <= dt_s <= MAX_PREDICTION_S:
+            return None
+        current = self._tracks[self._tracks['last_s'] == self._stamp_s]
+        if not len(current):
+            return np.zeros((0, 4))
+        expected = motion.predict(current['motion'], max(dt_s, 0.0))
+        return _boxes(expected['xy_px'])
+
+    def update(
+        self,
+        people: People3D,
+        stamp_s: float,
+        colours: NDArray[np.float64] | None = None,
+        up: NDArray[np.float64] | None = None,
+    ) -> TrackedPeople:
         """Associate the people of the next image with tracks.
 
         Parameters
@@ -80,6 +144,11 @@ class Tracker:
         stamp_s
             When it was taken, s. The same stamp again means that no time has passed; a jump back
             of more than ``CLOCK_STEP_S`` starts anew.
+        colours
+            ``(N, PARTS, BINS)``, as ``appearance.describe`` returns them. None: unknown.
+        up
+            ``(3,)`` unit vector against gravity, camera optical frame, for the headings. None: the
+            camera is level.
 
         Returns
         -------
@@ -94,7 +163,10 @@ class Tracker:
         self._advance(stamp_s)
         if not len(people):
             return _tracked(people, self._tracks[:0], self._stamp_s, self._confirm_s)
-        rows = self._associate(people)
+        if colours is None or not self._appearance_memory_s:
+            colours = np.full((len(people), appearance.PARTS, appearance.BINS), np.nan)
+        rows = self._associate(people, colours)
+        self._turn(rows, *heading.observe(people, up))
         return _tracked(people, self._tracks[rows], self._stamp_s, self._confirm_s)
 
     def _advance(self, stamp_s: float) -> None:
@@ -104,14 +176,22 @@ class Tracker:
         if stamp_s < self._stamp_s - CLOCK_STEP_S:
             self.reset()
         stamp_s = max(stamp_s, self._stamp_s)
-        self._tracks = self._tracks[stamp_s - self._tracks['last_s'] <= self._max_age_s]
+        lost = stamp_s - self._tracks['last_s'] > self._max_age_s
+        lost |= np.arange(len(lost)) < len(lost) - MAX_TRACKS
+        if lost.any():
+            self._memory.store(_remembered(self._tracks[lost]))
+            self._tracks = self._tracks[~lost]
+        self._memory.forget(stamp_s - self._appearance_memory_s)
         if len(self._tracks):
             self._tracks['motion'] = motion.predict(
                 self._tracks['motion'], stamp_s - self._stamp_s
             )
+            self._tracks['heading_variance'] = heading.predict(
+                self._tracks['heading_variance'], stamp_s - self._stamp_s
+            )
         self._stamp_s = stamp_s
 
-    def _associate(self, people: People3D) -> NDArray[np.intp]:
+    def _associate(self, people: People3D, colours: NDArray[np.float64]) -> NDArray[np.intp]:
         """Return the row of ``_tracks`` of each person; update the rows, add those of the new."""
         observed = motion.observe(people)
         row = np.full(len(people), -1)
@@ -120,6 +200,7 @@ class Tracker:
             moved_m, variance = motion.moved(expected, observed[:, None])
             unseen_s = self._stamp_s - self._tracks['last_s']
             cost = association.costs(expected, observed, moved_m, variance, unseen_s)
+            cost += association.colour_costs(self._tracks['colours'], colours)
             row = association.pair(cost)
             old = np.flatnonzero(row >= 0)
             which = row[old]
@@ -129,18 +210,68 @@ class Tracker:
         new = np.flatnonzero(row < 0)
         if len(new):
             row[new] = len(self._tracks) + np.arange(len(new))
-            self._add(observed[new])
+            self._add(observed[new], colours[new])
+        self._tracks['depth'][row] = range_filter.follow(
+            self._tracks['depth'][row], *motion.depths(people, observed), self._stamp_s
+        )
         self._tracks['last_s'][row] = self._stamp_s
         self._tracks['images'][row] += 1
+        self._tracks['colours'][row] = _mean_colours(self._tracks[row], colours)
         return row
 
-    def _add(self, observed: motion.Motion) -> None:
+    def _turn(
+        self,
+        rows: NDArray[np.intp],
+        seen: NDArray[np.float64],
+        variance: NDArray[np.float64],
+    ) -> None:
+        """Update the headings of tracks by those seen in the image."""
+        tracks = self._tracks[rows]
+        self._tracks['heading'][rows], self._tracks['heading_variance'][rows] = heading.correct(
+            tracks['heading'], tracks['heading_variance'], seen, variance
+        )
+
+    def _add(self, observed: motion.Motion, colours: NDArray[np.float64]) -> None:
+        """Add a track for each new person; with the old id for those who came back."""
         tracks = np.zeros(len(observed), TRACK)
-        tracks['track_id'] = self._next_id + np.arange(len(observed))
-        tracks['first_s'] = self._stamp_s
-        tracks['motion'] = observed
-        self._next_id += len(observed)
+        tracks['motion'], tracks['colours'] = observed, colours
+        tracks['first_s'], tracks['track_id'] = self._stamp_s, -1
+        tracks['heading'] = tracks['heading_variance'] = np.nan
+        tracks['depth'] = range_filter.nothing_yet(len(tracks))
+        rows, people = self._memory.recall(
+            observed['place_m'], colours, self._stamp_s, self._tracks['colours']
+        )
+        for name in ('track_id', 'first_s', 'images', 'colours'):
+            tracks[name][rows] = people[name]
+        unknown = np.flatnonzero(tracks['track_id'] < 0)
+        tracks['track_id'][unknown] = self._next_id + np.arange(len(unknown))
+        self._next_id += len(unknown)
         self._tracks = np.concatenate([self._tracks, tracks])
+
+
+def _remembered(tracks: NDArray[np.void]) -> NDArray[np.void]:
+    """Return what is remembered of lost tracks, ``PERSON``, of those who were there for long."""
+    tracks = tracks[tracks['images'] >= CONFIRM_IMAGES]
+    people = np.zeros(len(tracks), PERSON)
+    for name in ('track_id', 'first_s', 'last_s', 'images', 'colours'):
+        people[name] = tracks[name]
+    people['place_m'] = tracks['motion']['place_m']
+    return people
+
+
+def _mean_colours(tracks: NDArray[np.void], colours: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the colours of tracks after those of one more image, which may be NaN."""
+    gain = np.maximum(1 / tracks['images'], COLOUR_GAIN)[:, np.newaxis, np.newaxis]
+    before = np.where(np.isnan(tracks['colours']), colours, tracks['colours'])
+    return np.asarray(np.where(np.isnan(colours), before, before + gain * (colours - before)))
+
+
+def _boxes(xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the boxes ``(B, 4)`` of people with keypoints ``(N, K, 2)`` px; NaN: not known."""
+    xy_px = xy_px[np.isfinite(xy_px[..., 0]).any(axis=1)]
+    low, high = np.nanmin(xy_px, axis=1), np.nanmax(xy_px, axis=1)
+    margin_px = BOX_MARGIN * (high - low).max(axis=1, keepdims=True)
+    return np.concatenate([low - margin_px, high + margin_px], axis=1)
 
 
 def check_at_least(name: str, value: float, least: float) -> None:
@@ -156,4 +287,15 @@ def _tracked(
     age_s = stamp_s - tracks['first_s']
     confirmed = (age_s >= confirm_s) & (tracks['images'] >= CONFIRM_IMAGES)
     state = np.where(confirmed, TrackState.CONFIRMED, TrackState.TENTATIVE).astype(np.uint8)
-    return TrackedPeople(people, tracks['track_id'].copy(), state, age_s)
+    velocity_m_s, covariance = motion.velocities(tracks['motion'], tracks['depth'])
+    return TrackedPeople(
+        people,
+        tracks['track_id'].copy(),
+        state,
+        age_s,
+        velocity_m_s,
+        covariance,
+        tracks['heading'].copy(),
+        np.sqrt(tracks['heading_variance']),
+        tracks['first_s'].copy(),
+    )

@@ -5,13 +5,13 @@ from support.robot import TRUTH
 from synthetic.fixed_network import write_network
 from synthetic.scene import CAMERA, outputs
 
-# What it asserts is to be told in numbers.
-pytest.register_assert_rewrite('outside')
+# So that failed assertions show their values.
+pytest.register_assert_rewrite('support.node_under_test')
 
 
 @pytest.fixture
-def outside(two_people_xml, tmp_path):
-    """Start a pose node as a process, by default with the network that sees two people."""
+def start_node(two_people_xml, tmp_path):
+    """Start a pose node as a process, by default with the network that detects two people."""
     from support.node_under_test import NodeUnderTest
 
     made = []
@@ -31,6 +31,6 @@ def outside(two_people_xml, tmp_path):
 
 @pytest.fixture(scope='session')
 def slow_xml(tmp_path_factory):
-    """The network that sees two people, and takes some 50 ms for it."""
+    """The network that detects two people, which takes about 50 ms."""
     path = tmp_path_factory.mktemp('network') / 'slow.xml'
     return write_network(path, outputs(TRUTH, CAMERA), layers=3)

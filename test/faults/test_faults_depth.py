@@ -1,4 +1,4 @@
-"""What depth sensors do to a pose node: images are answered with whatever depth there is."""
+"""Faults of depth sensors: images are processed with or without depth."""
 
 import numpy as np
 import pytest
@@ -6,55 +6,57 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
-from support.node_under_test import AT_ONCE, PROFILE
+from support.node_under_test import PROFILE, RECOVERY_IMAGES
 from support.robot import GREY, TRUTH, depth_msg
 
 from pose3d_ros.msg import Keypoint3D
 from synthetic.depth_scene import depth_image
 from synthetic.scene import CAMERA
 
-# Of half the size, so that both images fit into Fast DDS's shared memory without our profile.
+# Half the size, so that both images fit into Fast DDS's shared memory without the profile.
 BGR = GREY[::2, ::2]
 DEPTH_M = depth_image(TRUTH, [1.8, 1.8], intrinsics=CAMERA, hw=GREY.shape[:2]).depth_m[::2, ::2]
 
 
 class Sensor:
-    """Sends depth images along with the images of a pose node's camera."""
+    """Publishes depth images with the images of a pose node's camera."""
 
-    def __init__(self, o):
-        self.o = o
+    def __init__(self, node):
+        self.node = node
         topic = 'depth_registered/image_rect'
-        self.images = o.node.create_publisher(Image, topic, qos_profile_sensor_data)
-        o.spin_until(self.images.get_subscription_count)
-        o.calibrate()
+        self.images = node.peer.create_publisher(Image, topic, qos_profile_sensor_data)
+        node.spin_until(self.images.get_subscription_count)
+        node.calibrate()
 
     def send(self, depth, image):
         depth.header = image.header
         self.images.publish(depth)
 
-    def answer(self, depth=None, before=True):
-        """Have an image answered whose depth comes before it, behind it, or not at all."""
+    def poses(self, depth=None, before=True):
+        """Return the poses of an image whose depth is sent before or after it, or not at all."""
 
         def image():
-            made = self.o.stamped(BGR)
+            made = self.node.image_now(BGR)
             if depth and before:
                 self.send(depth, made)
             return made
 
         late = depth and not before
-        return self.o.answers(image, then=(lambda made: self.send(depth, made)) if late else None)
+        return self.node.await_poses(
+            image, then=(lambda made: self.send(depth, made)) if late else None
+        )
 
     def measures(self, **when):
-        """Check that people are measured again at once."""
-        made = [self.answer(depth_msg(DEPTH_M), **when) for _ in range(AT_ONCE)]
+        """Check that people are measured by depth within a second."""
+        made = [self.poses(depth_msg(DEPTH_M), **when) for _ in range(RECOVERY_IMAGES)]
         assert any(
             k.source == Keypoint3D.DEPTH for m in made for p in m.poses for k in p.keypoints
         )
 
 
 @pytest.fixture
-def sensor(outside):
-    return Sensor(outside(depth='true'))
+def sensor(start_node):
+    return Sensor(start_node(depth='true'))
 
 
 @pytest.mark.parametrize('before', [True, False])
@@ -62,24 +64,24 @@ def test_a_sensor_that_stops_and_returns(sensor, before):
     for _ in range(3):
         sensor.measures(before=before)
         for _ in range(5):
-            message = sensor.answer()
+            message = sensor.poses()
             assert len(message.poses) == 2
             assert {k.source for p in message.poses for k in p.keypoints} & {Keypoint3D.OBSERVED}
-    sensor.o.check_counts()
+    sensor.node.check_counts()
 
 
-def test_a_sensor_that_sends_whatever_comes(sensor):
-    """More depth images than images, of no image: they give way."""
+def test_unrelated_depth_images(sensor):
+    """Depth images without an image are dropped."""
     for _ in range(500):
         depth = depth_msg(DEPTH_M)
-        sensor.send(depth, sensor.o.stamped(BGR))
+        sensor.send(depth, sensor.node.image_now(BGR))
     sensor.measures()
-    sensor.o.check_counts()
+    sensor.node.check_counts()
 
 
 @st.composite
 def depths(draw):
-    """A depth image of which one thing or another may be wrong, or only odd."""
+    """A depth image that may be invalid in different ways."""
     height, width = draw(st.sampled_from([DEPTH_M.shape, (1, 1), (64, 112), (3, 200)]))
     chosen = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     values = chosen.choice([0.0, 1e-4, 0.5, 2.9, 3.2, 60.0], (height, width))
@@ -100,7 +102,7 @@ def test_garbage_depth(sensor):
     @settings(PROFILE, max_examples=200)
     @given(depths(), st.booleans())
     def send(depth, before):
-        message = sensor.answer(depth, before)
+        message = sensor.poses(depth, before)
         assert len(message.poses) == 2
         z_m = np.array([k.position.z for p in message.poses for k in p.keypoints])
         assert np.isfinite(z_m).any()
@@ -108,4 +110,4 @@ def test_garbage_depth(sensor):
 
     send()
     sensor.measures()
-    assert sensor.o.check_counts()['bad images'] == 0
+    assert sensor.node.check_counts()['bad images'] == 0

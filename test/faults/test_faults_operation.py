@@ -1,4 +1,4 @@
-"""What operators, consumers and lifecycle managers do to a pose node, thousands of times."""
+"""Actions of operators, subscribers and lifecycle managers, repeated many times."""
 
 import random
 import subprocess
@@ -17,7 +17,7 @@ from pose3d_ros.msg import PoseArray3D
 from synthetic.fixed_network import write_network
 from synthetic.scene import CAMERA, outputs, people_m
 
-# Of memory, for a hundred rounds of whatever: a network that is kept takes 10 MB each time.
+# Allowed growth of memory in a hundred rounds, MB; a leaked network takes 10 MB each time.
 GROWTH_MB = 20
 ROUND = (CONFIGURE, ACTIVATE, DEACTIVATE, CLEANUP)
 SUBSCRIBER = """
@@ -25,102 +25,102 @@ import rclpy
 from pose3d_ros.msg import PoseArray3D
 rclpy.init()
 node = rclpy.create_node('subscriber')
-node.create_subscription(PoseArray3D, '{topic}', lambda _: print('heard', flush=True), 10)
+node.create_subscription(PoseArray3D, '{topic}', lambda _: print('received', flush=True), 10)
 rclpy.spin(node)
 """
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """A cache of compiled networks that nobody has written into."""
+    """An empty cache of compiled networks."""
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
 
 
-def restart(o):
-    """Have the node load its network again."""
+def restart(node):
+    """Make the node load its network again."""
     for transition in (DEACTIVATE, CLEANUP, CONFIGURE, ACTIVATE):
-        assert o.change(transition)
+        assert node.change(transition)
 
 
-def test_a_model_that_is_replaced(outside, tmp_path, cache):
-    """By one of the same layers: the one that runs stays, until the node is configured again."""
+def test_a_model_that_is_replaced(start_node, tmp_path, cache):
+    """A model with the same layers replaces the file; it is used after the next configuration."""
     model = write_network(tmp_path / 'model.xml', outputs(TRUTH, CAMERA))
-    o = outside(model, smoothing='false', track_memory=0.1)
-    o.calibrate()
+    node = start_node(model, smoothing='false', track_memory=0.1)
+    node.calibrate()
     other = people_m((0.3, 0, 2.5))
     write_network(model, outputs(other, CAMERA))
-    np.testing.assert_allclose(metres(o.answers()), TRUTH, atol=0.02)
-    o.check_counts()
-    restart(o)
-    np.testing.assert_allclose(metres(o.answers()), other, atol=0.02)
+    np.testing.assert_allclose(metres(node.await_poses()), TRUTH, atol=0.02)
+    node.check_counts()
+    restart(node)
+    np.testing.assert_allclose(metres(node.await_poses()), other, atol=0.02)
     write_network(model, outputs(TRUTH, CAMERA))
-    restart(o)
-    np.testing.assert_allclose(metres(o.answers()), TRUTH, atol=0.02)
+    restart(node)
+    np.testing.assert_allclose(metres(node.await_poses()), TRUTH, atol=0.02)
 
 
 @pytest.mark.parametrize('fault', ['deleted', 'cut', 'noise', 'empty'])
-def test_a_model_that_is_spoilt(outside, tmp_path, cache, fault):
+def test_a_model_that_is_spoilt(start_node, tmp_path, cache, fault):
     model = write_network(tmp_path / 'model.xml', outputs(TRUTH, CAMERA))
     files = {path: path.read_bytes() for path in (model, model.with_suffix('.bin'))}
-    o = outside(model)
+    node = start_node(model)
     for path, content in files.items():
         if fault == 'deleted':
             path.unlink()
         else:
             noise = np.random.default_rng(0).bytes(1000)
             path.write_bytes({'cut': content[:500], 'noise': noise, 'empty': b''}[fault])
-    assert len(o.answers().poses) == 2
-    o.check_counts()
-    assert o.change(DEACTIVATE)
-    assert o.change(CLEANUP)
+    assert len(node.await_poses().poses) == 2
+    node.check_counts()
+    assert node.change(DEACTIVATE)
+    assert node.change(CLEANUP)
     for _ in range(2):
-        assert not o.change(CONFIGURE)
-        assert o.state() == State.PRIMARY_STATE_UNCONFIGURED
-    logged = o.process.log.read_text()
+        assert not node.change(CONFIGURE)
+        assert node.state() == State.PRIMARY_STATE_UNCONFIGURED
+    logged = node.process.log.read_text()
     assert str(model) in logged
     assert 'Traceback' not in logged
     for path, content in files.items():
         path.write_bytes(content)
-    assert o.change(CONFIGURE)
-    assert o.change(ACTIVATE)
-    assert len(o.answers().poses) == 2
+    assert node.change(CONFIGURE)
+    assert node.change(ACTIVATE)
+    assert len(node.await_poses().poses) == 2
 
 
-def test_a_subscriber_that_comes_and_goes(outside):
-    o = outside()
+def test_a_subscriber_that_comes_and_goes(start_node):
+    node = start_node()
     for number in range(100):
         if number == 20:
-            before_mb = o.process.rss_mb()
-        o.eye.listen_no_more()
-        if number % 2:  # and at once, or when the node has heard of it
-            o.spin_until(lambda: not o.heard())
-        o.eye.listen([PoseArray3D])
-        assert len(o.answers().poses) == 2
-    assert o.process.rss_mb() - before_mb < GROWTH_MB
-    answered = o.answered()
-    assert len(set(answered)) == len(answered)
-    assert o.counts()['bad images'] == 0
+            before_mb = node.process.rss_mb()
+        node.camera.unsubscribe()
+        if number % 2:  # in half of the cases after the node has noticed
+            node.spin_until(lambda: not node.subscribed())
+        node.camera.subscribe([PoseArray3D])
+        assert len(node.await_poses().poses) == 2
+    assert node.process.rss_mb() - before_mb < GROWTH_MB
+    processed = node.processed_stamps()
+    assert len(set(processed)) == len(processed)
+    assert node.counts()['bad images'] == 0
 
 
-def test_a_killed_subscriber(outside, tmp_path):
-    o, heard = outside(), tmp_path / 'heard'
-    script = SUBSCRIBER.format(topic=f'{o.namespace}/poses')
+def test_a_killed_subscriber(start_node, tmp_path):
+    node, output = start_node(), tmp_path / 'output'
+    script = SUBSCRIBER.format(topic=f'{node.namespace}/poses')
     for _ in range(2):
-        with heard.open('w') as file:
+        with output.open('w') as file:
             subscriber = subprocess.Popen([sys.executable, '-c', script], stdout=file)
         try:
-            o.spin_until(lambda: o.answers() and heard.read_text())
+            node.spin_until(lambda: node.await_poses() and output.read_text())
             for _ in range(10):
-                o.send(o.stamped())
+                node.send(node.image_now())
         finally:
             subscriber.kill()
             subscriber.wait()
         for _ in range(30):
-            assert len(o.answers().poses) == 2
-    o.check_counts()
+            assert len(node.await_poses().poses) == 2
+    node.check_counts()
 
 
-# What may be set while the node runs, within its range; and what may not, or never.
+# Values that may be set while the node is active, and values that are refused.
 VALID = {
     'smoothing': (True, False),
     'smoothing_beta': (0.0, 6.0, 50.0),
@@ -145,11 +145,11 @@ INVALID = {
 }
 
 
-def test_a_storm_of_parameters(outside):
-    """Requests follow one another without waiting, while images come; nobody loses the id."""
-    o = outside()
-    ids = {pose.track_id for pose in o.answers().poses}
-    chosen, wanted = random.Random(0), {}
+def test_a_storm_of_parameters(start_node):
+    """Requests are sent without waiting while images are processed; ids are kept."""
+    node = start_node()
+    ids = {pose.track_id for pose in node.await_poses().poses}
+    chosen, expected = random.Random(0), {}
     for _ in range(60):
         futures = []
         for _ in range(10):
@@ -157,60 +157,60 @@ def test_a_storm_of_parameters(outside):
             name = chosen.choice(sorted(VALID if valid else INVALID))
             value = chosen.choice((VALID if valid else INVALID)[name])
             change = [Parameter(name, value=value)]
-            futures.append((o.parameter_client.set_parameters(change), valid))
-            wanted.update({name: value} if valid else {})
-        assert {pose.track_id for pose in o.answers().poses} == ids
+            futures.append((node.parameter_client.set_parameters(change), valid))
+            expected.update({name: value} if valid else {})
+        assert {pose.track_id for pose in node.await_poses().poses} == ids
         for future, valid in futures:
-            (result,) = o.wait_for(future).results
+            (result,) = node.wait_for(future).results
             assert result.successful == valid
             assert valid or result.reason
-    found = o.wait_for(o.parameter_client.get_parameters(list(wanted))).values
-    assert dict(zip(wanted, map(parameter_value_to_python, found), strict=True)) == wanted
-    o.check_counts()
+    found = node.wait_for(node.parameter_client.get_parameters(list(expected))).values
+    assert dict(zip(expected, map(parameter_value_to_python, found), strict=True)) == expected
+    node.check_counts()
 
 
-def held(o):
-    """Names of the topics and services that the node has."""
-    own = 'pose_node', o.namespace
+def interfaces(node):
+    """Return the names of the topics and services of the node."""
+    own = 'pose_node', node.namespace
     kinds = (
-        o.node.get_publisher_names_and_types_by_node,
-        o.node.get_subscriber_names_and_types_by_node,
-        o.node.get_service_names_and_types_by_node,
+        node.peer.get_publisher_names_and_types_by_node,
+        node.peer.get_subscriber_names_and_types_by_node,
+        node.peer.get_service_names_and_types_by_node,
     )
     try:
         return [sorted(name for name, _ in kind(*own)) for kind in kinds]
-    except NodeNameNonExistentError:  # who answers a service need not be known by name yet
+    except NodeNameNonExistentError:  # a node that responds need not be in the graph yet
         return []
 
 
-def held_at_last(o):
-    """What `held` says once it says the same for half a second."""
+def settled_interfaces(node):
+    """Return the result of `interfaces` after it has been constant for half a second."""
     found = []
 
     def same():
-        found.append(held(o))
+        found.append(interfaces(node))
         time.sleep(0.1)
         return found[-1] and found[-6:] == [found[-1]] * 6
 
-    o.spin_until(same)
+    node.spin_until(same)
     return found[-1]
 
 
-def test_a_hundred_rounds_of_transitions(outside, cache):
-    o = outside(autostart='false', wait=False)
-    assert o.state() == State.PRIMARY_STATE_UNCONFIGURED
-    before = held_at_last(o)
+def test_a_hundred_rounds_of_transitions(start_node, cache):
+    node = start_node(autostart='false', wait=False)
+    assert node.state() == State.PRIMARY_STATE_UNCONFIGURED
+    before = settled_interfaces(node)
     for number in range(100):
         for transition in ROUND:
-            assert o.change(transition)
-            assert o.state() == STATES[transition]
+            assert node.change(transition)
+            assert node.state() == STATES[transition]
             if transition == ACTIVATE and number % 10 == 0:
-                assert len(o.answers().poses) == 2
+                assert len(node.await_poses().poses) == 2
         if number == 30:
-            before_mb, before_fd = o.process.rss_mb(), o.process.open_files()
-    assert o.process.rss_mb() - before_mb < GROWTH_MB
-    assert o.process.open_files() <= before_fd + 5
-    o.spin_until(lambda: held(o) == before)
-    assert o.change(CONFIGURE)
-    assert o.change(ACTIVATE)
-    assert len(o.answers().poses) == 2
+            before_mb, before_fd = node.process.rss_mb(), node.process.open_files()
+    assert node.process.rss_mb() - before_mb < GROWTH_MB
+    assert node.process.open_files() <= before_fd + 5
+    node.spin_until(lambda: interfaces(node) == before)
+    assert node.change(CONFIGURE)
+    assert node.change(ACTIVATE)
+    assert len(node.await_poses().poses) == 2

@@ -1,4 +1,4 @@
-"""The pose node ends when it is told to, in every state, and leaves nothing behind."""
+"""The pose node ends on SIGINT and SIGTERM, in every state, and leaves nothing behind."""
 
 import signal
 from pathlib import Path
@@ -28,77 +28,77 @@ STATES = {
 
 @pytest.fixture(scope='session')
 def long_xml(tmp_path_factory):
-    """A network that takes long to compile."""
+    """A network with a long compilation time."""
     path = tmp_path_factory.mktemp('network') / 'long.xml'
     return write_network(path, outputs(TRUTH, CAMERA), layers=200, channels=4)
 
 
-def ends(o, number):
-    """Send the signal, and see that the node ends well; its log."""
-    assert o.process.children() == ''
-    used = o.process.shared_memory()
-    assert o.process.end(number) == 0
+def ends(node, number):
+    """Send the signal, check that the node exits with 0, and return its log."""
+    assert node.process.children() == ''
+    used = node.process.shared_memory()
+    assert node.process.end(number) == 0
     assert used
     assert not [file for file in used - shared_memory_in_use() if Path(file).exists()]
-    logged = o.process.log.read_text()
+    logged = node.process.log.read_text()
     assert 'Traceback' not in logged
     return logged
 
 
 @SIGNALS
 @pytest.mark.parametrize('state', STATES)
-def test_in_a_state(outside, state, number):
-    o = outside(autostart='false', wait=False)
+def test_in_a_state(start_node, state, number):
+    node = start_node(autostart='false', wait=False)
     for transition in STATES[state]:
-        assert o.change(transition)
-    o.state()
-    assert 'stopped' in ends(o, number)
+        assert node.change(transition)
+    node.state()
+    assert 'stopped' in ends(node, number)
 
 
 @SIGNALS
-def test_paused_and_started_again(outside, number):
-    o = outside()
-    client = o.node.create_client(SetBool, 'pose_node/pause')
-    assert o.call(client, SetBool.Request(data=True)).success
-    assert 'stopped' in ends(o, number)
-    o.start()
-    o.ready()
+def test_paused_and_started_again(start_node, number):
+    node = start_node()
+    client = node.peer.create_client(SetBool, 'pose_node/pause')
+    assert node.call(client, SetBool.Request(data=True)).success
+    assert 'stopped' in ends(node, number)
+    node.start()
+    node.ready()
 
 
 @SIGNALS
-def test_during_an_inference(outside, slow_xml, number):
-    o = outside(slow_xml)
+def test_during_an_inference(start_node, slow_xml, number):
+    node = start_node(slow_xml)
     for _ in range(3):
-        o.send(o.stamped())
-    assert 'stopped: ' in ends(o, number)
+        node.send(node.image_now())
+    assert 'stopped after ' in ends(node, number)
 
 
 @pytest.mark.parametrize('tenths', [0, 2, 4, 5, 6, 8, 12])
-def test_while_it_starts(outside, long_xml, tenths):
-    """Wherever it is: making the node, loading, compiling, activating."""
-    o = outside(long_xml, wait=False)
-    o.spin_until(lambda: o.process.heeds(signal.SIGTERM))
-    o.spin(tenths / 10)
-    assert o.process.end((signal.SIGINT, signal.SIGTERM)[tenths % 4 // 2]) == 0
-    assert 'Traceback' not in o.process.log.read_text()
+def test_while_it_starts(start_node, long_xml, tenths):
+    """At different times of construction, loading, compilation and activation."""
+    node = start_node(long_xml, wait=False)
+    node.spin_until(lambda: node.process.catches(signal.SIGTERM))
+    node.spin(tenths / 10)
+    assert node.process.end((signal.SIGINT, signal.SIGTERM)[tenths % 4 // 2]) == 0
+    assert 'Traceback' not in node.process.log.read_text()
 
 
 @SIGNALS
-def test_while_a_manager_configures_it(outside, long_xml, number):
-    o = outside(long_xml, wait=False, autostart='false')
-    o.state()
+def test_while_a_manager_configures_it(start_node, long_xml, number):
+    node = start_node(long_xml, wait=False, autostart='false')
+    node.state()
     request = ChangeState.Request(transition=Transition(id=CONFIGURE))
-    o.clients[ChangeState].call_async(request)
-    o.spin(0.3)
-    assert 'stopped' in ends(o, number)
+    node.clients[ChangeState].call_async(request)
+    node.spin(0.3)
+    assert 'stopped' in ends(node, number)
 
 
-def test_killed_and_started_again(outside):
-    """What a killed node leaves in shared memory is not in the way of the next."""
-    o = outside()
+def test_killed_and_started_again(start_node):
+    """Shared memory left by a killed node does not disturb the next one."""
+    node = start_node()
     for _ in range(2):
         for _ in range(10):
-            o.send(o.stamped())
-        o.process.kill()
-        o.start()
-        o.ready()
+            node.send(node.image_now())
+        node.process.kill()
+        node.start()
+        node.ready()

@@ -21,35 +21,35 @@ needs_tf2 = pytest.mark.skipif(
 
 
 @pytest.fixture(params=['stand-in', pytest.param('tf2_ros', marks=needs_tf2)])
-def tell(request, monkeypatch):
-    """Tell a robot's pose node that at a second its camera is at x, m, in base_link."""
+def set_transform(request, monkeypatch):
+    """Set the transform of a robot's camera at a second: at x, m, in base_link."""
     if request.param == 'stand-in':
         monkeypatch.setitem(sys.modules, 'tf2_ros', tf2_stand_in.module())
 
-    def tell(r, second, x=0.0):
+    def set_transform(r, second, x=0.0):
         stamp = Time(sec=second)
         transform = Transform(translation=Vector3(x=x, y=0.0, z=1.2), rotation=OPTICAL)
         transforms = r.pose_node.transforms
         if request.param == 'stand-in':
             key = ('base_link', 'camera_optical_frame', RclpyTime.from_msg(stamp).nanoseconds)
-            transforms._buffer.told[key] = transform
+            transforms._buffer.transforms[key] = transform
             return
         import tf2_ros
 
-        told = TransformStamped(header=header(second, frame='base_link'), transform=transform)
-        told.child_frame_id = 'camera_optical_frame'
+        message = TransformStamped(header=header(second, frame='base_link'), transform=transform)
+        message.child_frame_id = 'camera_optical_frame'
         broadcaster = tf2_ros.TransformBroadcaster(r.node)
         deadline = time.monotonic() + PATIENCE_S
         while True:
-            broadcaster.sendTransform(told)
+            broadcaster.sendTransform(message)
             try:
                 transforms.find('base_link', 'camera_optical_frame', stamp)
                 return
             except FrameError:
-                assert time.monotonic() < deadline, 'TF was not heard'
+                assert time.monotonic() < deadline, 'the transform was not received'
                 time.sleep(0.02)
 
-    return tell
+    return set_transform
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def test_metres(encoding, big, padding):
     np.testing.assert_allclose(found_m, METRES, rtol=1e-6)
 
 
-def test_what_is_no_distance_is_unknown():
+def test_invalid_depth_is_nan():
     zeros = depth_array(depth_msg(np.array([[0, 1]], np.float32)))
     np.testing.assert_array_equal(zeros, [[np.nan, 1]])
     odd = np.array([[0, -1, np.inf, -np.inf, np.nan, 2]], np.float32)
@@ -39,7 +39,7 @@ def test_what_is_no_distance_is_unknown():
         ({'height': 4_000_000_000, 'width': 4_000_000_000}, 'pixels'),
     ],
 )
-def test_what_cannot_be_read_is_named(fields, named):
+def test_unreadable_message_is_refused(fields, named):
     with pytest.raises(ImageError, match=named):
         depth_array(depth_msg(METRES, **fields))
 

@@ -1,4 +1,4 @@
-"""Frames by TF: the arithmetic with known answers, then real tf2 where it is installed."""
+"""Transforms of people with known results, and real tf2 where it is installed."""
 
 import sys
 import threading
@@ -40,7 +40,7 @@ def turned(axis, degrees):
     return Quaternion(x=x, y=y, z=z, w=float(np.cos(half)))
 
 
-def somebody(xyz_m, covariance=None):
+def one_person(xyz_m, covariance=None):
     """One person with every keypoint at the same place but the last, which is unknown."""
     xyz = np.tile(np.array(xyz_m, float), (1, 19, 1))
     xyz[0, -1] = np.nan
@@ -51,7 +51,7 @@ def somebody(xyz_m, covariance=None):
 
 
 def test_a_point_ahead_of_the_camera_is_ahead_of_the_robot():
-    seen = somebody((0.5, -0.2, 3.0), np.diag([1.0, 4.0, 9.0]))
+    seen = one_person((0.5, -0.2, 3.0), np.diag([1.0, 4.0, 9.0]))
     before = PeopleInFrame(seen, header(1), UP)
     moved = transform_people(before, transform(0.1, 0.0, 1.2), 'base_link').tracked
     np.testing.assert_allclose(moved.people.xyz_m[0, 0], (3.1, -0.5, 1.4), atol=1e-12)
@@ -63,15 +63,15 @@ def test_a_point_ahead_of_the_camera_is_ahead_of_the_robot():
     np.testing.assert_array_equal(seen.people.xyz_m[0, 0], (0.5, -0.2, 3.0))
 
 
-def test_nobody_is_nobody_in_every_frame():
+def test_no_people_in_another_frame():
     empty = People3D(
         People2D(np.zeros((0, 19, 2)), np.zeros((0, 19)), np.zeros(0)),
         np.zeros((0, 19, 3)),
         np.zeros((0, 19), np.uint8),
         np.zeros((0, 3, 3)),
     )
-    nobody = TrackedPeople(empty, np.zeros(0, int), np.zeros(0, np.uint8), np.zeros(0))
-    before = PeopleInFrame(nobody, header(1), UP)
+    no_people = TrackedPeople(empty, np.zeros(0, int), np.zeros(0, np.uint8), np.zeros(0))
+    before = PeopleInFrame(no_people, header(1), UP)
     assert len(transform_people(before, transform(), 'base_link').tracked) == 0
 
 
@@ -87,7 +87,7 @@ number = st.floats(-1, 1)
 
 
 @given(st.tuples(number, number, number, number).filter(lambda q: np.linalg.norm(q) > 0.1))
-def test_there_and_back(q):
+def test_inverse_transform(q):
     unit = np.array(q) / np.linalg.norm(q)
     matrix = rotation(Quaternion(**dict(zip('xyzw', unit.tolist(), strict=True))))
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-12)
@@ -108,18 +108,18 @@ def test_a_quaternion_that_is_nearly_one_is_made_one():
 
 
 @pytest.mark.parametrize('w', [0.0, 2.0, float('nan')])
-def test_what_is_no_rotation_is_refused(w):
+def test_invalid_quaternion_is_refused(w):
     with pytest.raises(ValueError, match='quaternion of length 1'):
         rotation(Quaternion(x=0.0, y=0.0, z=0.0, w=w))
 
 
-def test_how_a_level_camera_stands():
+def test_pose_of_a_level_camera():
     pose = pose_from_transform(transform(0.3, 0.0, 1.2))
     np.testing.assert_allclose(pose.up, (0, -1, 0), atol=1e-12)
     assert pose.height_m == 1.2
 
 
-def test_how_a_camera_stands_that_looks_down():
+def test_pose_of_a_camera_that_looks_down():
     """Pitched down by 30 degrees: what is up comes towards the camera."""
     down = rotation(turned((0, 1, 0), 30)) @ rotation(OPTICAL)
     pose = pose_from_transform(transform(z=0.9, q=quaternion_msg(down)))
@@ -128,36 +128,36 @@ def test_how_a_camera_stands_that_looks_down():
     assert pose.height_m == 0.9
 
 
-def test_without_tf2_ros_the_remedy_is_named(monkeypatch):
+def test_missing_tf2_ros_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, 'tf2_ros', None)
     with pytest.raises(FrameError, match=r'apt install ros-.*tf2-ros-py'):
         Transforms(None)
 
 
 class Tf:
-    """Somebody who tells TF where frames are, and the real Transforms that hears it."""
+    """A broadcaster of transforms and the real Transforms that receives them."""
 
     def __init__(self, tf2_ros):
-        self.node = rclpy.create_node('somebody', namespace='/tf_test')
+        self.node = rclpy.create_node('broadcaster', namespace='/tf_test')
         self.moving = tf2_ros.TransformBroadcaster(self.node)
         self.static = tf2_ros.StaticTransformBroadcaster(self.node)
         self.transforms = Transforms(self.node)
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
 
-    def tell(self, parent, child, second, nanosec=0, x=0.0, static=False):
-        told = TransformStamped(header=header(second, nanosec, parent), child_frame_id=child)
-        told.transform = transform(x=x)
-        (self.static if static else self.moving).sendTransform(told)
+    def set_transform(self, parent, child, second, nanosec=0, x=0.0, static=False):
+        message = TransformStamped(header=header(second, nanosec, parent), child_frame_id=child)
+        message.transform = transform(x=x)
+        (self.static if static else self.moving).sendTransform(message)
 
-    def until_found(self, *args, tell=lambda: None):
+    def until_found(self, *args, set_transform=lambda: None):
         deadline = time.monotonic() + PATIENCE_S
         while True:
-            tell()
+            set_transform()
             try:
                 return self.transforms.find(*args)
             except FrameError:
-                assert time.monotonic() < deadline, 'TF was not heard'
+                assert time.monotonic() < deadline, 'the transform was not received'
                 self.executor.spin_once(timeout_sec=0.02)
 
     def close(self):
@@ -176,67 +176,84 @@ def tf():
     rclpy.shutdown()
 
 
-def test_a_static_transform_holds_at_every_stamp(tf):
-    tf.tell('base_link', 'camera', 0, x=0.25, static=True)
+def test_static_transform(tf):
+    tf.set_transform('base_link', 'camera', 0, x=0.25, static=True)
     found = tf.until_found('base_link', 'camera', Time(sec=1_000_000_000))
     assert found.translation.x == 0.25
     np.testing.assert_allclose(rotation(found.rotation), rotation(OPTICAL), atol=1e-12)
 
 
-def test_between_two_transforms_it_is_the_stamp_that_counts(tf):
+def test_interpolation_at_the_stamp(tf):
     """The robot went on while the image was worked on: the newest is not the one."""
 
-    def tell():
+    def set_transform():
         for second in range(3):
-            tf.tell('odom', 'camera', 100 + second, x=float(second))
+            tf.set_transform('odom', 'camera', 100 + second, x=float(second))
 
-    found = tf.until_found('odom', 'camera', Time(sec=101, nanosec=500_000_000), tell=tell)
+    found = tf.until_found(
+        'odom', 'camera', Time(sec=101, nanosec=500_000_000), set_transform=set_transform
+    )
     assert found.translation.x == pytest.approx(1.5)
     assert tf.transforms.find('odom', 'camera', Time(sec=101)).translation.x == pytest.approx(1)
 
 
-def test_no_transform_is_an_error_that_names_it(tf):
+def test_missing_transform_is_an_error(tf):
     with pytest.raises(FrameError, match=r"'camera' to 'base_link' at 5\.000000007: .*exist"):
         tf.transforms.find('base_link', 'camera', Time(sec=5, nanosec=7))
 
 
-def test_frames_that_nothing_joins(tf):
-    tf.tell('base_link', 'lidar', 0, static=True)
-    tf.tell('map', 'camera', 0, static=True)
+def test_unconnected_frames(tf):
+    tf.set_transform('base_link', 'lidar', 0, static=True)
+    tf.set_transform('map', 'camera', 0, static=True)
     tf.until_found('map', 'camera', Time(sec=5))
     tf.until_found('base_link', 'lidar', Time(sec=5))
     with pytest.raises(FrameError, match='at 5'):
         tf.transforms.find('base_link', 'camera', Time(sec=5))
 
 
-def test_neither_the_past_nor_the_latest_stands_in(tf):
-    tf.until_found('odom', 'camera', Time(sec=100), tell=lambda: tf.tell('odom', 'camera', 100))
+def test_no_extrapolation(tf):
+    tf.until_found(
+        'odom',
+        'camera',
+        Time(sec=100),
+        set_transform=lambda: tf.set_transform('odom', 'camera', 100),
+    )
     for second in (99, 102):
         with pytest.raises(FrameError, match=f'at {second}'):
             tf.transforms.find('odom', 'camera', Time(sec=second))
 
 
-def test_no_stamp_is_not_the_latest(tf):
-    """Time 0 means latest to tf2; to a camera it means that nobody set the stamp."""
-    tf.tell('base_link', 'camera', 0, static=True)
+def test_zero_stamp_is_refused(tf):
+    """Time 0 means latest to tf2, but an image with stamp 0 is not stamped."""
+    tf.set_transform('base_link', 'camera', 0, static=True)
     tf.until_found('base_link', 'camera', Time(sec=5))
     with pytest.raises(FrameError, match='has no stamp'):
         tf.transforms.find('base_link', 'camera', Time())
 
 
-def test_a_transform_that_is_on_its_way_is_waited_for(tf, monkeypatch):
+def test_waits_for_a_late_transform(tf, monkeypatch):
     monkeypatch.setattr('pose3d_ros.ros.transforms.WAIT_S', float(PATIENCE_S))
-    tf.until_found('odom', 'camera', Time(sec=100), tell=lambda: tf.tell('odom', 'camera', 100))
-    later = threading.Timer(0.2, lambda: tf.tell('odom', 'camera', 101, x=2.0))
+    tf.until_found(
+        'odom',
+        'camera',
+        Time(sec=100),
+        set_transform=lambda: tf.set_transform('odom', 'camera', 100),
+    )
+    later = threading.Timer(0.2, lambda: tf.set_transform('odom', 'camera', 101, x=2.0))
     later.start()
     found = tf.transforms.find('odom', 'camera', Time(sec=100, nanosec=500_000_000))
     later.join()
     assert found.translation.x == pytest.approx(1.0)
 
 
-def test_who_has_stopped_is_not_waited_for(tf, monkeypatch):
+def test_no_wait_for_a_stopped_publisher(tf, monkeypatch):
     """Or else every image would be held up."""
-    tf.until_found('odom', 'camera', Time(sec=100), tell=lambda: tf.tell('odom', 'camera', 100))
+    tf.until_found(
+        'odom',
+        'camera',
+        Time(sec=100),
+        set_transform=lambda: tf.set_transform('odom', 'camera', 100),
+    )
     waits = []
     buffer = tf.transforms._buffer
     real = buffer.lookup_transform
@@ -252,16 +269,24 @@ def test_who_has_stopped_is_not_waited_for(tf, monkeypatch):
     assert waits == [100_000_000, 0, 0]
 
 
-def test_a_bag_that_starts_again(tf):
+def test_restarted_bag(tf):
     """TF takes nothing older than ten seconds before its newest, until it is cleared."""
-    tf.until_found('odom', 'camera', Time(sec=100), tell=lambda: tf.tell('odom', 'camera', 100))
+    tf.until_found(
+        'odom',
+        'camera',
+        Time(sec=100),
+        set_transform=lambda: tf.set_transform('odom', 'camera', 100),
+    )
     found = tf.until_found(
-        'odom', 'camera', Time(sec=3), tell=lambda: tf.tell('odom', 'camera', 3, x=7.0)
+        'odom',
+        'camera',
+        Time(sec=3),
+        set_transform=lambda: tf.set_transform('odom', 'camera', 3, x=7.0),
     )
     assert found.translation.x == 7.0
 
 
-def test_names_that_are_given_to_the_process():
+def test_node_name_from_the_command_line():
     """`__node` is of the pose node; where /tf is, is of both."""
     pytest.importorskip('tf2_ros', reason='tf2_ros is not installed')
     remap = ['--ros-args', '-r', '__node:=front', '-r', '__ns:=/bot', '-r', '/tf:=/bot/tf']

@@ -14,7 +14,7 @@ from pose3d_ros.ros.messages.pose_array import pose_array_cdr
 
 
 def tracked_people(number):
-    """Make people of whom every number is another; and one keypoint is unknown."""
+    """Return people with all numbers different and one keypoint unknown."""
     rng = np.random.default_rng(number)
     xy_px, xyz_m = rng.normal(size=(number, K, 2)), rng.normal(size=(number, K, 3))
     xy_px[:, 3], xyz_m[:, 3] = np.nan, np.nan
@@ -63,7 +63,7 @@ def test_every_field_is_read_back(number, frame):
         ([Source.DEPTH, Source.DEPTH], PoseArray3D.DEPTH),
     ],
 )
-def test_the_scale_is_by_depth_where_everybodys_is(sources, scale):
+def test_scale_source_depth_requires_all_people(sources, scale):
     tracked = tracked_people(len(sources))
     source = np.full((len(sources), K), Source.INFERRED, np.uint8)
     source[:, 0] = sources

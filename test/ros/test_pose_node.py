@@ -15,7 +15,7 @@ from synthetic.fixed_network import write_network
 from synthetic.scene import CAMERA, outputs, people_m
 
 
-def test_people_in_metres_with_the_images_own_header(robot):
+def test_poses_have_the_header_of_the_image(robot):
     r = robot()
     r.calibrate(camera_info())
     message = r.poses_of(image_msg(GREY, header(12, 345, 'front_optical')))
@@ -46,7 +46,7 @@ def test_keypoints_by_their_constants(robot):
     assert pose.age == 0
 
 
-def test_what_nobody_knows_is_nan(robot, tmp_path):
+def test_unknown_positions_are_nan(robot, tmp_path):
     """A person whose neck and legs are hidden: no cell says where the feet are."""
     hidden = [(0, 'neck')]
     hidden += [(0, f'{s}_{p}') for s in ('left', 'right') for p in ('hip', 'knee', 'ankle')]
@@ -60,14 +60,14 @@ def test_what_nobody_knows_is_nan(robot, tmp_path):
     assert pose.keypoints[Pose3D.LEFT_WRIST].source == Keypoint3D.OBSERVED
 
 
-def test_nobody_is_published(robot):
+def test_no_people_is_published(robot):
     r = robot()
     message = r.poses_of(image_msg(BLACK, header(3)))
     assert list(message.poses) == []
     assert message.header == header(3)
 
 
-def test_ids_and_age_go_on(robot):
+def test_ids_and_age_continue(robot):
     r = robot()
     r.calibrate(camera_info())
     ids = set()
@@ -79,7 +79,7 @@ def test_ids_and_age_go_on(robot):
     assert [pose.age for pose in message.poses] == pytest.approx([1.8, 1.8])
 
 
-def test_a_best_effort_camera_is_heard_newest_first(robot):
+def test_newest_image_of_a_best_effort_camera(robot):
     """Images that arrive while one is worked on make way for the newest."""
     r = robot()
     for second in range(5):
@@ -92,7 +92,7 @@ def test_a_best_effort_camera_is_heard_newest_first(robot):
     assert endpoint.qos_profile.reliability == QoSReliabilityPolicy.BEST_EFFORT
 
 
-def test_quality_of_service_can_be_set_from_outside(robot):
+def test_qos_overrides(robot):
     override = {'qos_overrides./front/poses.publisher.reliability': 'best_effort'}
     r = robot((MarkerArray,), namespace='/front', **override)
     (endpoint,) = r.node.get_publishers_info_by_topic('/front/poses')
@@ -104,7 +104,7 @@ def test_quality_of_service_can_be_set_from_outside(robot):
 def test_markers_and_overlay(robot):
     r = robot((PoseArray3D, MarkerArray, Image))
     r.calibrate(camera_info())
-    r.see(image_msg(GREY, header(7)))
+    r.send(image_msg(GREY, header(7)))
     r.spin_until(lambda: r.received[MarkerArray] and r.received[Image])
     (markers,), (overlay,) = r.received[MarkerArray], r.received[Image]
     assert {m.header.frame_id for m in markers.markers} == {'camera_optical_frame'}
@@ -121,7 +121,7 @@ def test_markers_and_overlay(robot):
     changed = np.argwhere((drawn != GREY).any(2))
     for u, v in CAMERA.project(TRUTH[:, Pose3D.LEFT_WRIST]):
         assert np.hypot(changed[:, 1] - u, changed[:, 0] - v).min() < 2
-    r.see(image_msg(BLACK, header(8)))
+    r.send(image_msg(BLACK, header(8)))
     r.spin_until(lambda: len(r.received[MarkerArray]) == 2)
     assert [m.action for m in r.received[MarkerArray][1].markers] == [Marker.DELETEALL]
 

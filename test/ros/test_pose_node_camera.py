@@ -1,4 +1,4 @@
-"""The pose node and what cameras send: calibrations, encodings, transports, garbage."""
+"""The pose node with different calibrations, encodings, transports and invalid images."""
 
 import re
 
@@ -10,26 +10,27 @@ from support.robot import GREY, TRUTH, camera_info, header, metres
 
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.msg import PoseArray3D
+from pose3d_ros.ros.image_statistics import Outcome
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
 from pose3d_ros.ros.messages.images import image_msg
 from synthetic.scene import CAMERA
 
 
-def test_focal_length_in_order(robot):
-    """CameraInfo wins over the parameter, the parameter over the guess; each is flagged."""
+def test_order_of_focal_length_sources(robot):
+    """CameraInfo precedes the parameter, the parameter precedes the guess; each is flagged."""
     guess = robot()
     message = guess.poses_of(image_msg(GREY, header()))
     assert message.intrinsics_source == PoseArray3D.GUESSED
     # 0.8 x 448 px is a little shorter than the true 360 px.
     assert metres(message)[..., 2].mean() == pytest.approx(TRUTH[..., 2].mean(), rel=0.02)
 
-    told = robot(focal_length=720.0, smoothing=False)
-    message = told.poses_of(image_msg(GREY, header()))
+    with_focal_length = robot(focal_length=720.0, smoothing=False)
+    message = with_focal_length.poses_of(image_msg(GREY, header()))
     assert message.intrinsics_source == PoseArray3D.PARAMETER
     assert metres(message)[..., 2].mean() == pytest.approx(2 * TRUTH[..., 2].mean(), rel=0.05)
 
-    told.calibrate(camera_info())
-    message = told.poses_of(image_msg(GREY, header(1)))
+    with_focal_length.calibrate(camera_info())
+    message = with_focal_length.poses_of(image_msg(GREY, header(1)))
     assert message.intrinsics_source == PoseArray3D.CAMERA_INFO
     np.testing.assert_allclose(metres(message), TRUTH, atol=0.02)
 
@@ -84,15 +85,15 @@ def test_truncated_compressed_images_are_counted_and_dropped(robot, part, capfd)
     r = robot(image_transport='compressed')
     image = jpeg(GREY, header())
     image.data = bytes(image.data)[: int(part * len(image.data))]
-    r.see(image)
-    assert (r.camera.statistics.images, r.camera.statistics.bad_images) == (1, 1)
+    r.send(image)
+    assert (r.camera.statistics.images, r.camera.statistics.outcomes[Outcome.BAD]) == (1, 1)
     assert r.received[PoseArray3D] == []
     assert re.search(f'WARN.*1 of 1.*found {len(image.data)} bytes', capfd.readouterr().err)
     assert len(r.poses_of(jpeg(GREY, header(1))).poses) == 2
 
 
 def test_rectified_images_have_p(robot):
-    """K and the distortion are another lens's: the people would be elsewhere."""
+    """With K and the distortion instead of P the positions would differ."""
     info = camera_info()
     info.k[0], info.k[4], info.d = 500.0, 500.0, [-0.3, 0.1, 0.0, 0.0, 0.0]
     right, wrong = robot(rectified=True), robot()
@@ -112,8 +113,8 @@ def test_the_camera_info_of_a_larger_image_is_scaled(robot):
     np.testing.assert_allclose(metres(message), TRUTH, atol=0.01)
 
 
-def test_a_camera_that_cannot_be_heard_is_named_with_the_remedy(robot, capfd):
-    """A reliable subscription does not hear a best-effort publisher, as drivers are."""
+def test_incompatible_qos_is_reported_with_the_remedy(robot, capfd):
+    """A reliable subscription does not match the best-effort publishers of drivers."""
     override = 'qos_overrides./front/image_raw.subscription.reliability'
     r = robot(namespace='/front', **{override: 'reliable'}, await_camera=False)
     logged = ''
@@ -121,18 +122,18 @@ def test_a_camera_that_cannot_be_heard_is_named_with_the_remedy(robot, capfd):
     def warned():
         nonlocal logged
         logged += capfd.readouterr().err
-        return 'a publisher offers' in logged  # rclpy itself warns of the publisher
+        return 'a publisher offers' in logged  # rclpy itself warns on the side of the publisher
 
     r.spin_until(warned)
     assert re.search(
-        rf'WARN.* /front/image_raw: a publisher offers less RELIABILITY .*{override} to '
+        rf'WARN.* /front/image_raw: a publisher offers an incompatible RELIABILITY.*{override} to '
         'best_effort',
         logged,
     )
     assert r.images.get_subscription_count() == 0
 
 
-def spoil(**fields):
+def invalid(**fields):
     image = image_msg(GREY, header())
     for name, value in fields.items():
         setattr(image, name, value)
@@ -140,23 +141,23 @@ def spoil(**fields):
 
 
 @pytest.mark.parametrize(
-    ('image', 'says'),
+    ('image', 'text'),
     [
-        (spoil(encoding='plasma'), "encoding must be .* found 'plasma'"),
-        (spoil(encoding=''), "found ''"),
-        (spoil(encoding='32FC1', step=4 * 448, data=bytes(4 * 448 * 256)), "found '32FC1'"),
-        (spoil(height=0), 'pixels, found 448x0'),
-        (spoil(data=b''), 'found 0'),
-        (spoil(data=bytes(100)), '344064 bytes, found 100'),
-        (spoil(step=100), 'step must be at least 3 x width = 1344 for bgr8, found 100'),
-        (spoil(width=4_000_000, height=4_000_000), '1 to 100000000 pixels'),
+        (invalid(encoding='plasma'), "encoding must be .* found 'plasma'"),
+        (invalid(encoding=''), "found ''"),
+        (invalid(encoding='32FC1', step=4 * 448, data=bytes(4 * 448 * 256)), "found '32FC1'"),
+        (invalid(height=0), 'pixels, found 448x0'),
+        (invalid(data=b''), 'found 0'),
+        (invalid(data=bytes(100)), '344064 bytes, found 100'),
+        (invalid(step=100), 'step must be at least 3 x width = 1344 for bgr8, found 100'),
+        (invalid(width=4_000_000, height=4_000_000), '1 to 100000000 pixels'),
     ],
 )
-def test_a_bad_image_is_counted_and_dropped(robot, image, says, capfd):
+def test_a_bad_image_is_counted_and_dropped(robot, image, text, capfd):
     r = robot()
-    r.see(image)
-    assert (r.camera.statistics.images, r.camera.statistics.bad_images) == (1, 1)
+    r.send(image)
+    assert (r.camera.statistics.images, r.camera.statistics.outcomes[Outcome.BAD]) == (1, 1)
     assert r.received[PoseArray3D] == []
     logged = capfd.readouterr().err
-    assert re.search(f'WARN.*1 of 1.*{says}', logged)
+    assert re.search(f'WARN.*1 of 1.*{text}', logged)
     assert len(r.poses_of(image_msg(GREY, header(1))).poses) == 2

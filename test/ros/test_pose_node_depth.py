@@ -13,6 +13,7 @@ from support.robot import GREY, TRUTH, camera_info, depth_msg, header, metres
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
 from pose3d_ros.ros import depth_stream, parameters
 from pose3d_ros.ros.diagnostics import camera_status
+from pose3d_ros.ros.image_statistics import Outcome
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
 from pose3d_ros.ros.messages.images import image_msg
 from synthetic.depth_scene import depth_image, half
@@ -37,11 +38,11 @@ class Sensor:
 
     def send(self, message):
         """Publish a depth image, and wait until the node has it."""
-        hear, heard = self.robot.camera.depth.hear, []
-        self.robot.camera.depth.hear = lambda depth: (hear(depth), heard.append(depth))
+        add, added = self.robot.camera.depth.add, []
+        self.robot.camera.depth.add = lambda depth: (add(depth), added.append(depth))
         self.images.publish(message)
-        self.robot.spin_until(lambda: heard)
-        self.robot.camera.depth.hear = hear
+        self.robot.spin_until(lambda: added)
+        self.robot.camera.depth.add = add
 
 
 @pytest.fixture
@@ -57,8 +58,8 @@ def measuring(robot):
 
 
 @pytest.fixture
-def patient(monkeypatch):
-    """Images wait for their depth for as long as the test takes."""
+def long_wait(monkeypatch):
+    """Set the wait of images for their depth longer than the test takes."""
     monkeypatch.setattr(depth_stream, 'WAIT_S', 1000.0)
 
 
@@ -94,7 +95,7 @@ def test_without_depth_nothing_is_subscribed(robot):
 
 @pytest.mark.parametrize('encoding', ['16UC1', '32FC1'])
 @pytest.mark.parametrize('big', [False, True])
-def test_people_are_where_the_sensor_has_them(measuring, encoding, big):
+def test_positions_by_depth(measuring, encoding, big):
     r, sensor = measuring()
     sensor.send(depth_at(5, encoding=encoding, big=big, padding=8))
     message = r.poses_of(image_msg(GREY, header(5)))
@@ -104,17 +105,17 @@ def test_people_are_where_the_sensor_has_them(measuring, encoding, big):
     assert r.camera.depth.missing == 0
 
 
-def test_an_image_waits_for_its_depth(measuring, patient):
+def test_image_waits_for_its_depth(measuring, long_wait):
     r, sensor = measuring()
     for second in range(3):
-        r.see(image_msg(GREY, header(second)))
+        r.send(image_msg(GREY, header(second)))
         assert len(r.received[PoseArray3D]) == second
         sensor.send(depth_at(second))
         r.spin_until(lambda second=second: len(r.received[PoseArray3D]) > second)
         assert is_measured(r.received[PoseArray3D][-1])
 
 
-def test_depth_that_has_arrived_already_is_found(measuring, patient):
+def test_depth_that_arrived_first(measuring, long_wait):
     """As after a long inference: several depth images are queued when the image is taken."""
     r, sensor = measuring()
     for second in range(1, 4):
@@ -127,13 +128,13 @@ def test_depth_that_has_arrived_already_is_found(measuring, patient):
     assert r.camera.depth.missing == 0
 
 
-def test_an_image_waits_for_the_next_image_at_most(measuring, patient):
+def test_next_image_ends_the_wait(measuring, long_wait):
     r, sensor = measuring()
-    r.see(image_msg(GREY, header(1)))
+    r.send(image_msg(GREY, header(1)))
     assert not r.received[PoseArray3D]
-    sensor.send(depth_at(0))  # of nobody
+    sensor.send(depth_at(0))  # of no image
     assert not r.received[PoseArray3D]
-    r.see(image_msg(GREY, header(2)))
+    r.send(image_msg(GREY, header(2)))
     r.spin_until(lambda: len(r.received[PoseArray3D]) == 1)
     sensor.send(depth_at(2))
     r.spin_until(lambda: len(r.received[PoseArray3D]) == 2)
@@ -144,28 +145,28 @@ def test_an_image_waits_for_the_next_image_at_most(measuring, patient):
     assert r.camera.depth.missing == 1
 
 
-def test_an_image_does_not_wait_for_what_has_been_lost(measuring, patient):
+def test_no_wait_for_lost_depth(measuring, long_wait):
     r, sensor = measuring()
     sensor.send(depth_at(2))
     assert not is_measured(r.poses_of(image_msg(GREY, header(1))))
-    r.see(image_msg(GREY, header(3)))
+    r.send(image_msg(GREY, header(3)))
     sensor.send(depth_at(4))
     r.spin_until(lambda: len(r.received[PoseArray3D]) == 2)
     assert not is_measured(r.received[PoseArray3D][-1])
     assert is_measured(r.poses_of(image_msg(GREY, header(4))))
 
 
-def test_a_sensor_that_is_silent_is_waited_for_once(measuring):
+def test_one_wait_for_a_silent_sensor(measuring):
     r, sensor = measuring()
     assert not is_measured(r.poses_of(image_msg(GREY, header(1))))  # after a tenth of a second
     for second in (2, 3):
-        r.see(image_msg(GREY, header(second)))
+        r.send(image_msg(GREY, header(second)))
         assert r.camera.depth.waiting is None
         r.spin_until(lambda second=second: len(r.received[PoseArray3D]) == second)
     assert r.camera.depth.missing == 3
     sensor.send(depth_at(4))  # it is back
     assert is_measured(r.poses_of(image_msg(GREY, header(4))))
-    r.see(image_msg(GREY, header(5)))
+    r.send(image_msg(GREY, header(5)))
     sensor.send(depth_at(5))
     r.spin_until(lambda: len(r.received[PoseArray3D]) == 5)
     assert is_measured(r.received[PoseArray3D][-1])
@@ -184,18 +185,23 @@ def test_stamps_may_differ_by_the_tolerance(measuring):
 
 def test_a_clock_that_jumps_back(measuring):
     r, sensor = measuring()
-    for second in (100, 101, 5, 6):
+    for second in (100, 101):
+        sensor.send(depth_at(second))
+        assert is_measured(r.poses_of(image_msg(GREY, header(second))))
+    for second in (5, 6):  # late, until a third one shows that the stamps start again
+        r.send(image_msg(GREY, header(second)))
+    for second in (7, 8):
         sensor.send(depth_at(second))
         assert is_measured(r.poses_of(image_msg(GREY, header(second))))
 
 
-def test_another_resolution_with_a_calibration_of_its_own(measuring):
+def test_depth_of_another_resolution(measuring):
     r, sensor = measuring()
     small = depth_image(TRUTH, [1.8, 1.8], intrinsics=half(CAMERA), hw=(128, 224)).depth_m
     message = depth_msg(small, header=header(1))
     sensor.send(message)
     assert not is_measured(r.poses_of(image_msg(GREY, header(1))))
-    assert 'needs a CameraInfo of its own' in r.camera.depth.last_error
+    assert 'needs its own CameraInfo' in r.camera.depth.last_error
     info = camera_info_msg(half(CAMERA), 224, 128, header())
     sensor.infos.publish(info)
     r.spin_until(lambda: r.camera.depth.calibration.info == info)
@@ -213,7 +219,7 @@ def test_another_resolution_with_a_calibration_of_its_own(measuring):
         ({'header': header(1, frame='depth_optical_frame')}, 'registered to the image'),
     ],
 )
-def test_bad_depth_is_named_and_the_image_is_answered(measuring, capfd, fields, named):
+def test_bad_depth_is_reported_and_the_image_processed(measuring, capfd, fields, named):
     r, sensor = measuring()
     message = depth_at(1)
     for name, value in fields.items():
@@ -229,7 +235,7 @@ def test_bad_depth_is_named_and_the_image_is_answered(measuring, capfd, fields, 
     assert r.camera.depth.last_error == ''
 
 
-def test_a_sensor_that_sees_nothing(measuring):
+def test_depth_without_valid_pixels(measuring):
     r, sensor = measuring()
     sensor.send(depth_msg(np.zeros_like(DEPTH_M), header=header(1)))
     message = r.poses_of(image_msg(GREY, header(1)))
@@ -238,16 +244,16 @@ def test_a_sensor_that_sees_nothing(measuring):
     assert r.camera.depth.missing == 0
 
 
-def test_a_bad_image_with_depth_is_dropped_as_any(measuring):
+def test_bad_image_with_depth_is_dropped(measuring):
     r, sensor = measuring()
     sensor.send(depth_at(1))
-    r.see(Image(header=header(1), encoding='bgr8', width=9, height=9))
-    assert r.camera.statistics.bad_images == 1
+    r.send(Image(header=header(1), encoding='bgr8', width=9, height=9))
+    assert r.camera.statistics.outcomes[Outcome.BAD] == 1
     sensor.send(depth_at(2))
     assert is_measured(r.poses_of(image_msg(GREY, header(2))))
 
 
-def test_nobody_is_an_empty_array_all_the_same(measuring):
+def test_no_people_with_depth(measuring):
     r, sensor = measuring()
     sensor.send(depth_at(1))
     message = r.poses_of(image_msg(np.zeros_like(GREY), header(1)))
@@ -255,9 +261,9 @@ def test_nobody_is_an_empty_array_all_the_same(measuring):
     assert message.scale_source == PoseArray3D.ASSUMED_HEIGHT
 
 
-def test_deactivated_while_an_image_waits(measuring, patient):
+def test_deactivated_while_an_image_waits(measuring, long_wait):
     r, sensor = measuring()
-    r.see(image_msg(GREY, header(1)))
+    r.send(image_msg(GREY, header(1)))
     assert r.camera.depth.waiting is not None
     r.pose_node.trigger_deactivate()
     assert r.camera.depth.waiting is None
@@ -269,15 +275,15 @@ def test_deactivated_while_an_image_waits(measuring, patient):
     assert is_measured(r.poses_of(image_msg(GREY, header(2))))
 
 
-def test_every_camera_has_a_sensor_of_its_own(robot, patient):
+def test_two_cameras_with_depth(robot, long_wait):
     r = robot(cameras=['front', 'rear'], depth=True, **ASSUMED)
     sensor = Sensor(r, 'front/')
     r.calibrate(camera_info())
-    r.eyes[1].images.publish(image_msg(GREY, header(1)))
+    r.cameras[1].images.publish(image_msg(GREY, header(1)))
     r.spin_until(lambda: r.pose_node.cameras[1].depth.waiting)
     sensor.send(depth_at(1))
     assert is_measured(r.poses_of(image_msg(GREY, header(1))))
-    assert not r.eyes[1].received[PoseArray3D]
+    assert not r.cameras[1].received[PoseArray3D]
 
 
 def status_of(robot):
@@ -286,12 +292,12 @@ def status_of(robot):
     return status.level, status.message, {pair.key: pair.value for pair in status.values}
 
 
-def test_diagnostics_say_what_had_no_depth(measuring):
+def test_diagnostics_of_missing_depth(measuring):
     r, sensor = measuring(max_latency=3600.0)
     r.poses_of(image_msg(GREY, header(1)))
     level, message, values = status_of(r)
     assert level == DiagnosticStatus.WARN
-    assert 'the last image had no depth: no depth image came within 0.01 s' in message
+    assert 'no depth for the last image: no depth image within 0.01 s' in message
     assert (values['images without depth'], values['bad depth images']) == ('1', '0')
     sensor.send(depth_at(2, step=1))
     r.poses_of(image_msg(GREY, header(2)))
@@ -303,5 +309,5 @@ def test_diagnostics_say_what_had_no_depth(measuring):
     assert 'depth' not in status_of(r)[1]
 
 
-def test_without_depth_diagnostics_say_nothing_of_it(robot):
+def test_diagnostics_without_depth(robot):
     assert not [key for key in status_of(robot())[2] if 'depth' in key]

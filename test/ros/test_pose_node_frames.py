@@ -10,14 +10,15 @@ from support.robot import GREY, TRUTH, camera_info, header, metres
 from visualization_msgs.msg import Marker, MarkerArray
 
 from pose3d_ros.msg import PoseArray3D
+from pose3d_ros.ros.image_statistics import Outcome
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.pose_node import SUCCESS
 
 
-def test_poses_and_markers_in_the_frame_of_the_robot(robot, tell):
-    r = robot(outputs_wanted=(PoseArray3D, MarkerArray), target_frame='base_link')
+def test_poses_and_markers_in_the_frame_of_the_robot(robot, set_transform):
+    r = robot(outputs=(PoseArray3D, MarkerArray), target_frame='base_link')
     r.calibrate(camera_info())
-    tell(r, 12, x=0.25)
+    set_transform(r, 12, x=0.25)
     message = r.poses_of(image_msg(GREY, header(12)))
     assert message.header == header(12, frame='base_link')
     x, y, z = np.moveaxis(TRUTH, -1, 0)
@@ -35,22 +36,26 @@ def test_poses_and_markers_in_the_frame_of_the_robot(robot, tell):
     assert text.pose.position.x == pytest.approx(heads[0].x)
 
 
-def test_without_a_transform_at_the_stamp_nothing_is_published(robot, tell):
-    r = robot(outputs_wanted=(PoseArray3D, MarkerArray), target_frame='base_link')
+def test_without_a_transform_at_the_stamp_nothing_is_published(robot, set_transform):
+    r = robot(outputs=(PoseArray3D, MarkerArray), target_frame='base_link')
     r.calibrate(camera_info())
-    r.see(image_msg(GREY, header(10)))
-    tell(r, 12)
-    r.see(image_msg(GREY, header(11)))
-    r.see(image_msg(GREY, header(0)))
+    r.send(image_msg(GREY, header(10)))
+    set_transform(r, 12)
+    r.send(image_msg(GREY, header(11)))
+    r.send(image_msg(GREY, header(0)))
     message = r.poses_of(image_msg(GREY, header(12)))
     assert message.header.stamp.sec == 12
     assert len(r.received[PoseArray3D]) == 1
-    assert r.camera.statistics.missing_transforms == 3
+    assert r.camera.statistics.outcomes[Outcome.NO_TRANSFORM] == 3
     recent = r.camera.statistics.recent()
-    assert (recent.images, recent.missing_transforms, recent.bad_images) == (4, 3, 0)
+    assert (
+        recent.images,
+        recent.outcomes[Outcome.NO_TRANSFORM],
+        recent.outcomes[Outcome.BAD],
+    ) == (4, 3, 0)
 
 
-def test_a_camera_that_is_there_already(robot, tell):
+def test_image_already_in_the_target_frame(robot, set_transform):
     """Nothing has to know the frame, and nothing moves."""
     r = robot(target_frame='base_link')
     r.calibrate(camera_info())
@@ -59,15 +64,15 @@ def test_a_camera_that_is_there_already(robot, tell):
     np.testing.assert_allclose(metres(message), TRUTH, atol=0.01)
 
 
-def test_the_overlay_tells_the_distance_from_the_camera(robot, tell):
+def test_overlay_shows_the_distance_from_the_camera(robot, set_transform):
     """It is drawn in the image, of what was seen there, whatever the frame of the poses."""
 
     def overlay(**parameters):
-        r = robot(outputs_wanted=(Image,), **parameters)
+        r = robot(outputs=(Image,), **parameters)
         r.calibrate(camera_info())
         if parameters:
-            tell(r, 5, x=40.0)
-        r.see(image_msg(GREY, header(5)))
+            set_transform(r, 5, x=40.0)
+        r.send(image_msg(GREY, header(5)))
         r.spin_until(lambda: r.received[Image])
         image = np.reshape(r.received[Image][-1].data, GREY.shape)
         return image[30:]  # without the time it took
@@ -75,7 +80,7 @@ def test_the_overlay_tells_the_distance_from_the_camera(robot, tell):
     np.testing.assert_array_equal(overlay(), overlay(target_frame='base_link'))
 
 
-def test_without_tf2_the_node_says_so_and_can_be_tried_again(robot, monkeypatch):
+def test_configuration_fails_without_tf2_and_can_be_repeated(robot, monkeypatch):
     monkeypatch.setitem(sys.modules, 'tf2_ros', None)
     r = robot(target_frame='base_link', activate=False)
     assert r.pose_node.trigger_configure() != SUCCESS
@@ -84,7 +89,7 @@ def test_without_tf2_the_node_says_so_and_can_be_tried_again(robot, monkeypatch)
     assert r.pose_node.transforms is None
 
 
-def test_what_listens_goes_with_the_configuration(robot, tell):
+def test_tf_listener_is_destroyed_on_cleanup(robot, set_transform):
     """Configured and cleaned up again and again, there is one listener or none."""
     r = robot(target_frame='base_link', activate=False)
     names = lambda: r.node.get_node_names()  # noqa: E731

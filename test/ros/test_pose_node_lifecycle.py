@@ -62,7 +62,7 @@ def topics(node):
     return [sorted(name for name, _ in kind(*own)) for kind in kinds]
 
 
-def test_rounds_of_transitions_leave_nothing_behind(robot):
+def test_repeated_transitions_leak_nothing(robot):
     r = robot((PoseArray3D, MarkerArray, Image), activate=False)
     manager = Manager(r)
     before = topics(r.pose_node)
@@ -72,7 +72,7 @@ def test_rounds_of_transitions_leave_nothing_behind(robot):
             assert manager.change(transition)
             assert manager.state() == state
             if state == State.PRIMARY_STATE_ACTIVE:
-                networks.append(weakref.ref(r.pose_node.estimator.detector))
+                networks.append(weakref.ref(r.pose_node.network.estimator.detector))
                 r.spin_until(r.images.get_subscription_count)
                 assert len(r.poses_of(image_msg(GREY, header(number))).poses) == 2
         assert topics(r.pose_node) == before
@@ -82,7 +82,7 @@ def test_rounds_of_transitions_leave_nothing_behind(robot):
     assert len(r.received[PoseArray3D]) == ROUNDS
 
 
-def test_an_inactive_node_does_not_hear_the_camera(robot):
+def test_inactive_node_has_no_subscriptions(robot):
     r = robot()
     manager = Manager(r)
     r.calibrate(camera_info())
@@ -100,18 +100,18 @@ def test_an_inactive_node_does_not_hear_the_camera(robot):
         ({'model': '/nowhere/model.xml'}, '/nowhere/model.xml'),
         ({'device': 'TPU'}, "device 'TPU'"),
         ({'stride': 4}, 'stride is 4'),
-        ({'input_height': 256}, 'both set, found 256 and 0'),
-        ({'cameras': ['front', 'front']}, r"each another, found \['front', 'front'\]"),
-        ({'cameras': ['front', 'no name']}, "names of topics, found 'no name'"),
+        ({'input_width': 448}, 'input_width needs input_height, found 448 and 0'),
+        ({'cameras': ['front', 'front']}, r"different names, found \['front', 'front'\]"),
+        ({'cameras': ['front', 'no name']}, "valid topic names, found 'no name'"),
     ],
 )
-def test_a_wrong_configuration_is_named_and_can_be_put_right(
+def test_wrong_configuration_is_reported_and_can_be_corrected(
     robot, two_people_xml, parameters, says, capfd
 ):
     r = robot(activate=False)
     wrong = [Parameter(name, value=value) for name, value in parameters.items()]
     assert r.pose_node.set_parameters_atomically(wrong).successful
-    right = {'device': 'CPU', 'stride': 0, 'input_height': 0, 'cameras': ['']}
+    right = {'device': 'CPU', 'stride': 0, 'input_width': 0, 'cameras': ['']}
     before, manager = topics(r.pose_node), Manager(r)
     capfd.readouterr()
     assert not manager.change(Transition.TRANSITION_CONFIGURE)
@@ -130,13 +130,15 @@ def test_a_wrong_configuration_is_named_and_can_be_put_right(
 
 
 @pytest.mark.parametrize('parameters', [{'image_transport': 'theora'}, {'stride': 65}])
-def test_a_value_that_is_never_right_ends_the_start(robot, parameters):
+def test_invalid_value_raises_at_construction(robot, parameters):
     with pytest.raises(rclpy.exceptions.ParameterException, match=next(iter(parameters))):
         robot(activate=False, **parameters)
 
 
 @pytest.mark.parametrize('where', ['load', 'Clock'])  # first, and when all else is made
-def test_a_bug_is_shown_and_the_node_can_be_configured_again(robot, monkeypatch, capfd, where):
+def test_unexpected_exception_is_logged_and_the_node_can_be_configured_again(
+    robot, monkeypatch, capfd, where
+):
     r = robot(activate=False)
     before, manager = topics(r.pose_node), Manager(r)
     with monkeypatch.context() as patched:
@@ -150,7 +152,7 @@ def test_a_bug_is_shown_and_the_node_can_be_configured_again(robot, monkeypatch,
     assert manager.change(Transition.TRANSITION_CONFIGURE)
 
 
-def test_half_a_configuration_leaves_nothing_behind(robot, monkeypatch):
+def test_partial_configuration_leaks_nothing(robot, monkeypatch):
     r = robot(activate=False)
     before, manager = topics(r.pose_node), Manager(r)
     monkeypatch.setattr(pose_node, 'Clock', fails(ParameterError('late')))
@@ -167,7 +169,7 @@ def fails(error):
 
 
 @pytest.mark.parametrize('steps', [0, 1, 2])
-def test_shutdown_from_every_state_frees_everything(robot, steps):
+def test_shutdown_releases_everything(robot, steps):
     r = robot(activate=False)
     before, manager = topics(r.pose_node), Manager(r)
     for transition, _ in ROUND[:steps]:
@@ -179,5 +181,5 @@ def test_shutdown_from_every_state_frees_everything(robot, steps):
     )
     assert manager.change(shutdown[steps])
     assert manager.state() == State.PRIMARY_STATE_FINALIZED
-    assert r.pose_node.estimator is None
+    assert r.pose_node.network is None
     assert topics(r.pose_node) == before

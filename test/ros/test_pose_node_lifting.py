@@ -49,7 +49,7 @@ def poses(r):
         ),
     ],
 )
-def test_people_are_lifted_as_the_parameters_say(robot, parameters, view, scale_source):
+def test_lifting_parameters(robot, parameters, view, scale_source):
     message = poses(robot(lifting='network', **parameters))
     assert message.scale_source == scale_source
     people = expected(view=view)
@@ -75,11 +75,11 @@ def test_the_assumed_height_scales_people(robot):
     np.testing.assert_allclose(metres(message), people.xyz_m[in_order(people)], atol=1e-3)
 
 
-def test_by_tf_at_the_stamp_of_the_image(robot, tell):
+def test_by_tf_at_the_stamp_of_the_image(robot, set_transform):
     """The camera is at z = 1.2 m of base_link, and level."""
     r = robot(lifting='network', gravity_frame='base_link', smoothing=False)
     r.calibrate(camera_info())
-    tell(r, 1)
+    set_transform(r, 1)
     known = r.poses_of(image_msg(GREY, header(1)))
     people = expected(view=CameraPose(LEVEL, HEIGHT_M))
     assert known.scale_source == PoseArray3D.CAMERA_HEIGHT
@@ -87,7 +87,7 @@ def test_by_tf_at_the_stamp_of_the_image(robot, tell):
     np.testing.assert_allclose(metres(known), people.xyz_m[in_order(people)], atol=1e-3)
 
 
-def test_without_a_transform_people_are_lifted_all_the_same(robot, tell):
+def test_lifting_without_a_transform(robot, set_transform):
     r = robot(lifting='network', gravity_frame='base_link', smoothing=False)
     r.calibrate(camera_info())
     unknown = r.poses_of(image_msg(GREY, header(5)))
@@ -97,7 +97,7 @@ def test_without_a_transform_people_are_lifted_all_the_same(robot, tell):
     assert 'camera attitude and height unknown: no transform' in r.camera.camera_pose.last_error
 
 
-def test_location_maps_say_nothing_of_how_sure_they_are(robot):
+def test_location_maps_have_no_stddev(robot):
     message = poses(robot())
     assert np.isnan([k.position_stddev for p in message.poses for k in p.keypoints]).all()
 
@@ -107,10 +107,10 @@ def test_location_maps_say_nothing_of_how_sure_they_are(robot):
     [
         ({'camera_up': [0.0, 1.0]}, 'camera_up must be three numbers'),
         ({'camera_height': 1.0}, 'camera_height needs camera_up'),
-        ({'camera_up': [0.0, -1.0, 0.0], 'gravity_frame': 'odom'}, 'say the same'),
+        ({'camera_up': [0.0, -1.0, 0.0], 'gravity_frame': 'odom'}, 'may be set'),
     ],
 )
-def test_what_does_not_go_together_is_refused(robot, capfd, parameters, says):
+def test_contradictory_parameters_are_refused(robot, capfd, parameters, says):
     r = robot(activate=False, **parameters)
     assert r.pose_node.trigger_configure() == FAILURE
     assert says in ''.join(capfd.readouterr())

@@ -55,7 +55,7 @@ def state(manager):
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_a_manager_takes_over_and_a_signal_ends_it(process, manager, number):
+def test_lifecycle_manager_then_signal(process, manager, number):
     node = process('autostart:=false')
     assert state(manager) == State.PRIMARY_STATE_UNCONFIGURED
     for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
@@ -65,16 +65,16 @@ def test_a_manager_takes_over_and_a_signal_ends_it(process, manager, number):
     node.send_signal(number)
     _, logged = node.communicate(timeout=PATIENCE_S)
     assert node.returncode == 0
-    assert 'stopped: 0 images' in logged
+    assert 'stopped after 0 images' in logged
 
 
-def test_it_starts_by_itself(process, manager):
+def test_autostart(process, manager):
     node = process()
     assert any(' on CPU' in line for line in node.stderr)
     assert state(manager) == State.PRIMARY_STATE_ACTIVE
 
 
-def test_a_wrong_configuration_ends_the_process_in_a_line(capfd):
+def test_wrong_configuration_ends_the_process_with_one_line(capfd):
     assert main(['--ros-args', '-p', 'model:=/nowhere/model.xml']) == 1
     printed = ''.join(capfd.readouterr())
     assert '/nowhere/model.xml' in printed
@@ -83,7 +83,7 @@ def test_a_wrong_configuration_ends_the_process_in_a_line(capfd):
 
 
 def test_a_bug_ends_the_process_with_its_traceback(monkeypatch, capfd):
-    def bug(_):
+    def bug(*_):
         raise IndexError('a bug')
 
     monkeypatch.setattr(pose_node, 'load', bug)

@@ -1,4 +1,4 @@
-"""The example of a consumer: its arithmetic, then the node over real DDS."""
+"""The example slow_near_people: its computations, then the node over real DDS."""
 
 import importlib.util
 import math
@@ -61,7 +61,7 @@ def test_nearest_keypoint_of_the_nearest_person():
     assert example.nearest_m(message, 2.0) == pytest.approx(4.5)
 
 
-def test_nobody_is_infinitely_far_away():
+def test_no_people_is_infinitely_far():
     assert example.nearest_m(poses(), 2.0) == math.inf
 
 
@@ -92,50 +92,50 @@ def test_uncertainty_counts_along_the_line_of_sight():
         ([(0, 0, 9)], 1e6 * np.eye(3)),
     ],
 )
-def test_somebody_who_may_be_anywhere_is_here(person):
+def test_unknown_position_counts_as_zero_distance(person):
     assert example.nearest_m(poses(at(8.0), person), 2.0) == 0
 
 
-def test_slower_the_nearer_somebody_is():
+def test_factor_by_distance():
     def factor(distance_m):
         limited = limit(stop_distance=1.0, slow_distance=3.0)
-        limited.hear(poses(at(distance_m), stamp_s=10.0), 5.0)
+        limited.update(poses(at(distance_m), stamp_s=10.0), 5.0)
         return limited.factor(10.1, 5.1)[0]
 
-    wanted = {0.5: 0, 1.0: 0, 1.5: 0.25, 2.0: 0.5, 3.0: 1, 9.0: 1}
-    assert {d: factor(d) for d in wanted} == pytest.approx(wanted)
+    expected = {0.5: 0, 1.0: 0, 1.5: 0.25, 2.0: 0.5, 3.0: 1, 9.0: 1}
+    assert {d: factor(d) for d in expected} == pytest.approx(expected)
 
 
 def test_no_message_yet():
-    assert limit().factor(10.0, 5.0) == (0, 'no poses come')
+    assert limit().factor(10.0, 5.0) == (0, 'no poses arrive')
 
 
-def test_nobody_is_free_to_go():
+def test_full_velocity_without_people():
     limited = limit()
-    limited.hear(poses(stamp_s=10.0), 5.0)
+    limited.update(poses(stamp_s=10.0), 5.0)
     assert limited.factor(10.1, 5.1) == (1, '')
 
 
 @pytest.mark.parametrize(
-    ('now_s', 'steady_s', 'says'),
+    ('now_s', 'steady_s', 'reason'),
     [
-        (10.2, 5.6, 'no poses come'),  # the clock of the stamps stands still
+        (10.2, 5.6, 'no poses arrive'),  # the clock of the stamps stands still
         (10.6, 5.2, 'old'),  # when they came, or that clock was set forward
         (9.8, 5.2, 'another clock'),  # of the future
     ],
 )
-def test_stale_poses_stop(now_s, steady_s, says):
+def test_stale_poses_stop(now_s, steady_s, reason):
     limited = limit(max_age=0.5)
-    limited.hear(poses(stamp_s=10.0), 5.0)
+    limited.update(poses(stamp_s=10.0), 5.0)
     factor, why = limited.factor(now_s, steady_s)
     assert factor == 0
-    assert says in why
+    assert reason in why
 
 
 def test_guessed_intrinsics_stop_unless_allowed():
     for allowed, expected in ((False, 0), (True, 1)):
         limited = limit(allow_guessed=allowed)
-        limited.hear(poses(at(9.0), stamp_s=10.0, intrinsics=PoseArray3D.GUESSED), 5.0)
+        limited.update(poses(at(9.0), stamp_s=10.0, intrinsics=PoseArray3D.GUESSED), 5.0)
         factor, why = limited.factor(10.1, 5.1)
         assert factor == expected
         assert ('guessed' in why) != allowed
@@ -143,30 +143,30 @@ def test_guessed_intrinsics_stop_unless_allowed():
 
 def test_an_unknown_source_of_intrinsics_is_not_trusted():
     limited = limit()
-    limited.hear(poses(at(9.0), stamp_s=10.0, intrinsics=200), 5.0)
+    limited.update(poses(at(9.0), stamp_s=10.0, intrinsics=200), 5.0)
     assert limited.factor(10.1, 5.1)[0] == 0
 
 
-def test_somebody_missed_in_an_image_is_still_there():
+def test_person_missed_in_one_image_is_held():
     limited = limit(stop_distance=1.0, slow_distance=3.0, hold=0.5)
-    limited.hear(poses(at(2.0), stamp_s=10.0), 5.0)
-    limited.hear(poses(stamp_s=10.3), 5.3)
+    limited.update(poses(at(2.0), stamp_s=10.0), 5.0)
+    limited.update(poses(stamp_s=10.3), 5.3)
     assert limited.factor(10.3, 5.3)[0] == pytest.approx(0.5)
-    limited.hear(poses(stamp_s=10.6), 5.6)
+    limited.update(poses(stamp_s=10.6), 5.6)
     assert limited.factor(10.6, 5.6)[0] == 1
 
 
-def test_recovery_takes_hold_after_the_last_bad_data():
+def test_recovery_after_hold():
     limited = limit(hold=0.5, max_age=0.5)
     assert limited.factor(10.0, 5.0)[0] == 0
     for steady_s in (5.2, 5.4):
-        limited.hear(poses(stamp_s=steady_s + 5), steady_s)
+        limited.update(poses(stamp_s=steady_s + 5), steady_s)
         assert limited.factor(steady_s + 5, steady_s)[0] == 0
-    limited.hear(poses(stamp_s=10.6), 5.6)
+    limited.update(poses(stamp_s=10.6), 5.6)
     assert limited.factor(10.6, 5.6)[0] == 1
 
 
-def test_distances_that_make_no_sense_are_refused():
+def test_invalid_distances_are_refused():
     with pytest.raises(ValueError, match='slow_distance must exceed stop_distance'):
         limit(stop_distance=3.0, slow_distance=3.0)
 
@@ -184,11 +184,11 @@ anything = st.floats(allow_nan=True, allow_infinity=True)
     ),
     st.floats(0, 1e6),
 )
-def test_whatever_comes_the_factor_is_a_factor(people, stamp_s):
+def test_factor_is_always_in_range(people, stamp_s):
     """Never NaN, which would reach the motors, and no crash, which would stop for good."""
     limited = limit()
     with np.errstate(all='ignore'):
-        limited.hear(poses(*people, stamp_s=stamp_s), 5.0)
+        limited.update(poses(*people, stamp_s=stamp_s), 5.0)
     factor, _ = limited.factor(stamp_s, 5.0)
     assert 0 <= factor <= 1
 
@@ -259,7 +259,7 @@ def base():
 
 def test_near_far_gone_and_back_over_dds(base):
     b = base(stop_distance=1.0, slow_distance=3.0)
-    b.until(lambda v: v == STOPPED)  # nothing heard yet
+    b.until(lambda v: v == STOPPED)  # nothing received yet
     b.until(lambda v: v == (1.0, -0.4), lambda: poses(at(9.0), stamp_s=b.now_s()))
     b.until(lambda v: v == pytest.approx((0.5, -0.2)), lambda: poses(at(2.0), stamp_s=b.now_s()))
     b.until(lambda v: v == STOPPED, lambda: poses(at(0.5), stamp_s=b.now_s()))
@@ -271,7 +271,7 @@ def test_near_far_gone_and_back_over_dds(base):
     b.until(lambda v: v == STOPPED, lambda: poses(stamp_s=b.now_s() + 5))
 
 
-def test_a_planner_that_is_silent_or_mad_stops(base):
+def test_silent_or_invalid_commands_stop(base):
     b = base()
     free = lambda: poses(stamp_s=b.now_s())  # noqa: E731
     b.until(lambda v: v == (1.0, -0.4), free)
@@ -304,7 +304,7 @@ def test_simulated_time_that_stands_still_stops(base):
     b.until(lambda v: v == STOPPED)
 
 
-def test_what_pose_node_really_publishes(robot):
+def test_messages_of_the_real_pose_node(robot):
     """The two people of the network stand 3 and 3.5 m away, give or take a deviation."""
     r = robot()
     b = Base(slow_distance=10.0, sigmas=0.0)
@@ -329,8 +329,8 @@ def test_what_pose_node_really_publishes(robot):
 def test_as_a_process_it_ends_with_a_stop(number):
     rclpy.init()
     node = rclpy.create_node('base', namespace='/process')
-    got = []
-    node.create_subscription(TwistStamped, 'cmd_vel', got.append, 100)
+    received = []
+    node.create_subscription(TwistStamped, 'cmd_vel', received.append, 100)
     planner = node.create_publisher(TwistStamped, 'cmd_vel_in', 10)
     sent = node.create_publisher(PoseArray3D, 'poses', 10)
     command = [sys.executable, FILE, '--ros-args', '-r', '__ns:=/process']
@@ -339,14 +339,14 @@ def test_as_a_process_it_ends_with_a_stop(number):
         wanted = TwistStamped()
         wanted.twist.linear.x = 1.0
         deadline = time.monotonic() + 2 * PATIENCE_S
-        while not (got and got[-1].twist.linear.x == 1.0):
+        while not (received and received[-1].twist.linear.x == 1.0):
             assert time.monotonic() < deadline, 'it never moved'
             planner.publish(wanted)
             sent.publish(poses(stamp_s=node.get_clock().now().nanoseconds * 1e-9))
             rclpy.spin_once(node, timeout_sec=0.05)
         process.send_signal(number)
         assert process.wait(PATIENCE_S) == 0
-        while got[-1].twist.linear.x != 0:
+        while received[-1].twist.linear.x != 0:
             assert time.monotonic() < deadline, 'no last stop'
             rclpy.spin_once(node, timeout_sec=0.05)
     finally:

@@ -1,4 +1,4 @@
-"""A figure in pixels, and others that are as much like it as is asked for."""
+"""A figure in pixels, and copies of it with a given similarity."""
 
 import numpy as np
 
@@ -10,12 +10,12 @@ AREA_PX2 = 0.53 * 80 * 200
 
 
 def figure_px(at=(0.0, 0.0)):
-    """(K, 2), within BOX shifted by `at`."""
+    """Return random keypoints (K, 2) inside BOX, shifted by `at`."""
     return np.random.default_rng(2).uniform((100, 50), (180, 250), (K, 2)) + at
 
 
-def off_to(similarity, figure):
-    """The figure with each keypoint off by so much that the similarity is the same for all."""
+def at_similarity(similarity, figure):
+    """Move each keypoint of a figure so that all have the same similarity in OKS."""
     moved = figure.copy()
     moved[oks.COCO, 0] += 2 * oks.SIGMAS * np.sqrt(-2 * np.log(similarity) * AREA_PX2)
     return moved

@@ -1,4 +1,4 @@
-"""A node of the package as a process, and what Linux knows of it."""
+"""A node of the package as a process, observed through /proc."""
 
 import contextlib
 import re
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# The machine may be busy.
+# Timeout, s; the machine may be busy.
 PATIENCE_S = 60
 
 
@@ -29,8 +29,8 @@ class Process:
     def rss_mb(self):
         return int(re.search(r'VmRSS:\s+(\d+)', self.proc('status'))[1]) / 1024
 
-    def heeds(self, number):
-        """Whether a signal is caught."""
+    def catches(self, number):
+        """Return whether the process has a handler for a signal."""
         caught = int(re.search(r'SigCgt:\s+(\w+)', self.proc('status'))[1], 16)
         return bool(caught & 1 << number - 1)
 
@@ -47,7 +47,7 @@ class Process:
         return self.popen.poll() is not None
 
     def end(self, number):
-        """Send a signal, and wait; the exit status."""
+        """Send a signal and wait; return the exit status."""
         self.popen.send_signal(number)
         try:
             return self.popen.wait(PATIENCE_S)
@@ -61,14 +61,14 @@ class Process:
 
 
 def shared_memory(maps):
-    """Fast DDS's segments in /proc/PID/maps. Its ports, which it never removes, are not meant."""
+    """Return Fast DDS's segments in /proc/PID/maps, without its ports, which it never removes."""
     return set(re.findall(r'/dev/shm/fast\w+_[0-9a-f]{16}', maps))
 
 
 def shared_memory_in_use():
-    """Segments of everybody who lives."""
+    """Return the segments of all running processes."""
     found = set()
     for maps in Path('/proc').glob('[0-9]*/maps'):
-        with contextlib.suppress(OSError):  # of somebody else, or gone
+        with contextlib.suppress(OSError):  # of another user, or ended
             found |= shared_memory(maps.read_text())
     return found

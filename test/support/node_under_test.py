@@ -1,7 +1,4 @@
-"""A pose node in a process of its own, and what can be known of it from outside.
-
-That is what it publishes, what its services say, and its log.
-"""
+"""A pose node in a process of its own, observed through its topics, services and log."""
 
 import itertools
 import os
@@ -25,9 +22,9 @@ from pose3d_ros.ros.messages.images import image_msg
 from support.node_process import PATIENCE_S, Process
 from support.robot import GREY, FakeCamera, camera_info
 
-# Images that a recovered node may be sent until one is answered, every 0.1 s: a second. On a
-# machine so busy that a healthy node takes longer for one, as often as it answers.
-AT_ONCE = 10
+# Number of images within which a recovered node must publish poses, and their period, s. On a busy
+# machine the period is the time that a healthy node takes for an image.
+RECOVERY_IMAGES = 10
 PERIOD_S = 0.1
 NUMBERS = itertools.count()
 CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
@@ -38,65 +35,65 @@ STATES = {
     DEACTIVATE: State.PRIMARY_STATE_INACTIVE,
     CLEANUP: State.PRIMARY_STATE_UNCONFIGURED,
 }
-# Of hypothesis: the same messages every time. What fails is printed as it is, since to make it
-# smaller would start hundreds of nodes.
+# Settings of hypothesis: the same messages in every run, and no shrinking, which would start
+# hundreds of nodes.
 PROFILE = settings(
     derandomize=True, database=None, deadline=None, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
-COUNTS = ('images', 'dropped images', 'bad images')
+COUNTS = ('images', 'dropped images', 'bad images', 'late images')
 
 
 class NodeUnderTest:
-    """A pose node as a process, its camera, and somebody who listens."""
+    """A pose node as a process, with fake cameras and subscribers to its outputs."""
 
     def __init__(self, model, folder, rules=(), queue=0, **parameters):
-        self.namespace = f'/outside{os.getpid()}_{next(NUMBERS)}'
+        self.namespace = f'/under_test{os.getpid()}_{next(NUMBERS)}'
         self.folder, self.rules, self.processes = folder, rules, []
         self.parameters = {
             'model': model, 'device': 'CPU', 'precision': 'f32', 'diagnostics_period': 0.1,
             'lifting': 'location_maps', **parameters,
         }  # fmt: skip
-        self.node = rclpy.create_node('outside', namespace=self.namespace)
+        self.peer = rclpy.create_node('peer', namespace=self.namespace)
         self.executor = SingleThreadedExecutor()
-        self.executor.add_node(self.node)
+        self.executor.add_node(self.peer)
         compressed = parameters.get('image_transport') == 'compressed'
-        self.eyes = [
-            FakeCamera(self.node, f'{name}/' if name else '', 'image_raw', compressed)
+        self.cameras = [
+            FakeCamera(self.peer, f'{name}/' if name else '', 'image_raw', compressed)
             for name in parameters.get('cameras', [''])
         ]
-        for eye in self.eyes:
-            # Answers come while this process is busy sending: none may be overwritten.
-            eye.listen([PoseArray3D], depth=1000)
-        self.eye = self.eyes[0]
-        self.good = self.png if compressed else self.stamped
-        self.camera = self.eye.prefix.rstrip('/') or 'camera'
-        self.received = self.eye.received[PoseArray3D]
+        for camera in self.cameras:
+            # Poses arrive while this process is busy sending: none may be overwritten.
+            camera.subscribe([PoseArray3D], depth=1000)
+        self.camera = self.cameras[0]
+        self.good_image = self.png if compressed else self.image_now
+        self.status_name = self.camera.prefix.rstrip('/') or 'camera'
+        self.received = self.camera.received[PoseArray3D]
         if queue:
-            self._have_images_queue(queue)
+            self._queue_images(queue)
         self.period_s = PERIOD_S
-        # Stamps, ns, of all that was sent.
+        # Stamps, ns, of all images that were sent.
         self.sent = []
         self.arrays = []
-        self.node.create_subscription(DiagnosticArray, '/diagnostics', self._hear, 10)
+        self.peer.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
         self.clients = {
-            kind: self.node.create_client(kind, f'pose_node/{name}')
+            kind: self.peer.create_client(kind, f'pose_node/{name}')
             for kind, name in ((ChangeState, 'change_state'), (GetState, 'get_state'))
         }
-        self.parameter_client = AsyncParameterClient(self.node, 'pose_node')
+        self.parameter_client = AsyncParameterClient(self.peer, 'pose_node')
         self.start()
 
-    def _have_images_queue(self, depth):
-        """Nothing makes way and nothing is lost: every image that is sent is worked on."""
-        topic, qos = self.eye.images.topic_name, QoSProfile(depth=depth)
-        kind = self.eye.images.msg_type
-        self.node.destroy_publisher(self.eye.images)
-        self.eye.images = self.node.create_publisher(kind, topic, qos)
+    def _queue_images(self, depth):
+        """Make images reliable and queued, so that every image that is sent is processed."""
+        topic, qos = self.camera.images.topic_name, QoSProfile(depth=depth)
+        kind = self.camera.images.msg_type
+        self.peer.destroy_publisher(self.camera.images)
+        self.camera.images = self.peer.create_publisher(kind, topic, qos)
         for policy, value in (('reliability', 'reliable'), ('depth', depth)):
             self.parameters[f'qos_overrides.{topic}.subscription.{policy}'] = value
         self.parameters[f'qos_overrides.{self.namespace}/poses.publisher.depth'] = depth
 
-    def _hear(self, array):
+    def _on_diagnostics(self, array):
         if array.status[0].name.startswith(f'{self.namespace[1:]}/'):
             self.arrays.append({s.name.rpartition(': ')[2]: s for s in array.status})
 
@@ -114,43 +111,43 @@ class NodeUnderTest:
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert not self.process.ended(), f'the node ended:\n{self.process.log.read_text()}'
-            assert time.monotonic() < deadline, f'nothing came:\n{self.process.log.read_text()}'
+            assert time.monotonic() < deadline, f'timed out:\n{self.process.log.read_text()}'
             self.executor.spin_once(timeout_sec=0.02)
 
     def spin(self, duration_s):
         end_s = time.monotonic() + duration_s
         self.spin_until(lambda: time.monotonic() >= end_s)
 
-    def heard(self):
-        return self.eye.images.get_subscription_count()
+    def subscribed(self):
+        return self.camera.images.get_subscription_count()
 
-    def answered(self):
-        """Stamps, ns, of all the answers."""
+    def processed_stamps(self):
+        """Return the stamps, ns, of all published poses."""
         return [nanoseconds(message.header.stamp) for message in self.received]
 
-    def stamped(self, bgr=GREY):
-        """Make an image of now."""
-        stamp = self.node.get_clock().now().to_msg()
+    def image_now(self, bgr=GREY):
+        """Return an image with the present time as its stamp."""
+        stamp = self.peer.get_clock().now().to_msg()
         return image_msg(bgr, Header(frame_id='camera_optical_frame', stamp=stamp))
 
     def png(self):
-        """Make a compressed image of now."""
+        """Return a compressed image with the present time as its stamp."""
         data = cv2.imencode('.png', GREY)[1].tobytes()
-        return CompressedImage(header=self.stamped().header, format='png', data=data)
+        return CompressedImage(header=self.image_now().header, format='png', data=data)
 
     def send(self, image):
         self.sent.append(nanoseconds(image.header.stamp))
-        self.eye.images.publish(image)
+        self.camera.images.publish(image)
 
-    def answers(self, image=None, at_most=AT_ONCE, period_s=0.0, then=None):
-        """Check that good images are answered again at once; the first answer.
+    def await_poses(self, image=None, at_most=RECOVERY_IMAGES, period_s=0.0, then=None):
+        """Send good images until poses of one are published, and return them.
 
-        `image` makes one; `then` is done with it when it has been sent.
+        `image` makes an image; `then` is called with it after it was sent.
         """
-        self.spin_until(self.heard)
+        self.spin_until(self.subscribed)
         stamps = set()
         for _ in range(at_most):
-            good = (image or self.good)()
+            good = (image or self.good_image)()
             stamps.add(nanoseconds(good.header.stamp))
             self.send(good)
             if then:
@@ -161,50 +158,48 @@ class NodeUnderTest:
                 for message in reversed(self.received):
                     if nanoseconds(message.header.stamp) in stamps:
                         return message
-        raise AssertionError(
-            f'none of {at_most} good images was answered:\n{self.process.log.read_text()}'
-        )
+        raise AssertionError(f'no poses of {at_most} good images:\n{self.process.log.read_text()}')
 
     def ready(self):
-        """Wait for the node to have started. Images count from the first answer on."""
-        self.answers(at_most=int(PATIENCE_S / PERIOD_S))
-        del self.sent[: self.sent.index(self.answered()[0])]
+        """Wait until the node has started. Images count from the first poses on."""
+        self.await_poses(at_most=int(PATIENCE_S / PERIOD_S))
+        del self.sent[: self.sent.index(self.processed_stamps()[0])]
         for _ in range(3):
             start_s = time.monotonic()
             self.settle()
             self.period_s = max(self.period_s, time.monotonic() - start_s)
 
     def settle(self):
-        """Wait for all that was sent to be answered, or to have made way."""
-        self.answers(period_s=PATIENCE_S / AT_ONCE)
+        """Wait until all sent images are processed or dropped."""
+        self.await_poses(period_s=PATIENCE_S / RECOVERY_IMAGES)
 
     def statuses(self):
-        """What the node says on /diagnostics of everything that has happened until now."""
-        # The first may have been under way.
+        """Return the diagnostics of everything that has happened until now."""
+        # The next message may have been composed before.
         number = len(self.arrays) + 2
         self.spin_until(lambda: len(self.arrays) >= number)
         return self.arrays[-1]
 
     def counts(self):
-        values = {pair.key: pair.value for pair in self.statuses()[self.camera].values}
+        values = {pair.key: pair.value for pair in self.statuses()[self.status_name].values}
         return {name: int(values[name]) for name in COUNTS}
 
     def until_status(self, level, text):
-        def said():
-            found = [array[self.camera] for array in self.arrays]
+        def reported():
+            found = [array[self.status_name] for array in self.arrays]
             return any(s.level == level and text in s.message for s in found)
 
         del self.arrays[:]
-        self.spin_until(said)
+        self.spin_until(reported)
 
     def check_counts(self):
-        """Check that every image sent was answered once, bad, or dropped; the counts."""
-        # What is dropped behind the last that arrives nobody can know.
+        """Check that every sent image was processed once, bad or dropped; return the counts."""
+        # The last image must arrive: losses after it cannot be counted.
         self.settle()
-        found, answered = self.counts(), self.answered()
-        assert len(set(answered)) == len(answered)
-        assert set(answered) <= set(self.sent)
-        assert found['images'] == len(answered) + found['bad images']
+        found, processed = self.counts(), self.processed_stamps()
+        assert len(set(processed)) == len(processed)
+        assert set(processed) <= set(self.sent)
+        assert found['images'] == len(processed) + found['bad images'] + found['late images']
         assert len(self.sent) == found['images'] + found['dropped images']
         return found
 
@@ -217,7 +212,7 @@ class NodeUnderTest:
         return future.result()
 
     def change(self, transition):
-        """Have the node change its state as a lifecycle manager does."""
+        """Trigger a transition as a lifecycle manager does."""
         request = ChangeState.Request(transition=Transition(id=transition))
         return self.call(self.clients[ChangeState], request).success
 
@@ -228,16 +223,16 @@ class NodeUnderTest:
         """Send a CameraInfo until it is used."""
 
         def used():
-            self.eye.infos.publish(camera_info())
-            return self.answers().intrinsics_source == PoseArray3D.CAMERA_INFO
+            self.camera.infos.publish(camera_info())
+            return self.await_poses().intrinsics_source == PoseArray3D.CAMERA_INFO
 
         self.spin_until(used)
 
     def close(self):
-        """End all that was started; whatever it went through, it ends well."""
+        """End all processes, which must exit with status 0."""
         statuses = [p.end(signal.SIGTERM) for p in self.processes if not p.ended()]
         self.executor.shutdown()
-        self.node.destroy_node()
+        self.peer.destroy_node()
         assert not any(statuses)
 
 

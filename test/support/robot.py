@@ -1,4 +1,4 @@
-"""Cameras, one pose node and somebody who listens to it, with real messages over real DDS."""
+"""A pose node in this process with fake cameras and subscribers, over real DDS."""
 
 import itertools
 import time
@@ -15,9 +15,10 @@ from visualization_msgs.msg import MarkerArray
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
 from pose3d_ros.ros.pose_node import SUCCESS, PoseNode
+from pose3d_ros.ros.topic_names import topic_beside
 from synthetic.scene import CAMERA, people_m
 
-# What the fixture two_people_xml sees in GREY, and not in BLACK.
+# The people that the network of fixture two_people_xml detects in GREY and not in BLACK.
 TRUTH = people_m((-0.5, 0.1, 3.0), (0.6, 0, 3.5))
 GREY = np.full((256, 448, 3), 128, np.uint8)
 BLACK = np.zeros_like(GREY)
@@ -27,16 +28,16 @@ OUTPUTS = {PoseArray3D: 'poses', MarkerArray: 'markers', Image: 'overlay'}
 
 
 class Robot:
-    """A pose node with its cameras, and somebody who listens to it.
+    """A pose node with fake cameras and subscribers to its outputs.
 
-    The pose node's own side of the first camera is `camera`; `images`, `infos` and `got` are what
-    the first camera publishes with, and what was heard of it.
+    `camera` is the node's CameraStream of the first camera; `images`, `infos` and `received` are
+    publishers of the first fake camera and the messages received for it.
     """
 
     def __init__(
         self,
         model,
-        outputs_wanted=(PoseArray3D,),
+        outputs=(PoseArray3D,),
         namespace='',
         image='',
         remap=(),
@@ -53,7 +54,7 @@ class Robot:
             **parameters,
         }
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
-        # A namespace of its own: other robots have topics of the same names.
+        # A namespace of its own, because other robots have topics of the same names.
         namespace = namespace or f'/robot{next(NUMBERS)}'
         rules = [*remap, *([f'image_raw:={image}'] if image else [])]
         cli_args = ['--ros-args', *(word for rule in rules for word in ('-r', rule))]
@@ -62,63 +63,64 @@ class Robot:
         )
         self.node = rclpy.create_node('robot', namespace=namespace)
         compressed = parameters.get('image_transport') == 'compressed'
-        self.eyes = [
+        self.cameras = [
             FakeCamera(self.node, f'{name}/' if name else '', image or 'image_raw', compressed)
             for name in parameters.get('cameras', [''])
         ]
         self.images, self.infos, self.received = (
-            self.eyes[0].images,
-            self.eyes[0].infos,
-            self.eyes[0].received,
+            self.cameras[0].images,
+            self.cameras[0].infos,
+            self.cameras[0].received,
         )
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.pose_node)
         self.executor.add_node(self.node)
-        for eye in self.eyes:
-            eye.listen(outputs_wanted)
+        for camera in self.cameras:
+            camera.subscribe(outputs)
         if activate:
             assert self.pose_node.trigger_configure() == SUCCESS
             assert self.pose_node.trigger_activate() == SUCCESS
-            cameras = bool(outputs_wanted) or not parameters.get('lazy', True)
-            self.spin_until(lambda: self.heard(outputs_wanted, cameras, cameras and await_camera))
+            cameras = bool(outputs) or not parameters.get('lazy', True)
+            self.spin_until(lambda: self.connected(outputs, cameras, cameras and await_camera))
 
     @property
     def camera(self):
         return self.pose_node.cameras[0]
 
-    def heard(self, outputs_wanted, infos, images):
-        """Whether everybody hears everybody."""
+    def connected(self, outputs, infos, images):
+        """Return whether all publishers have a subscriber."""
         publishers = [
-            getattr(camera, OUTPUTS[kind])
-            for camera in self.pose_node.cameras
-            for kind in outputs_wanted
+            getattr(camera, OUTPUTS[kind]) for camera in self.pose_node.cameras for kind in outputs
         ]
-        for eye in self.eyes:
-            publishers += [eye.infos] * infos + [eye.images] * images
+        for camera in self.cameras:
+            publishers += [camera.infos] * infos + [camera.images] * images
         return all(publisher.get_subscription_count() for publisher in publishers)
 
     def spin_until(self, condition):
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
-            assert time.monotonic() < deadline, 'nothing came'
+            assert time.monotonic() < deadline, 'timed out'
             self.executor.spin_once(timeout_sec=0.02)
 
     def calibrate(self, info):
         self.infos.publish(info)
         self.spin_until(lambda: self.camera.calibration.info == info)
 
-    def see(self, image):
-        """Publish an image, wait for what the node makes of it."""
-        seen = self.camera.statistics.images
+    def send(self, image):
+        """Publish an image and wait until the node has counted it."""
+        before = self.camera.statistics.images
         self.images.publish(image)
-        self.spin_until(lambda: self.camera.statistics.images > seen)
+        self.spin_until(lambda: self.camera.statistics.images > before)
 
-    def poses_of(self, image, eye=0):
-        got = self.eyes[eye].received[PoseArray3D]
-        number = len(got)
-        self.eyes[eye].images.publish(image)
-        self.spin_until(lambda: len(got) > number)
-        return got[-1]
+    def poses_of(self, image, camera=0):
+        received = self.cameras[camera].received[PoseArray3D]
+        number = len(received)
+        self.cameras[camera].images.publish(image)
+        self.spin_until(lambda: len(received) > number)
+        return received[-1]
+
+    def now_s(self):
+        return time.monotonic()
 
     def close(self):
         self.executor.shutdown()
@@ -127,7 +129,7 @@ class Robot:
 
 
 class FakeCamera:
-    """A camera, and what was heard of the node's answers to it."""
+    """Publishers of a camera, and the node's outputs received for it."""
 
     def __init__(self, node, prefix, image, compressed):
         self.node, self.prefix = node, prefix
@@ -135,22 +137,22 @@ class FakeCamera:
         topic = f'{prefix}{image}{"/compressed" if compressed else ""}'
         self.images = node.create_publisher(kind, topic, qos_profile_sensor_data)
         self.infos = node.create_publisher(
-            CameraInfo, f'{prefix}camera_info', qos_profile_sensor_data
+            CameraInfo, topic_beside(f'{prefix}{image}', 'camera_info'), qos_profile_sensor_data
         )
         self.received = {kind: [] for kind in OUTPUTS}
-        self.listeners = []
+        self.subscriptions = []
 
-    def listen(self, outputs_wanted, depth=10):
-        for kind in outputs_wanted:
-            self.listeners.append(
+    def subscribe(self, outputs, depth=10):
+        for kind in outputs:
+            self.subscriptions.append(
                 self.node.create_subscription(
                     kind, f'{self.prefix}{OUTPUTS[kind]}', self.received[kind].append, depth
                 )
             )
 
-    def listen_no_more(self):
-        while self.listeners:
-            self.node.destroy_subscription(self.listeners.pop())
+    def unsubscribe(self):
+        while self.subscriptions:
+            self.node.destroy_subscription(self.subscriptions.pop())
 
 
 def header(second=0, nanosec=0, frame='camera_optical_frame'):

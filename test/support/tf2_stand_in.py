@@ -1,6 +1,6 @@
-"""What this package uses of tf2_ros, for where that is not installed: PyPI does not have it.
+"""Stand-in for the parts of tf2_ros that this package uses, which PyPI does not have.
 
-After its documentation; test/ros/test_frames.py holds the package against the real one.
+It follows the documentation of tf2_ros; test/ros/test_frames.py tests with the real one.
 """
 
 from types import ModuleType
@@ -14,25 +14,25 @@ class TransformException(Exception):
 
 
 class Buffer:
-    """Transforms at single stamps; `told` is filled by tests."""
+    """Transforms at single stamps; tests fill `transforms`."""
 
     def __init__(self):
-        self.told = {}
+        self.transforms = {}
 
     def get_latest_common_time(self, target, source):
-        stamps = [ns for (*frames, ns) in self.told if frames == [target, source]]
+        stamps = [ns for (*frames, ns) in self.transforms if frames == [target, source]]
         if not stamps:
             raise TransformException(f'{source} or {target} does not exist')
         return Time(nanoseconds=max(stamps))
 
     def lookup_transform(self, target, source, time, timeout):
         key = (target, source, time.nanoseconds)
-        if key not in self.told:
+        if key not in self.transforms:
             raise TransformException('extrapolation')
-        return TransformStamped(transform=self.told[key])
+        return TransformStamped(transform=self.transforms[key])
 
     def clear(self):
-        self.told.clear()
+        self.transforms.clear()
 
 
 class TransformListener:

@@ -11,7 +11,7 @@ import yaml
 
 CONFIG = Path(__file__).parents[2] / 'config'
 
-# The properties of rviz_default_plugins; RViz ignores one of another name without a word.
+# Properties of rviz_default_plugins; RViz silently ignores unknown ones.
 COMMON = {'Class', 'Name', 'Enabled', 'Value'}
 PROPERTIES = {
     'Grid': {'Reference Frame', 'Plane', 'Plane Cell Count', 'Cell Size', 'Color', 'Alpha',
@@ -43,7 +43,7 @@ def kind(item):
 
 
 def uprightness(view, up):
-    """How somebody stands on the screen whose up is given in the fixed frame.
+    """Return how a person appears on the screen whose up is given in the fixed frame.
 
     1: upright, 0: lying, -1: upside down. RViz's Orbit view looks from focal point + distance *
     (cos yaw cos pitch, sin yaw cos pitch, sin pitch), and its own up is the fixed frame's z.
@@ -135,11 +135,11 @@ def test_fastdds_segment_holds_two_full_hd_images():
     assert 3 * segment < 64e6  # what Docker gives a container
 
 
-def test_every_parameter_has_a_comment_and_a_value(parameters):
-    text = (CONFIG / 'pose3d.yaml').read_text()
-    for name, value in parameters.items():
-        assert value is not None, name
-        assert re.search(rf'^    {name}: \S.*  # \S', text, re.MULTILINE), name
+def test_generated_documents_are_up_to_date():
+    """``python -m pose3d_ros.ros.parameter_docs`` writes both files."""
+    docs = pytest.importorskip('pose3d_ros.ros.parameter_docs', exc_type=ImportError)
+    assert (CONFIG / 'pose3d.yaml').read_text() == docs.config_yaml()
+    assert (CONFIG.parent / 'docs' / 'parameters.md').read_text() == docs.parameters_md()
 
 
 def test_parameters_are_those_of_pose_node(parameters):

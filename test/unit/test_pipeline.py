@@ -19,11 +19,14 @@ LEVEL = CameraPose(np.array([0.0, -1.0, 0.0]), 1.2)
 class KnownPeople:
     """An estimator that finds the same people in every image, and notes what it was asked."""
 
-    def __init__(self, people):
+    def __init__(self, people, detector_interval=1):
         self.people, self.lifter, self.asked = people, self, []
         self.assumed_person_height_m = 1.8
+        self.detector, self.detector_interval = self, detector_interval
+        self.boxes = []
 
-    def detect(self, images):
+    def detect(self, images, boxes=None):
+        self.boxes += boxes
         return [Detections(self.people.people_2d, inference_s=0.25) for _ in images]
 
     def lift(self, detections, intrinsics, camera_pose=None):
@@ -42,6 +45,44 @@ def test_intrinsics_and_camera_pose_reach_the_lifter():
     assert estimator.asked == [(CAMERA, LEVEL)]
 
 
+def detector_runs(pipeline, stamps_s):
+    """For each image, whether it was searched as a whole: no boxes were given."""
+    before = len(pipeline.estimator.boxes)
+    for stamp_s in stamps_s:
+        pipeline.process(observation(stamp_s))
+    return [boxes is None for boxes in pipeline.estimator.boxes[before:]]
+
+
+def test_the_person_detector_runs_on_every_nth_image_and_boxes_are_predicted_in_between():
+    people = scene([LEFT, RIGHT])
+    pipeline = Pipeline(KnownPeople(people, detector_interval=3))
+    assert detector_runs(pipeline, np.arange(7) / 30) == [True, False, False] * 2 + [True]
+    boxes_px = pipeline.estimator.boxes[5]
+    for box, xy_px in zip(boxes_px, people.people_2d.xy_px, strict=True):
+        longer = np.ptp(xy_px, axis=0).max()
+        np.testing.assert_allclose(box[:2], xy_px.min(axis=0) - 0.1 * longer, atol=1e-6)
+        np.testing.assert_allclose(box[2:], xy_px.max(axis=0) + 0.1 * longer, atol=1e-6)
+
+
+def test_the_person_detector_runs_at_once_after_a_jump_of_stamps():
+    pipeline = Pipeline(KnownPeople(scene([LEFT]), detector_interval=5))
+    assert detector_runs(pipeline, [10.0, 10.1]) == [True, False]
+    assert detector_runs(pipeline, [5.0, 5.1]) == [True, False]  # back: a recording starts anew
+    assert detector_runs(pipeline, [7.0, 7.1]) == [True, False]  # too far ahead to predict
+    assert detector_runs(pipeline, [7.1, 7.05]) == [False, False]  # a clock that is being set
+
+
+def test_without_an_interval_every_image_is_searched():
+    pipeline = Pipeline(KnownPeople(scene([LEFT])))
+    assert detector_runs(pipeline, np.arange(4) / 30) == [True] * 4
+
+
+def test_no_boxes_are_expected_after_an_image_without_people():
+    pipeline = Pipeline(KnownPeople(scene(np.zeros((0, 3))), detector_interval=2))
+    assert detector_runs(pipeline, [0.0, 0.1, 0.2]) == [True, False, True]
+    assert pipeline.estimator.boxes[1].shape == (0, 4)
+
+
 def test_each_stage_is_timed_and_the_inference_is_the_detectors():
     pipeline = Pipeline(KnownPeople(scene([LEFT, RIGHT])))
     assert pipeline.timings is None
@@ -57,13 +98,14 @@ def test_each_stage_is_timed_and_the_inference_is_the_detectors():
 
 def test_a_depth_image_measures_people():
     truth = depth_scene.person_m(depth_scene.figure_m(), 1.8, (0.0, 0.0, 3.0))[np.newaxis]
-    believed = depth_scene.believed(0.9 * truth, [1.8], np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    estimated = depth_scene.estimated_without_depth(0.9 * truth, [1.8], rng)
     image = CameraImage(np.zeros((*depth_scene.IMAGE_HW, 3), np.uint8), depth_scene.CAMERA)
     depth = depth_scene.depth_image(truth, [1.8])
     assert isinstance(depth, DepthImage)
     people = {}
     for given in (None, depth):
-        pipeline = Pipeline(KnownPeople(believed))
+        pipeline = Pipeline(KnownPeople(estimated))
         people[given is depth] = pipeline.process(Observation(image, 0.0, None, given)).people
     assert not (people[False].source == Source.DEPTH).any()
     assert (people[True].source == Source.DEPTH).sum() > 10

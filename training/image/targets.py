@@ -1,9 +1,9 @@
-"""What the network should answer: heatmaps and part affinity fields of people that are known.
+"""Training targets: heatmaps and part affinity fields of people with known keypoints.
 
 As of human-pose-estimation-3d-0001 (Lightweight OpenPose, arXiv 1811.12004): Gaussians round
 keypoints, unit vectors along limbs. Keypoints that a person's own body hides belong to it, as in
-COCO's labels, or hidden hips would cut people in two. Where something else covers a keypoint,
-nothing is asked for and nothing is wrong.
+COCO's labels; without them hidden hips would cut people in two. Where something else covers a
+keypoint, the weight is 0: any output is accepted.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from pose3d_ros.skeleton import PANOPTIC19
 # Spread of the Gaussians and half the width of the fields, cells: 7 and 8 input px.
 SIGMA = 0.875
 HALF_WIDTH = 1.0
-# Beyond so many cells a Gaussian is nothing.
+# Radius in cells beyond which a Gaussian is negligible.
 REACH = 4
-# Errors at keypoints and in fields count more than those where there is nothing.
+# Weights of errors at keypoints and in fields, added to the 1 of empty cells.
 HEATMAP_WEIGHT, PAF_WEIGHT = 12.0, 6.0
 
 _KEYPOINT = PANOPTIC19.indices(HEATMAP_CHANNELS)
@@ -32,14 +32,14 @@ _LIMBS = np.array([PANOPTIC19.indices(limb) for limb in PAF_CHANNELS])
 
 @dataclass(frozen=True)
 class Targets:
-    """What the network should answer.
+    """Targets and weights of one image.
 
     Parameters
     ----------
     maps
         ``(57, h, w)`` float32: heatmaps with background, part affinity fields.
     weights
-        ``(57, h, w)`` float32, how much an error counts.
+        ``(57, h, w)`` float32, weight of the error.
     """
 
     maps: NDArray[np.float32]
@@ -49,7 +49,7 @@ class Targets:
 def targets(
     grid_xy: NDArray[np.floating], seen: NDArray[np.uint8], grid_hw: tuple[int, int]
 ) -> Targets:
-    """Draw what the network should answer.
+    """Draw the targets of one image.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def _heatmaps(maps, weights, xy, seen, keypoints):
                     if value < 0.01:
                         continue
                     if seen[person, k] == COVERED:
-                        # Somebody else's keypoint there counts all the same.
+                        # Another person's keypoint at the same place still counts.
                         if maps[channel, i, j] < 0.05 and value > 0.1:
                             weights[channel, i, j] = 0
                     elif value > maps[channel, i, j]:
@@ -98,7 +98,6 @@ def _heatmaps(maps, weights, xy, seen, keypoints):
 
 @numba.njit(cache=True)
 def _fields(maps, weights, count, xy, seen, limbs):
-    _, h, w = maps.shape
     for person in range(len(xy)):
         for limb in range(len(limbs)):
             a, b = limbs[limb]
@@ -106,31 +105,35 @@ def _fields(maps, weights, count, xy, seen, limbs):
             bx, by = xy[person, b]
             if not np.isfinite(ax + ay + bx + by):
                 continue
-            # Nothing is asked for of limbs that leave the image either: nobody could use them.
+            # Limbs that leave the image are ignored, too: no decoder could use them.
             hidden = seen[person, a] <= COVERED or seen[person, b] <= COVERED
-            vx, vy = bx - ax, by - ay
-            length = np.sqrt(vx * vx + vy * vy)
-            if length < 1e-3:
+            field = maps[2 * limb : 2 * limb + 2], weights[2 * limb : 2 * limb + 2], count[limb]
+            _field(field, (ax, ay), (bx, by), hidden)
+
+
+@numba.njit(cache=True)
+def _field(field, start, end, hidden):
+    """Draw one limb; a hidden one only sets weights to 0 where no other limb is."""
+    maps, weights, count = field
+    (ax, ay), (bx, by) = start, end
+    h, w = count.shape
+    length = np.sqrt((bx - ax) ** 2 + (by - ay) ** 2)
+    if length < 1e-3:
+        return
+    vx, vy = (bx - ax) / length, (by - ay) / length
+    # A field reaches a little beyond its ends: keypoints may lie in the next cell.
+    margin = HALF_WIDTH
+    for i in range(max(0, int(min(ay, by) - margin)), min(h, int(max(ay, by) + margin) + 1)):
+        for j in range(max(0, int(min(ax, bx) - margin)), min(w, int(max(ax, bx) + margin) + 1)):
+            x, y = j + 0.5 - ax, i + 0.5 - ay
+            along, across = x * vx + y * vy, abs(x * vy - y * vx)
+            if across > HALF_WIDTH or along < -margin or along > length + margin:
                 continue
-            vx, vy = vx / length, vy / length
-            # A field reaches a little beyond its ends: keypoints may lie in the next cell.
-            margin = HALF_WIDTH
-            for i in range(
-                max(0, int(min(ay, by) - margin)), min(h, int(max(ay, by) + margin) + 1)
-            ):
-                for j in range(
-                    max(0, int(min(ax, bx) - margin)), min(w, int(max(ax, bx) + margin) + 1)
-                ):
-                    x, y = j + 0.5 - ax, i + 0.5 - ay
-                    along, across = x * vx + y * vy, abs(x * vy - y * vx)
-                    if across > HALF_WIDTH or along < -margin or along > length + margin:
-                        continue
-                    for k in range(2):
-                        if hidden:
-                            if count[limb, i, j] == 0:
-                                weights[2 * limb + k, i, j] = 0
-                        else:
-                            maps[2 * limb + k, i, j] += vx if k == 0 else vy
-                            weights[2 * limb + k, i, j] = 1 + PAF_WEIGHT
-                    if not hidden:
-                        count[limb, i, j] += 1
+            if hidden:
+                if count[i, j] == 0:
+                    weights[:, i, j] = 0
+                continue
+            maps[0, i, j] += vx
+            maps[1, i, j] += vy
+            weights[:, i, j] = 1 + PAF_WEIGHT
+            count[i, j] += 1

@@ -1,9 +1,9 @@
-"""Frames on disk, so that rendering and training are processes of their own.
+"""Store rendered frames on disk, so that rendering and training are separate processes.
 
     python -m training.render.dataset FOLDER --shards 80 [--seed 1]
 
-Each shard is one .npz with FRAMES_PER_SHARD pictures as JPEG and what is true of them. A shard
-that is there is not made again; several processes can work on one folder, with `--every`.
+Each shard is one .npz with FRAMES_PER_SHARD pictures as JPEG and their truth. Existing shards are
+not rendered again; several processes can work on one folder, with `--every`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -21,6 +23,9 @@ from numpy.typing import NDArray
 
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.people import K
+
+if TYPE_CHECKING:
+    from training.bodies import BodyModel
 
 FRAMES_PER_SHARD = 256
 JPEG_QUALITY = 93
@@ -48,7 +53,7 @@ class Example:
 
 
 class Shard:
-    """One file of frames, in memory as it lies on disk: pictures are unpacked when asked for."""
+    """One file of frames; pictures are decompressed on access."""
 
     def __init__(self, path: Path) -> None:
         with np.load(path) as arrays:
@@ -67,7 +72,7 @@ class Shard:
 
 
 def write_shard(path: Path, examples: Iterator[Example]) -> None:
-    """Write the examples; all of the file or nothing."""
+    """Write examples to a file atomically."""
     jpeg, first_byte, first_person = [], [0], [0]
     xy_px, xyz_m, seen, cameras = [], [], [], []
     for example in examples:
@@ -90,19 +95,17 @@ def write_shard(path: Path, examples: Iterator[Example]) -> None:
 
 
 def render(seed: int, number: int, kind: str = 'stills') -> Iterator[Example]:
-    """Render frames of the family, or of clips of it; the same ones for the same seed."""
-    # Here, so that frames can be read without the body model.
-    from training.bodies import BodyModel
+    """Render frames of the family of scenes, or of clips, determined by the seed."""
+    # Imported here so that frames can be read without the body model.
     from training.render import clips, family
     from training.render.photograph import photograph
     from training.render.regions import Regions
     from training.render.scene import draw
 
-    global _model
-    _model = _model or BodyModel('anny')
-    regions = Regions.of(_model)
+    model = _body_model()
+    regions = Regions.of(model)
     random = np.random.default_rng([seed, 1])
-    scenes = {'stills': family.scenes, 'clips': clips.scenes}[kind](seed, _model, regions)
+    scenes = {'stills': family.scenes, 'clips': clips.scenes}[kind](seed, model, regions)
     for scene, _ in zip(scenes, range(number), strict=False):
         frame = draw(scene, regions)
         yield Example(
@@ -111,11 +114,16 @@ def render(seed: int, number: int, kind: str = 'stills') -> Iterator[Example]:
         )  # fmt: skip
 
 
-_model = None
+@cache
+def _body_model() -> BodyModel:
+    """Load the body model once in a process; it takes seconds."""
+    from training.bodies import BodyModel
+
+    return BodyModel('anny')
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Render what is missing."""
+    """Render the missing shards."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('folder', type=Path)
     parser.add_argument('--kind', choices=('stills', 'clips'), default='stills')

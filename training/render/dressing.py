@@ -1,4 +1,4 @@
-"""Colours and normals of people, pixel by pixel: what covers each place on the body."""
+"""Colour people pixel by pixel: clothes, skin and hair by the place on the body."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.render.raster import Surfaces
 from training.render.regions import ARM, EYE, FOOT, HEAD, LEG, NECK, TORSO, Regions
 from training.render.wardrobe import Outfit
 
-# What covers a place: one of the three garments, or a plain colour.
+# Codes of what covers a place: one of the three garments, or a plain colour.
 UPPER, LOWER, SHOES, SKIN, LIPS, HAIR, PUPIL, WHITE, INNER, SOCK, BEARD = range(11)
 # Sizes on the template's face, m.
 _BROW, _EYELID, _PUPIL, _LIPS = (0.018, 0.0045), (0.013, 0.006), 0.006, (0.022, 0.008)
@@ -32,24 +32,26 @@ def colour_person(
     colour
         ``(H, W, 3)``, written.
     surfaces
-        What each pixel sees.
+        The nearest surface of each pixel.
     owner
-        Of the person's pixels.
+        Code of the person's pixels.
     regions, outfit
         Of the body.
     normals
         ``(V, 3)`` of its vertices, world.
     """
     _colour(
-        (colour, surfaces.normal), (surfaces.owner, surfaces.material, surfaces.place), owner,
+        (colour, surfaces.normal),
+        (surfaces.owner, surfaces.material, surfaces.place),
+        owner,
         (regions.faces, regions.face_part, regions.place, normals),
         (regions.eye, regions.mouth, regions.neck),
-        outfit.look, outfit.garments, _palette(outfit.look),
-    )  # fmt: skip
+        (outfit.look, outfit.garments, _palette(outfit.look)),
+    )
 
 
 def _palette(look: NDArray[np.void]) -> NDArray[np.float32]:
-    """Plain colours, BGR, in the order above; those of garments are not used."""
+    """Return the plain colours, BGR, in the order above; those of garments are not used."""
     colours = np.zeros((BEARD + 1, 3), np.float32)
     for code, name in (
         (SKIN, 'skin'), (LIPS, 'lips'), (HAIR, 'hair'), (PUPIL, 'eyes'), (INNER, 'inner'),
@@ -62,10 +64,11 @@ def _palette(look: NDArray[np.void]) -> NDArray[np.float32]:
 
 
 @numba.njit(cache=True, fastmath=True)
-def _colour(written, seen, owner, body, marks, look, garments, palette):
+def _colour(written, seen, owner, body, marks, clothing):
     colour, normal = written
     owners, face, weight = seen
     faces, parts, place, normals = body
+    look, garments, palette = clothing
     h, w = owners.shape
     at, n = np.empty(5), np.empty(3)
     for y in range(h):
@@ -73,13 +76,8 @@ def _colour(written, seen, owner, body, marks, look, garments, palette):
             if owners[y, x] != owner:
                 continue
             f = face[y, x]
-            at[:], n[:] = 0, 0
-            for corner in range(3):
-                v, share = faces[f, corner], weight[y, x, corner]
-                for k in range(5):
-                    at[k] += share * place[v, k]
-                for k in range(3):
-                    n[k] += share * normals[v, k]
+            _interpolate(at, faces[f], weight[y, x], place)
+            _interpolate(n, faces[f], weight[y, x], normals)
             code = _covers(parts[f], at, look, marks)
             if code <= SHOES:
                 _cloth(colour[y, x], n, garments[code], parts[f], at, look)
@@ -95,11 +93,20 @@ def _colour(written, seen, owner, body, marks, look, garments, palette):
 
 
 @numba.njit(cache=True, fastmath=True)
+def _interpolate(value, corners, weights, of_vertices):
+    """Write the weighted mean of the vertices of one face."""
+    value[:] = 0
+    for corner in range(3):
+        for k in range(len(value)):
+            value[k] += weights[corner] * of_vertices[corners[corner], k]
+
+
+@numba.njit(cache=True, fastmath=True)
 def _cloth(colour, n, m, part, at, look):
-    """Colour of a garment; its folds are light and dark, and tilt the surface."""
-    # On arms and legs patterns go along them.
+    """Colour a garment; its folds are light and dark, and tilt the surface."""
+    # Patterns follow arms and legs.
     along = -at[4] if part in (ARM, LEG) else at[2]
-    share, bright = blend(m.kind, m.seed, m.scale, m.share, at[0], 0.3 * at[1], along)
+    share, bright = blend(m, at[0], 0.3 * at[1], along)
     fold = look.folds * (noise(14 * at[0], 14 * at[1], 9 * at[2], look.seed) - 0.5)
     for k in range(3):
         colour[k] = bright * (1 + fold) * (m.first[k] * (1 - share) + m.second[k] * share)
@@ -109,7 +116,7 @@ def _cloth(colour, n, m, part, at, look):
 
 @numba.njit(cache=True, fastmath=True)
 def _covers(part, at, look, marks):
-    """Tell what covers a place."""
+    """Return the code of what covers a place."""
     eye, mouth, neck = marks
     if part == EYE:
         off = (abs(at[0]) - eye[0]) ** 2 + (at[2] - eye[2]) ** 2
@@ -163,6 +170,6 @@ def _leg(part, at, look):
     if part == FOOT or bones > look.shoe:
         return SHOES
     if bones < look.leg:
-        # A long upper garment reaches over the thighs.
+        # A long upper garment covers the thighs.
         return UPPER if at[2] > look.hem else LOWER
     return SOCK if bones > 1.72 else SKIN

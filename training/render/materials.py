@@ -1,4 +1,4 @@
-"""Surfaces that need no pictures: plain, striped, checked, spotted, laid in planks and bricks.
+"""Procedural surface patterns: plain, striped, checked, spotted, planks and bricks.
 
 Colours are linear light, BGR, 0 to 1.
 """
@@ -25,7 +25,6 @@ def material(
     scale: float = 0.1,
     share: float = 0.5,
     grain: float = 0.05,
-    seed: int = 0,
 ) -> NDArray[np.void]:
     """Make a MATERIAL.
 
@@ -40,17 +39,15 @@ def material(
     share
         Of the second colour, [0, 1].
     grain
-        How much light and dark spots of a few centimetres differ.
-    seed
-        Of what is random in it.
+        Contrast of light and dark spots of a few centimetres.
     """
     second = first if second is None else second
-    row = (KINDS.index(kind), seed, scale, share, grain, first, second)
+    row = (KINDS.index(kind), 0, scale, share, grain, first, second)
     return np.array(row, MATERIAL)
 
 
 def random_colour(random: np.random.Generator, vivid: float = 0.5) -> NDArray[np.float64]:
-    """BGR, linear light: greys mostly, `vivid` (0 to 1) of them coloured."""
+    """Return a BGR colour in linear light; a share of `vivid` is coloured, the rest grey."""
     light = random.uniform(0.15, 1.0)
     hue = random.uniform(0, 1, 3)
     strength = random.uniform(0.3, 1) if random.random() < vivid else random.uniform(0, 0.15)
@@ -61,21 +58,23 @@ def random_colour(random: np.random.Generator, vivid: float = 0.5) -> NDArray[np
 def random_material(
     random: np.random.Generator, kinds: tuple[str, ...], vivid: float = 0.5, scale: float = 0.1
 ) -> NDArray[np.void]:
-    """One of some kinds, in random colours; `scale` is a typical period, m."""
+    """Return a MATERIAL of one of some kinds in random colours; `scale`: typical period, m."""
     kind = kinds[random.integers(len(kinds))]
     first = random_colour(random, vivid)
     second = random_colour(random, vivid)
     if kind in ('planks', 'bricks'):
         second = first * random.uniform(0.4, 0.8)
-    return material(
+    made = material(
         kind, first, second, scale * random.uniform(0.5, 2), random.uniform(0.2, 0.6),
-        random.uniform(0.02, 0.15), int(random.integers(1 << 20)),
+        random.uniform(0.02, 0.15),
     )  # fmt: skip
+    made['seed'] = random.integers(1 << 20)
+    return made
 
 
 @numba.njit(cache=True, inline='always')
 def chance(i, j, k, seed):
-    """Random number in [0, 1) of a cell (a hash of its indices)."""
+    """Return a random number in [0, 1) of a cell, a hash of its indices."""
     n = np.uint32(i * 374761393 + j * 668265263 + k * 1274126177 + seed * 974711)
     n = np.uint32((n ^ (n >> np.uint32(13))) * np.uint32(1274126177))
     n = np.uint32((n ^ (n >> np.uint32(16))) * np.uint32(2246822519))
@@ -84,7 +83,7 @@ def chance(i, j, k, seed):
 
 @numba.njit(cache=True, fastmath=True)
 def noise(x, y, z, seed):
-    """Smooth noise with period 1, [0, 1): cells' random numbers, interpolated."""
+    """Return smooth noise in [0, 1) with period 1, interpolated between cells' random numbers."""
     i, j, k = np.floor(x), np.floor(y), np.floor(z)
     u, v, w = x - i, y - j, z - k
     u, v, w = u * u * (3 - 2 * u), v * v * (3 - 2 * v), w * w * (3 - 2 * w)
@@ -98,8 +97,9 @@ def noise(x, y, z, seed):
 
 
 @numba.njit(cache=True, fastmath=True)
-def blend(kind, seed, scale, share, x, y, z):
-    """How much of the second colour there is at a place, and a factor of brightness."""
+def blend(m, x, y, z):
+    """Return the share of a MATERIAL's second colour at a place, and a factor of brightness."""
+    kind, seed, scale, share = m.kind, m.seed, m.scale, m.share
     if kind == 0:
         return 0.0, 1.0
     x, y, z = x / scale + 0.37, y / scale + 0.37, z / scale + 0.37
@@ -128,7 +128,13 @@ def blend(kind, seed, scale, share, x, y, z):
         i, j, k = np.floor(x), np.floor(y), np.floor(z)
         u, v, w = x - i - 0.5, y - j - 0.5, z - k - 0.5
         return (1.0 if u * u + 0.3 * v * v + w * w < 0.2 * share + 0.02 else 0.0), 1.0
-    row = np.floor(z * 0.35)  # books on boards
+    return _books(x, y, z, seed)
+
+
+@numba.njit(cache=True, fastmath=True)
+def _books(x, y, z, seed):
+    """Return the same for books on boards."""
+    row = np.floor(z * 0.35)
     thick = np.floor((x + y) * 4 + chance(int(row), 5, 0, seed))
     board = z * 0.35 - row < 0.1
     tall = z * 0.35 - row < 0.6 + 0.35 * chance(int(thick), int(row), 3, seed)

@@ -1,4 +1,4 @@
-"""Triangles and simple solids -> depth, who is seen, and where on its surface: a z-buffer.
+"""Rasterise triangles and simple solids into depth, owner and surface position: a z-buffer.
 
 Every pixel is one ray through its centre (pixel 0 is the centre of the first pixel), and the
 nearest surface on it wins. Depth is along the optical axis, m, as depth cameras give it. A whole
@@ -9,6 +9,7 @@ numba is faster than OpenGL in software.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -31,7 +32,7 @@ SOLID = np.dtype(
 
 @dataclass(frozen=True)
 class View:
-    """A camera that looks at a world whose z points up.
+    """A camera in a world whose z axis points up.
 
     Parameters
     ----------
@@ -50,14 +51,19 @@ class View:
     position: NDArray[np.float64]
     size_hw: tuple[int, int]
 
+    @property
+    def pinhole(self) -> tuple[float, float, float, float]:
+        """Focal lengths and optical centre, px: fx, fy, cx, cy."""
+        camera = self.intrinsics
+        return float(camera.fx), float(camera.fy), float(camera.cx), float(camera.cy)
+
     def to_camera(self, xyz_m: NDArray[np.floating]) -> NDArray[np.float64]:
-        """World to camera optical frame, ``(..., 3)`` m."""
+        """Transform ``(..., 3)`` m from world to camera optical frame."""
         return np.asarray((xyz_m - self.position) @ self.rotation.T, np.float64)
 
 
-@dataclass(frozen=True)
-class Surfaces:
-    """What each pixel sees.
+class Surfaces(NamedTuple):
+    """The nearest surface of each pixel; a named tuple, which numba takes as it is.
 
     Parameters
     ----------
@@ -79,7 +85,7 @@ class Surfaces:
 
     @classmethod
     def empty(cls, size_hw: tuple[int, int]) -> Surfaces:
-        """Nothing is seen anywhere."""
+        """Return surfaces of an empty world."""
         return cls(
             np.full(size_hw, np.inf, np.float32),
             np.full(size_hw, NOTHING, np.int32),
@@ -102,16 +108,13 @@ def draw_mesh(
     Corners go counter-clockwise seen from outside; triangles that are seen from inside are left
     out unless `two_sided`. So are those that reach nearer than NEAR_M: people do not.
     """
-    camera = view.intrinsics
-    _triangles(
-        surfaces.depth, surfaces.owner, surfaces.material, surfaces.place,
-        view.to_camera(vertices_m), faces, owner, two_sided,
-        camera.fx, camera.fy, camera.cx, camera.cy,
-    )  # fmt: skip
+    _triangles(surfaces, view.to_camera(vertices_m), faces, owner, two_sided, view.pinhole)
 
 
 @numba.njit(cache=True, fastmath=True)
-def _triangles(depth, owners, materials, place, xyz, faces, owner, two_sided, fx, fy, cx, cy):
+def _triangles(surfaces, xyz, faces, owner, two_sided, pinhole):
+    depth, owners, materials, place, _ = surfaces
+    fx, fy, cx, cy = pinhole
     h, w = depth.shape
     u = np.empty(len(xyz))
     v = np.empty(len(xyz))
@@ -152,19 +155,14 @@ def _triangles(depth, owners, materials, place, xyz, faces, owner, two_sided, fx
 
 
 def draw_solids(surfaces: Surfaces, view: View, solids: NDArray[np.void]) -> None:
-    """Draw SOLIDs into `surfaces`; one that the camera is inside of is seen from inside."""
-    camera = view.intrinsics
+    """Draw SOLIDs into `surfaces`; one that contains the camera is drawn from inside."""
     for solid in solids:
-        top, bottom, left, right = _bounds(view, solid)
-        _solid(
-            surfaces.depth, surfaces.owner, surfaces.material, surfaces.place, surfaces.normal,
-            solid, view.rotation, view.position,
-            camera.fx, camera.fy, camera.cx, camera.cy, top, bottom, left, right,
-        )  # fmt: skip
+        bounds = _bounds(view, solid)
+        _solid(surfaces, solid, view.rotation, view.position, view.pinhole, bounds)
 
 
 def _bounds(view: View, solid: np.void) -> tuple[int, int, int, int]:
-    """Rows and columns that can see a solid."""
+    """Return the rows and columns of the pixels that may see a solid."""
     h, w = view.size_hw
     signs = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
     corner = signs * solid['half']
@@ -183,30 +181,17 @@ def _bounds(view: View, solid: np.void) -> tuple[int, int, int, int]:
 
 
 @numba.njit(cache=True, fastmath=True)
-def _solid(
-    depth,
-    owners,
-    materials,
-    place,
-    normals,
-    solid,
-    rotation,
-    position,
-    fx,
-    fy,
-    cx,
-    cy,
-    top,
-    bottom,
-    left,
-    right,
-):
+def _solid(surfaces, solid, rotation, position, pinhole, bounds):
+    depth, owners, materials, place, normals = surfaces
+    fx, fy, cx, cy = pinhole
+    top, bottom, left, right = bounds
     cos, sin = solid.turn[0], solid.turn[1]
     kind = solid.kind
-    hx, hy, hz = solid.half[0], solid.half[1], solid.half[2]
+    half = hx, hy, hz = solid.half[0], solid.half[1], solid.half[2]
     ox, oy = position[0] - solid.centre[0], position[1] - solid.centre[1]
     # The camera in the solid's frame.
     px, py, pz = cos * ox + sin * oy, -sin * ox + cos * oy, position[2] - solid.centre[2]
+    origin = px, py, pz
     for y in range(top, bottom):
         for x in range(left, right):
             rx, ry = (x - cx) / fx, (y - cy) / fy
@@ -214,12 +199,13 @@ def _solid(
             wy = rotation[0, 1] * rx + rotation[1, 1] * ry + rotation[2, 1]
             dz = rotation[0, 2] * rx + rotation[1, 2] * ry + rotation[2, 2]
             dx, dy = cos * wx + sin * wy, -sin * wx + cos * wy
+            direction = dx, dy, dz
             if kind == 0 or kind == 3:
-                t, axis, sign = _ray_box(px, py, pz, dx, dy, dz, hx, hy, hz)
+                t, axis, sign = _ray_box(origin, direction, half)
             elif kind == 1:
-                t, axis, sign = _ray_cylinder(px, py, pz, dx, dy, dz, hx, hy, hz)
+                t, axis, sign = _ray_cylinder(origin, direction, half)
             else:
-                t, axis, sign = _ray_ellipsoid(px, py, pz, dx, dy, dz, hx, hy, hz)
+                t, axis, sign = _ray_ellipsoid(origin, direction, half)
             if t < NEAR_M or t >= depth[y, x]:
                 continue
             depth[y, x] = t
@@ -246,12 +232,12 @@ def _solid(
 
 
 @numba.njit(cache=True, fastmath=True, inline='always')
-def _ray_box(px, py, pz, dx, dy, dz, hx, hy, hz):
-    """Distance, axis of the side, and the sign of its normal, which faces the camera."""
+def _ray_box(origin, direction, halves):
+    """Return the distance, the axis of the side, and the sign of its normal towards the camera."""
     enter, leave = -1e9, 1e9
     axis_in, axis_out = 0, 0
     for axis in range(3):
-        p, d, half = (px, dx, hx) if axis == 0 else ((py, dy, hy) if axis == 1 else (pz, dz, hz))
+        p, d, half = origin[axis], direction[axis], halves[axis]
         if abs(d) < 1e-9:
             if abs(p) > half:
                 return -1.0, 0, 1.0
@@ -266,13 +252,13 @@ def _ray_box(px, py, pz, dx, dy, dz, hx, hy, hz):
     if enter > leave or leave < 0:
         return -1.0, 0, 1.0
     axis = axis_in if enter > 0 else axis_out
-    d = dx if axis == 0 else (dy if axis == 1 else dz)
-    return (enter if enter > 0 else leave), axis, (-1.0 if d > 0 else 1.0)
+    return (enter if enter > 0 else leave), axis, (-1.0 if direction[axis] > 0 else 1.0)
 
 
 @numba.njit(cache=True, fastmath=True, inline='always')
-def _ray_cylinder(px, py, pz, dx, dy, dz, hx, hy, hz):
-    """Upright cylinder with an elliptical base, seen from outside; axis 3 is its side."""
+def _ray_cylinder(origin, direction, half):
+    """Intersect an upright cylinder with an elliptical base from outside; axis 3 is its side."""
+    (px, py, pz), (dx, dy, dz), (hx, hy, hz) = origin, direction, half
     a = (dx / hx) ** 2 + (dy / hy) ** 2
     b = px * dx / (hx * hx) + py * dy / (hy * hy)
     c = (px / hx) ** 2 + (py / hy) ** 2 - 1
@@ -289,7 +275,8 @@ def _ray_cylinder(px, py, pz, dx, dy, dz, hx, hy, hz):
 
 
 @numba.njit(cache=True, fastmath=True, inline='always')
-def _ray_ellipsoid(px, py, pz, dx, dy, dz, hx, hy, hz):
+def _ray_ellipsoid(origin, direction, half):
+    (px, py, pz), (dx, dy, dz), (hx, hy, hz) = origin, direction, half
     a = (dx / hx) ** 2 + (dy / hy) ** 2 + (dz / hz) ** 2
     b = px * dx / (hx * hx) + py * dy / (hy * hy) + pz * dz / (hz * hz)
     c = (px / hx) ** 2 + (py / hy) ** 2 + (pz / hz) ** 2 - 1

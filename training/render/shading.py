@@ -1,4 +1,4 @@
-"""What each pixel sees -> linear light: rooms and furniture, lamps and shadows."""
+"""Light surfaces: rooms and furniture, lamps and shadows, in linear light."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ SHADOW_BIAS_M = 0.04
 
 @dataclass(frozen=True)
 class Light:
-    """One lamp, with what it sees, and the light that comes from everywhere.
+    """One lamp with its depth map, and the ambient light.
 
     Parameters
     ----------
     view
         From the lamp.
     depth
-        ``(h, w)`` float32 m, what the lamp sees.
+        ``(h, w)`` float32 m, depth seen from the lamp.
     colour, ambient
-        ``(3,)`` BGR, linear light, of the lamp and of the light from everywhere.
+        ``(3,)`` BGR, linear light, of the lamp and of the ambient light.
     """
 
     view: View
@@ -36,7 +36,7 @@ class Light:
 
 
 def pixels_m(surfaces: Surfaces, view: View) -> NDArray[np.float32]:
-    """Give where in the world each pixel's surface is, ``(H, W, 3)`` m."""
+    """Return the position of each pixel's surface in the world, ``(H, W, 3)`` m."""
     h, w = view.size_hw
     camera = view.intrinsics
     rays = np.ones((h, w, 3), np.float32)
@@ -51,21 +51,34 @@ def pixels_m(surfaces: Surfaces, view: View) -> NDArray[np.float32]:
 def shade(
     colour: NDArray[np.float32], surfaces: Surfaces, view: View, light: Light
 ) -> NDArray[np.float32]:
-    """Light the surfaces: their own colours ``(H, W, 3)`` to what reaches the camera."""
+    """Return the light that reaches the camera from surfaces with colours ``(H, W, 3)``."""
     lit = np.empty_like(colour)
-    lamp = light.view.intrinsics
-    _shade(
-        lit, colour, surfaces.normal, pixels_m(surfaces, view), light.depth,
-        light.view.rotation, light.view.position, light.colour, light.ambient,
-        lamp.fx, lamp.fy, lamp.cx, lamp.cy,
-    )  # fmt: skip
+    lamp = (light.depth, light.view.rotation, light.view.position, light.view.pinhole)
+    colours = (light.colour, light.ambient)
+    _shade(lit, colour, surfaces.normal, pixels_m(surfaces, view), lamp, colours)
     return lit
 
 
 @numba.njit(cache=True, fastmath=True)
-def _shade(lit, colour, normal, world, seen, rotation, position, lamp, ambient, fx, fy, cx, cy):
-    h, w = colour.shape[:2]
+def _lit_share(u, v, depth_m, seen):
+    """Return the share of the lamp's pixels around (u, v) that see a surface at that depth."""
     lamp_h, lamp_w = seen.shape
+    column, row = int(u), int(v)
+    if not (2 <= column < lamp_w - 2 and 2 <= row < lamp_h - 2):
+        return 1.0
+    share = 0.0
+    for i in range(-2, 3, 2):
+        for j in range(-2, 3, 2):
+            if depth_m < seen[row + i, column + j] + SHADOW_BIAS_M + 0.01 * depth_m:
+                share += 1 / 9
+    return share
+
+
+@numba.njit(cache=True, fastmath=True)
+def _shade(lit, colour, normal, world, lamp, colours):
+    seen, rotation, position, (fx, fy, cx, cy) = lamp
+    direct_colour, ambient = colours
+    h, w = colour.shape[:2]
     for y in range(h):
         for x in range(w):
             px, py, pz = (
@@ -81,20 +94,13 @@ def _shade(lit, colour, normal, world, seen, rotation, position, lamp, ambient, 
                 a = rotation[0, 0] * px + rotation[0, 1] * py + rotation[0, 2] * pz
                 b = rotation[1, 0] * px + rotation[1, 1] * py + rotation[1, 2] * pz
                 c = rotation[2, 0] * px + rotation[2, 1] * py + rotation[2, 2] * pz
-                reached = 1.0
+                direct = facing
                 if c > 0:
-                    u, v = int(a / c * fx + cx + 0.5), int(b / c * fy + cy + 0.5)
-                    if 2 <= u < lamp_w - 2 and 2 <= v < lamp_h - 2:
-                        reached = 0.0
-                        for i in range(-2, 3, 2):
-                            for j in range(-2, 3, 2):
-                                if c < seen[v + i, u + j] + 0.04 + 0.01 * c:
-                                    reached += 1 / 9
-                direct = facing * reached
-            # Light from everywhere: more from above than from below.
+                    direct *= _lit_share(a / c * fx + cx + 0.5, b / c * fy + cy + 0.5, c, seen)
+            # Ambient light: more from above than from below.
             around = 0.75 + 0.25 * nz
             for k in range(3):
-                lit[y, x, k] = colour[y, x, k] * (ambient[k] * around + lamp[k] * direct)
+                lit[y, x, k] = colour[y, x, k] * (ambient[k] * around + direct_colour[k] * direct)
 
 
 def colour_solids(
@@ -115,7 +121,7 @@ def _colour_solids(colour, owner, material, place, first_solid, materials):
                 continue
             m = materials[material[y, x]]
             px, py, pz = place[y, x, 0], place[y, x, 1], place[y, x, 2]
-            share, bright = blend(m.kind, m.seed, m.scale, m.share, px, py, pz)
+            share, bright = blend(m, px, py, pz)
             if m.grain > 0:
                 bright *= 1 + 2 * m.grain * (noise(9 * px, 9 * py, 9 * pz, m.seed) - 0.5)
             for k in range(3):

@@ -1,1 +1,1 @@
-"""Networks with heatmaps and part affinity fields, and perhaps location maps."""
+"""Networks with heatmaps and part affinity fields, and optionally location maps."""

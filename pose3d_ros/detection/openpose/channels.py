@@ -8,8 +8,9 @@ HEATMAP_CHANNELS = (
     'right_eye', 'left_eye', 'right_ear', 'left_ear',
 )  # fmt: skip
 
-# Keypoint of each triple of channels (x, y, z) of the output `features`. The face differs from the
-# heatmaps: it is in the order of CMU Panoptic, which implementations that copy by index get wrong.
+# Keypoint of each triple of channels (x, y, z) of the output `features`. The face is in the order
+# of CMU Panoptic, unlike in the heatmaps; implementations that copy by index exchange eyes and
+# ears.
 LOCATION_MAP_CHANNELS = (
     'neck', 'nose', 'pelvis',
     'left_shoulder', 'left_elbow', 'left_wrist', 'left_hip', 'left_knee', 'left_ankle',

@@ -1,9 +1,9 @@
-"""Parts of a person, cut off by a keypoint that is hidden -> the whole person.
+"""Merging of fragments of a person that a hidden keypoint separates, by location maps.
 
-Grouping follows limbs, so a hidden hip cuts off a leg. The location maps say whose it is: the
-leg's own cells hold where it is relative to the root, and the rest of the person says where the
-root is. Without location maps parts stay parts. Why and what it brings:
-docs/decisions/0002-grouping.md.
+Grouping follows limbs, so a hidden hip separates the leg from the person. The cells of the leg
+hold its location relative to the origin of the location maps, and the rest of the person
+determines where that origin is. Without location maps fragments are not merged. Reasons and
+results: docs/decisions/0002-grouping.md.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ from pose3d_ros.detection.openpose.location_maps import (
 from pose3d_ros.geometry.placement import solve_translation
 from pose3d_ros.people import People2D
 
-# Mean distance from its rays at which a part belongs to a person, m.
+# Largest mean distance of a fragment's keypoints from their rays, m.
 TOLERANCE_M = 0.15
-# Least number of keypoints of a group that is given a part; and of one that is given a single
-# keypoint, most of which are noise.
+# Least number of keypoints of a group that a fragment is merged into, and that a single keypoint
+# is merged into: most single keypoints are noise.
 MIN_KEYPOINTS = 3
 MIN_KEYPOINTS_FOR_ONE = 4
 
 
 def merge_fragments(groups: People2D, maps: LocationMaps, intrinsics: Intrinsics) -> People2D:
-    """Give parts to the people they belong to.
+    """Merge fragments with the people that they belong to.
 
-    A part is a group that lacks every keypoint that a larger group has. With the translation of
-    the larger one, the part's locations are points in space; they must lie on the rays on which
-    the part is seen. Best agreement first.
+    A fragment is a group that has no keypoint in common with a larger group. The translation of
+    the larger group, applied to the locations that are read at the fragment, must bring them near
+    the rays of the fragment's keypoints. The best agreement is merged first.
 
     Parameters
     ----------
     groups
-        Groups of keypoints, single ones too.
+        Groups of keypoints, including single keypoints.
     maps
-        What the network says of 3D.
+        Location maps of the same image.
     intrinsics
         Of the camera, for the source image.
 
     Returns
     -------
     People2D
-        The same keypoints in as many groups or fewer, those that were joined last.
+        The same keypoints in as many groups or fewer.
     """
-    seen = groups.detected
-    number = seen.sum(1)
+    detected = groups.detected
+    number = detected.sum(1)
     wholes = np.flatnonzero(number >= MIN_KEYPOINTS)
-    size = number - np.arange(len(number)) / (len(number) + 1)  # no two alike
-    fits = (seen.astype(np.float32) @ seen[wholes].T.astype(np.float32) == 0) & (
+    size = number - np.arange(len(number)) / (len(number) + 1)  # no two are equal
+    fits = (detected.astype(np.float32) @ detected[wholes].T.astype(np.float32) == 0) & (
         size[:, np.newaxis] < size[wholes]
     )
     fits &= (number[:, np.newaxis] > 1) | (number[wholes] >= MIN_KEYPOINTS_FOR_ONE)
@@ -70,24 +70,24 @@ def merge_fragments(groups: People2D, maps: LocationMaps, intrinsics: Intrinsics
     translation_m, _ = solve_translation(
         readings_m[of_wholes], rays[of_wholes, READ], some.scores[of_wholes, READ]
     )
-    part, keypoint = np.nonzero(seen[parts])
+    part, keypoint = np.nonzero(detected[parts])
     moved = readings_m[part, OWN_READING[keypoint]][:, np.newaxis] + translation_m
     off = moved[..., :2] - rays[part, keypoint][:, np.newaxis] * moved[..., 2:]
     first = np.searchsorted(part, np.arange(len(parts)))
     distance_m = np.add.reduceat(np.linalg.norm(off, axis=-1), first) / number[parts, np.newaxis]
     distance_m[~fits | ~(distance_m <= TOLERANCE_M)] = np.inf
-    return _joined(groups, parts, wholes, distance_m)
+    return _merged(groups, parts, wholes, distance_m)
 
 
-def _joined(
+def _merged(
     groups: People2D,
     parts: NDArray[np.intp],
     wholes: NDArray[np.intp],
     distance_m: NDArray[np.float64],
 ) -> People2D:
-    """Join parts with wholes, nearest first, never two of the same keypoint."""
+    """Merge parts into wholes, nearest first, unless both have the same keypoint."""
     xy_px, scores, score = groups.xy_px.copy(), groups.scores.copy(), groups.score.copy()
-    # A person's score is the mean over its keypoints and its limbs, one fewer.
+    # A person's score is the mean over n keypoints and n - 1 connections.
     evidence = 2 * groups.detected.sum(1) - 1
     whole_of = np.arange(len(groups))
     i, j = np.nonzero(np.isfinite(distance_m))

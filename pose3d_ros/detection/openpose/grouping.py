@@ -1,12 +1,12 @@
-"""Heatmaps and part affinity fields -> groups of keypoints.
+"""Grouping of keypoint candidates into people by part affinity fields.
 
 Bottom-up grouping as in OpenPose (Cao et al., arXiv 1812.08008) and Lightweight OpenPose (Osokin,
-arXiv 1811.12004): peaks of the heatmaps are keypoints, the part affinity field along the line
-between two of them says whether they belong together. Three things differ
-(docs/decisions/0002-grouping.md): nothing is up-sampled, fields are interpolated where they are
-needed; connections of all limbs are taken together, best first, so that a person needs no neck;
-and location maps, where a network has them, have a say, because two ends of one limb know of the
-same body.
+arXiv 1811.12004): peaks of the heatmaps are keypoint candidates, and the part affinity field
+along the line between two of them scores whether they form a limb. There are three differences
+(docs/decisions/0002-grouping.md): fields are interpolated instead of up-sampled; the connections
+of all limbs are sorted together, so that a person needs no neck; and where the network has
+location maps, a connection whose ends disagree about the location of its second keypoint scores
+less.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from pose3d_ros.detection.openpose.peaks import Peaks, find_peaks
 from pose3d_ros.people import K, People2D
 from pose3d_ros.skeleton import PANOPTIC19
 
-# Samples of the field along a limb, both ends among them (arXiv 1812.08008 takes 10), and how many
-# of them may lie outside it.
+# Number of samples of the field along a limb, including both ends (10 in arXiv 1812.08008), and
+# largest number of them that may be below the threshold.
 SAMPLES = 10
 MAX_OUTSIDE = 2
 FRACTION = np.linspace(0, 1, SAMPLES, dtype=np.float32)
-# Those that are looked at first.
+# Samples that are evaluated first, to reject most pairs early.
 COARSE_SAMPLES = [2, 4, 5, 7]
-# What a connection loses if its ends disagree by one body height about where the second one is.
-# On recorded outputs 0, 0.5 and 1 give 189, 154 and 143 keypoints to the wrong person, and 16, 16
-# and 18 groups are nobody.
+# Score that a connection loses per body height of disagreement between its ends. On recorded
+# outputs, 0, 0.5 and 1 assign 189, 154 and 143 keypoints to the wrong person, and give 16, 16 and
+# 18 false people.
 DISAGREEMENT_COST = 0.5
-# A limb ends at one of so many nearest keypoints: with more people than that, time grows with
-# their number and not with its square.
+# Largest number of candidates for the second end of a limb; the nearest are taken. With more
+# people than that, computing time grows linearly with their number.
 MAX_CANDIDATES = 16
-# Pairs of peaks at a time, so that what is computed of them stays in the processor's cache.
+# Number of pairs of peaks that are evaluated at a time, chosen to fit the processor's cache.
 PAIRS_PER_BLOCK = 4096
 
 KEYPOINT_OF_CHANNEL = PANOPTIC19.indices(HEATMAP_CHANNELS)
@@ -50,15 +50,15 @@ LIMB_CHANNELS = np.array([[HEATMAP_CHANNELS.index(end) for end in limb] for limb
 
 @dataclass(frozen=True)
 class Connections:
-    """Pairs of peaks that a field says belong together: C of them.
+    """C pairs of peaks that are supported by the part affinity field of their limb.
 
     Parameters
     ----------
     first, second
         ``(C,)`` int, indices of peaks.
     score
-        ``(C,)`` float in (0, 1], mean strength of the field; less for limbs longer than half the
-        image, and for those whose ends disagree in the location maps.
+        ``(C,)`` float in (0, 1], mean strength of the field, reduced for limbs longer than half
+        the height of the image and for ends that disagree in the location maps.
     """
 
     first: NDArray[np.intp]
@@ -67,12 +67,12 @@ class Connections:
 
 
 def group(outputs: Outputs, letterbox: Letterbox, thresholds: Thresholds) -> People2D:
-    """Find the keypoints of one image and group those that belong together.
+    """Find the keypoints of one image and group them.
 
     Parameters
     ----------
     outputs
-        Of the network. Without location maps, limbs are judged by the fields alone.
+        Of the network. Location maps are optional.
     letterbox
         How the image lies in the network's input.
     thresholds
@@ -81,7 +81,7 @@ def group(outputs: Outputs, letterbox: Letterbox, thresholds: Thresholds) -> Peo
     Returns
     -------
     People2D
-        All groups, single keypoints too.
+        All groups, including single keypoints.
     """
     peaks = find_peaks(outputs.heatmaps[: len(HEATMAP_CHANNELS)], thresholds.keypoint)
     connections = connect(peaks, outputs.pafs, outputs.features, thresholds.limb)
@@ -95,7 +95,7 @@ def group(outputs: Outputs, letterbox: Letterbox, thresholds: Thresholds) -> Peo
 
 
 def keep_people(groups: People2D, thresholds: Thresholds) -> People2D:
-    """Keep the groups that are people, highest score first."""
+    """Select the groups with enough evidence for a person, highest score first."""
     enough = groups.detected.sum(1) >= thresholds.min_keypoints
     rows = np.flatnonzero(enough & (groups.score >= thresholds.person))
     return groups.take(rows[np.argsort(-groups.score[rows], kind='stable')])
@@ -107,9 +107,19 @@ def connect(
     features: NDArray[np.float32] | None,
     threshold: float,
 ) -> Connections:
-    """Score every pair of peaks that could be a limb, and keep those that the field supports."""
+    """Score all pairs of peaks that can form a limb; keep those that the field supports.
+
+    Parameters
+    ----------
+    peaks
+        Of all channels.
+    pafs, features
+        Outputs of the network, see ``outputs.Outputs``. `features` None: no location maps.
+    threshold
+        Least component of the field along the limb at a sample.
+    """
     limb, first, second = _pairs(peaks)
-    # Most pairs are of two people: a few samples tell.
+    # Most pairs join two people, which a few samples show.
     few = _fields_along(pafs, limb, peaks.xy, first, second, FRACTION[COARSE_SAMPLES])
     possible = np.count_nonzero(few <= threshold, axis=0) <= MAX_OUTSIDE
     limb, first, second = limb[possible], first[possible], second[possible]
@@ -117,7 +127,7 @@ def connect(
     in_field = along > threshold
     count = np.count_nonzero(in_field, axis=0)
     score = (along * in_field).sum(0, dtype=np.float64) / np.maximum(count, 1)
-    # Longer than half the image is unlikely (the published implementations' penalty).
+    # Penalty of the published implementations for limbs longer than half the image's height.
     length = np.linalg.norm(peaks.xy[second] - peaks.xy[first], axis=1)
     score = np.minimum(score - np.maximum(1 - pafs.shape[1] / 2 / np.maximum(length, 1), 0), 1)
     if features is not None:
@@ -128,7 +138,7 @@ def connect(
 
 
 def _pairs(peaks: Peaks) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Pairs of peaks that can be a limb's ends: limb, first and second peak, ``(T,)`` each."""
+    """Return the pairs of peaks that can form a limb: limb, first and second, ``(T,)`` each."""
     number = np.bincount(peaks.channel, minlength=len(HEATMAP_CHANNELS))
     start = np.cumsum(number) - number
     of_first, of_second = number[LIMB_CHANNELS].T
@@ -150,7 +160,7 @@ def _pairs(peaks: Peaks) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np
 def _near(
     first_xy: NDArray[np.float32], second_xy: NDArray[np.float32]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Give indices of each first point and of its MAX_CANDIDATES second ones."""
+    """Return the pairs of each first point with its MAX_CANDIDATES nearest second points."""
     vector = second_xy - first_xy[:, np.newaxis]
     square = vector[..., 0] ** 2 + vector[..., 1] ** 2
     farthest = np.partition(square, MAX_CANDIDATES - 1, axis=1)[
@@ -168,7 +178,7 @@ def _fields_along(
     second: NDArray[np.intp],
     fraction: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Component of each limb's field along the limb, at S fractions of it: ``(S, T)``."""
+    """Sample the component of the field along each limb at S fractions of it: ``(S, T)``."""
     along = np.empty((len(fraction), len(limb)), np.float32)
     for start in range(0, len(limb), PAIRS_PER_BLOCK):
         some = slice(start, start + PAIRS_PER_BLOCK)
@@ -190,7 +200,7 @@ def _field_along(
     vx, vy = second - first
     length = np.maximum(np.hypot(vx, vy), np.float32(1e-6))
     xs = x + vx * fraction
-    # All channels lie below each other in one tall image.
+    # All channels are one image, stacked vertically, so that one remap samples all limbs.
     ys = np.minimum(np.maximum(y + vy * fraction, 0), h - 1) + (2 * h * limb).astype(np.float32)
     tall = pafs.reshape(-1, w)
     fx, fy = (
@@ -203,7 +213,9 @@ def _field_along(
 def assemble(
     peaks: Peaks, connections: Connections
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Join peaks along connections, best connection first, never two of the same keypoint.
+    """Group peaks along connections, best connection first.
+
+    A connection is ignored if both groups have a peak of the same keypoint.
 
     Returns
     -------
@@ -214,7 +226,7 @@ def assemble(
     """
     members = [[i] for i in range(len(peaks.score))]
     owner = list(range(len(members)))
-    has = [1 << channel for channel in peaks.channel.tolist()]  # bit per keypoint
+    has = [1 << channel for channel in peaks.channel.tolist()]  # one bit per keypoint
     total = peaks.score.tolist()
     order = np.argsort(-connections.score, kind='stable')
     for first, second, score in zip(

@@ -1,7 +1,7 @@
 """3D poses from 2D poses and location maps, in the camera optical frame.
 
 Each keypoint is read from the location maps several times. The pose, relative to the origin of the
-maps, is translated to where most readings lie on the rays on which their keypoints are seen;
+maps, is translated to where most readings lie on the rays of their detected keypoints;
 readings that disagree have no weight. How this differs from the published implementation, and by
 how much: docs/decisions/0003-lifting.md.
 """
@@ -88,8 +88,8 @@ def lift(
     Returns
     -------
     People3D
-        A keypoint that is not detected but located by the network is INFERRED. A person who
-        cannot be placed (fewer than two keypoints) has NaN positions.
+        A keypoint that is not detected but located by the network is INFERRED. A person
+        without a solution (fewer than two keypoints) has NaN positions.
     """
     if not len(people):
         shapes = (0, K, 3), (0, K), (0, 3, 3)
@@ -122,7 +122,7 @@ def _combine(
     """Average the readings of each keypoint: ``(N, K, 3)``; NaN where there are none.
 
     A reading is weighted by its agreement with its ray. A keypoint that is not detected has no
-    ray: its readings have the weight of the keypoint of their cell.
+    ray: each of its readings has the weight of the keypoint of its cell.
     """
     known = np.isfinite(readings_m[..., 0])
     weight = (
@@ -134,7 +134,7 @@ def _combine(
     )
     with np.errstate(invalid='ignore'):
         relative_m: NDArray[np.float64] = total / np.add.reduceat(weight, _FIRST_READING, axis=1)
-    # The pelvis is read at the neck. Where the neck is hidden, it is the middle of the hips.
+    # The pelvis is read at the neck. Where the neck is hidden, it is the midpoint of the hips.
     hips = relative_m[:, [_LEFT_HIP, _RIGHT_HIP]].mean(1)
     pelvis = relative_m[:, _PELVIS]
     relative_m[:, _PELVIS] = np.where(np.isnan(pelvis), hips, pelvis)
@@ -158,11 +158,11 @@ def root_covariance_m2(
     placed_m
         ``(N, M, 3)`` readings in the camera optical frame, m. NaN: unknown.
     rays
-        ``(N, M, 2)`` of the keypoints that are read. NaN: not seen.
+        ``(N, M, 2)`` of the keypoints that are read. NaN: not detected.
     weights
         ``(N, M)`` of the readings, with their agreement.
     root_m
-        ``(N, 3)``. NaN: could not be placed; the covariance is NaN then.
+        ``(N, 3)``. NaN: the person has no position; the covariance is then NaN.
     """
     known = np.isfinite(placed_m[..., 0] + rays[..., 0]) & (weights > 0)
     w = np.where(known, weights, 0)

@@ -1,8 +1,8 @@
-"""Location maps: what their cells say of the people who are seen there.
+"""Location maps: 3D positions of keypoints, read at the cells where keypoints are detected.
 
-As in single-shot multi-person 3D pose (Mehta et al., arXiv 1712.03453): a cell on a keypoint holds
-where that keypoint, and those of its limb, are relative to the root; a cell on the neck holds it
-for all of them.
+As in single-shot multi-person 3D pose (Mehta et al., arXiv 1712.03453): the cell of a keypoint
+holds the position of that keypoint and of the others of its limb, relative to one point of the
+body; the cell of the neck holds the positions of all keypoints.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pose3d_ros.detection.openpose.channels import LOCATION_MAP_CHANNELS, PAF_CH
 from pose3d_ros.people import K, People2D
 from pose3d_ros.skeleton import PANOPTIC19
 
-# Keypoints whose cells hold each other's location.
+# Keypoints whose cells hold each other's position.
 _LIMBS = (
     ('left_shoulder', 'left_elbow', 'left_wrist'),
     ('right_shoulder', 'right_elbow', 'right_wrist'),
@@ -29,7 +29,7 @@ _LIMBS = (
 
 
 def _pairs() -> tuple[NDArray[np.intp], ...]:
-    """Which keypoint can be read at which, in order of the former."""
+    """Return which keypoint can be read at which, sorted by the former."""
     where = np.zeros((K, K), bool)
     where[:, PANOPTIC19.index('neck')] = True
     for limb in _LIMBS:
@@ -38,11 +38,11 @@ def _pairs() -> tuple[NDArray[np.intp], ...]:
     return np.nonzero(where)
 
 
-# Reading m is that of keypoint READ[m] in the cell of keypoint READ_AT[m].
+# Reading m is the position of keypoint READ[m] in the cell of keypoint READ_AT[m].
 READ, READ_AT = _pairs()
-# Height of a person that location maps are in units of, m.
+# Unit of location maps: an assumed body height, m.
 BODY_HEIGHT_M = 1.8
-# The reading of each keypoint in its own cell; the pelvis has none.
+# Index of the reading of each keypoint in its own cell; -1 for the pelvis, which has none.
 OWN_READING = np.array(
     [np.flatnonzero((k == READ) & (k == READ_AT)).max(initial=-1) for k in range(K)]
 )
@@ -51,7 +51,8 @@ _CHANNELS = 3 * np.array(
     [[LOCATION_MAP_CHANNELS.index(name)] for name in PANOPTIC19.keypoints]
 ) + np.arange(3)
 _READ_CHANNELS = _CHANNELS[READ]
-# Of each limb, the channels of its second keypoint, and whether its first one's cells have it.
+# For each limb: the channels of its second keypoint, and whether the cells of its first keypoint
+# hold them.
 _LIMBS_ENDS = np.array([PANOPTIC19.indices(limb) for limb in PAF_CHANNELS])
 _SECOND_CHANNELS = _CHANNELS[_LIMBS_ENDS[:, 1]]
 _COMPARABLE = np.array([((b == READ) & (a == READ_AT)).any() for a, b in _LIMBS_ENDS])
@@ -73,11 +74,11 @@ class LocationMaps:
     letterbox: Letterbox
 
     def read(self, people: People2D) -> NDArray[np.float64]:
-        """Return locations ``(N, M, 3)`` in body heights: of READ, in the cells of READ_AT.
+        """Read the positions of READ in the cells of READ_AT: ``(N, M, 3)`` body heights.
 
         They are relative to one point of the body, which depends on the network (the neck in
         human-pose-estimation-3d-0001). NaN where the keypoint of the cell is not detected.
-        Readings of one keypoint may differ: a cell may belong to a person in front.
+        Readings of one keypoint may differ, because a cell may belong to a person in front.
         """
         h, w = self.features.shape[1:]
         xy = np.where(people.detected[..., np.newaxis], people.xy_px, 0)
@@ -94,18 +95,23 @@ def disagreement(
     first_xy: NDArray[np.float32],
     second_xy: NDArray[np.float32],
 ) -> NDArray[np.float64]:
-    """How far apart both ends of limbs say that the second one is, ``(T,)`` in body heights.
+    """Compare the positions of the second ends of limbs, read at both ends of each.
 
-    Of one person they say the same. 0 for limbs whose first end does not know (shoulder to ear).
+    Two keypoints of one person give the same position.
 
     Parameters
     ----------
     features
         ``(57, h, w)``.
     limb
-        ``(T,)`` indices into ``skeleton.PAF_CHANNELS``.
+        ``(T,)`` indices into ``channels.PAF_CHANNELS``.
     first_xy, second_xy
         ``(T, 2)`` grid edge coordinates.
+
+    Returns
+    -------
+    ``(T,)`` distance between the two readings, body heights. 0 for limbs whose second keypoint
+    cannot be read at the first (shoulder to ear).
     """
     h, w = features.shape[1:]
     flat, channels = features.reshape(-1), _SECOND_CHANNELS[limb] * (h * w)
@@ -116,7 +122,7 @@ def disagreement(
 
 
 def _cells(grid_xy: NDArray[np.floating], h: int, w: int) -> NDArray[np.intp]:
-    """Index of the cell of an ``(h, w)`` map that holds each point: floor of edge coordinates."""
+    """Return the index of the cell of an ``(h, w)`` map that contains each point."""
     corner = np.floor(grid_xy).astype(np.intp)
     x, y = np.minimum(np.maximum(corner, 0), (w - 1, h - 1)).T
     cells: NDArray[np.intp] = (y * w + x).T

@@ -1,4 +1,4 @@
-"""Outputs of networks with heatmaps and part affinity fields, and how such a network is known."""
+"""Outputs of networks with heatmaps and part affinity fields."""
 
 from __future__ import annotations
 

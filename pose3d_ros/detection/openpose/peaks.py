@@ -1,7 +1,7 @@
-"""Heatmaps -> candidates for keypoints, to a fraction of a cell.
+"""Detection of keypoint candidates in heatmaps, with sub-cell accuracy.
 
-Nothing is up-sampled: a heatmap is made of Gaussians, so a parabola through the logarithms of a
-cell and its neighbours has its vertex at the keypoint (docs/decisions/0002-grouping.md).
+Heatmaps are not up-sampled: they consist of Gaussians, so a parabola fitted to the logarithms of
+a cell and its neighbours has its vertex at the keypoint (docs/decisions/0002-grouping.md).
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Peaks of one keypoint, strongest first; more would be noise. Bounds the time that pure noise can
-# cost.
+# Largest number of peaks per keypoint; the strongest are kept. Bounds the computing time on noise.
 MAX_PEAKS = 64
-# Peaks of one keypoint nearer to each other than this, in cells, are one.
-SAME_PEAK = 0.5
+# Least distance between two peaks of one keypoint, cells.
+MIN_PEAK_DISTANCE = 0.5
+# Share of its height that a Gaussian of the heatmaps has at the nearest cell centre, if the peak
+# is half a cell away from it along both axes.
+MIN_HEIGHT_AT_CENTRE = 0.7
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """Candidates for keypoints: P of them, those of one channel together, channels in order.
+    """P keypoint candidates, sorted by channel and then by score, highest first.
 
     Parameters
     ----------
     channel
-        ``(P,)`` int, index into ``skeleton.HEATMAP_CHANNELS``.
+        ``(P,)`` int, index into ``channels.HEATMAP_CHANNELS``.
     xy
         ``(P, 2)`` float32, grid edge coordinates.
     score
@@ -38,19 +40,23 @@ class Peaks:
 
 
 def find_peaks(heatmaps: NDArray[np.float32], threshold: float) -> Peaks:
-    """Local maxima of ``(C, h, w)`` heatmaps, refined to a fraction of a cell.
+    """Find the local maxima of heatmaps and refine their positions.
 
-    A cell is a maximum if no neighbour above, below, left or right is higher; of two that tie the
-    left or upper one is taken. Heatmaps are Gaussians, so the parabola through the logarithms of a
-    cell and its neighbours has its vertex at the keypoint.
+    A cell is a maximum if none of its four neighbours is higher; of two equal neighbours, the
+    left or upper one is the maximum.
+
+    Parameters
+    ----------
+    heatmaps
+        ``(C, h, w)``, without the background.
+    threshold
+        Least height of a refined peak.
     """
     channels, h, w = heatmaps.shape
     padded = np.full((channels, h + 2, w + 2), -np.inf, np.float32)
     padded[:, 1:-1, 1:-1] = heatmaps
     flat = padded.reshape(-1)
-    # A Gaussian half a cell away from the nearest centres, both ways, reaches 0.7 of its height
-    # there.
-    cells = np.flatnonzero(flat >= 0.7 * threshold)
+    cells = np.flatnonzero(flat >= MIN_HEIGHT_AT_CENTRE * threshold)
     around = np.array([-(w + 2), -1, 1, w + 2])
     centre, neighbours = flat[cells], flat[cells[:, np.newaxis] + around]
     higher = (neighbours[:, :2] >= centre[:, np.newaxis]).any(1)
@@ -59,9 +65,9 @@ def find_peaks(heatmaps: NDArray[np.float32], threshold: float) -> Peaks:
     offset, score = _vertex(centre, neighbours)
     channel, rest = np.divmod(cells, (h + 2) * (w + 2))
     y, x = np.divmod(rest, w + 2)
-    # The padding has shifted cells by one; their centres are half a cell from their edges.
+    # The padding adds one cell, and a cell's centre is half a cell from its edge.
     xy = np.stack([x, y], axis=1) - np.float32(0.5) + offset
-    keep = np.flatnonzero((score >= threshold) & ~_doubles(cells, xy, score, w + 2))
+    keep = np.flatnonzero((score >= threshold) & ~_duplicates(cells, xy, score, w + 2))
     strongest = np.lexsort((-score[keep], channel[keep]))
     keep = keep[strongest]
     first_of_channel = np.searchsorted(channel[keep], channel[keep])
@@ -69,33 +75,48 @@ def find_peaks(heatmaps: NDArray[np.float32], threshold: float) -> Peaks:
     return Peaks(channel[keep], xy[keep].astype(np.float32), score[keep])
 
 
-def _doubles(
+def _duplicates(
     cells: NDArray[np.intp], xy: NDArray[np.float32], score: NDArray[np.float32], row: int
 ) -> NDArray[np.bool_]:
-    """Tell which peaks are another, higher one again: two cells that touch at a corner.
+    """Mark the lower of two peaks whose cells touch at a corner and whose positions coincide.
 
-    A slanted ridge has two such maxima, and both are refined to one place. `row`: cells in a row.
+    A diagonal ridge has two such maxima. `row`: number of cells in a row.
     """
-    doubles = np.zeros(len(cells), bool)
+    duplicates = np.zeros(len(cells), bool)
     if not len(cells):
-        return doubles
+        return duplicates
     peak_of = np.full(cells.max() + row + 2, -1)
     peak_of[cells] = np.arange(len(cells))
     for corner in (row - 1, row + 1):
         below = peak_of[cells + corner]
         first = np.flatnonzero(below >= 0)
         second = below[first]
-        same = ((xy[first] - xy[second]) ** 2).sum(1) < SAME_PEAK**2
+        same = ((xy[first] - xy[second]) ** 2).sum(1) < MIN_PEAK_DISTANCE**2
         lower = np.where(score[first] < score[second], first, second)
-        doubles[lower[same]] = True
-    return doubles
+        duplicates[lower[same]] = True
+    return duplicates
 
 
 def _vertex(
     centre: NDArray[np.float32], neighbours: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Offsets ``(P, 2)`` in cells and heights ``(P,)``; neighbours are up, left, right, down."""
-    # Ripples below zero have no logarithm; a hundredth of the peak stands for nothing.
+    """Fit a parabola to the logarithms of each peak's cell and its neighbours.
+
+    Parameters
+    ----------
+    centre
+        ``(P,)``, height of each cell.
+    neighbours
+        ``(P, 4)``, heights above, left, right and below. -inf: outside the heatmap.
+
+    Returns
+    -------
+    offset
+        ``(P, 2)`` x, y of the vertex from the centre of the cell, cells.
+    height
+        ``(P,)`` of the vertex, at most 1.
+    """
+    # Values of zero and below have no logarithm; they are replaced by 1 % of the peak.
     inside = np.isfinite(neighbours)
     floor = 0.01 * centre[:, np.newaxis]
     log = np.log(np.maximum(np.where(inside, neighbours, floor), floor))
@@ -103,8 +124,7 @@ def _vertex(
     up, left, right, down = log.T
     slope = np.stack([right - left, down - up], axis=1) / 2
     curvature = np.stack([2 * middle - left - right, 2 * middle - up - down], axis=1)
-    # At the image's border one neighbour is unknown, and on a plateau there is no vertex: stay at
-    # the centre.
+    # There is no vertex at the border, where a neighbour is missing, or on a plateau.
     known = np.stack([inside[:, 1] & inside[:, 2], inside[:, 0] & inside[:, 3]], axis=1)
     known &= curvature > 1e-6
     offset = np.clip(np.where(known, slope / np.where(known, curvature, 1), 0), -0.5, 0.5)

@@ -1,32 +1,26 @@
-"""Tensors out of a PyTorch checkpoint, without PyTorch.
+"""Read the tensors of a PyTorch checkpoint without PyTorch.
 
 Both serialisations of `torch.save` are read: the zip file of today, and the one of before 2020,
 which is five pickles (magic number, protocol, system, object, keys of the storages) and then the
-storages, each as an int64 count and its numbers. Either may lie in a tar.gz. Nothing is ever
-unpacked to disk, and nothing in the file is run.
+storages, each as an int64 count and its numbers. Either may be in a tar.gz. Nothing is unpacked to
+the disk, and nothing in the file is executed.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
 import math
-import tarfile
 import zipfile
-import zlib
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.models import ModelError
+from pose3d_ros.models.conversion.archive import decompress, unpack_tar
 from pose3d_ros.models.conversion.pickled import Storage, StoredTensor, read_pickle
 
 Tensors = dict[str, NDArray[Any]]
-
-# Ten times what is published: what a damaged or hostile archive may unfold to in memory.
-LARGEST_BYTES = 256 * 2**20
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # torch/serialization.py, MAGIC_NUMBER
 
@@ -42,13 +36,13 @@ def read_checkpoint(data: bytes) -> Tensors:
 
     Returns
     -------
-    Every tensor under its name, without the prefix ``module.`` of networks trained on several
-    devices. Arrays are views of the data; do not write into them.
+    Every tensor by its name, without the prefix ``module.`` of networks trained on several
+    devices. The arrays are views of the data and cannot be written.
 
     Raises
     ------
     ModelError
-        If the file is none of these, is damaged, or holds anything but tensors and containers.
+        If the file is none of these, is damaged, or contains anything but tensors and containers.
     """
     if data.startswith(b'\x1f\x8b'):
         data = _checkpoint_of_archive(data)
@@ -67,41 +61,16 @@ def read_checkpoint(data: bytes) -> Tensors:
 
 
 def _checkpoint_of_archive(data: bytes) -> bytes:
-    """Bytes of the one .pth in a tar.gz."""
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            unpacked = file.read(LARGEST_BYTES + 1)
-        if len(unpacked) > LARGEST_BYTES:
-            raise ModelError(f'the archive unfolds to more than {LARGEST_BYTES} bytes')
-        with tarfile.open(fileobj=io.BytesIO(unpacked), mode='r:') as archive:
-            members = archive.getmembers()
-            for member in members:
-                _check_member(member)
-            found = [member for member in members if member.name.endswith('.pth')]
-            if len(found) != 1:
-                names = [member.name for member in members]
-                raise ModelError(f'expected one .pth file in the archive, found {names}')
-            file_in_archive = archive.extractfile(found[0])
-            content = file_in_archive.read() if file_in_archive else b''
-    except (EOFError, OSError, zlib.error, tarfile.TarError) as error:
-        raise ModelError(f'the archive is damaged or cut short: {error}') from error
-    if len(content) != found[0].size:
-        raise ModelError(f'the archive is cut short: {found[0].name} is incomplete')
-    return content
-
-
-def _check_member(member: tarfile.TarInfo) -> None:
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or '..' in path.parts or '\\' in member.name:
-        raise ModelError(f'the archive holds {member.name!r}, a path that leads out of its folder')
-    if not (member.isfile() or member.isdir()):
-        raise ModelError(
-            f'the archive holds {member.name!r}, which is neither a file nor a folder'
-        )
+    """Return the bytes of the only .pth in a tar.gz."""
+    files = unpack_tar(decompress(data))
+    found = [content for name, content in files.items() if name.endswith('.pth')]
+    if len(found) != 1:
+        raise ModelError(f'expected one .pth file in the archive, found {list(files)}')
+    return found[0]
 
 
 def _read_zip(data: bytes) -> tuple[Any, dict[str, bytes]]:
-    """Object and storages of today's serialisation: NAME/data.pkl and NAME/data/KEY."""
+    """Return object and storages of today's serialisation: NAME/data.pkl and NAME/data/KEY."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = {entry.filename: entry for entry in archive.infolist()}
@@ -135,7 +104,7 @@ def _read_zip(data: bytes) -> tuple[Any, dict[str, bytes]]:
 
 
 def _read_legacy(data: bytes) -> tuple[Any, dict[str, bytes]]:
-    """Object and storages of the serialisation of before 2020."""
+    """Return object and storages of the serialisation used before 2020."""
     file = io.BytesIO(data)
     magic, protocol, system = (read_pickle(file)[0] for _ in range(3))
     if magic != _LEGACY_MAGIC or protocol != 1001 or not isinstance(system, dict):
@@ -183,7 +152,7 @@ def _state_dict(content: Any) -> dict[str, StoredTensor]:
 
 
 def _view(name: str, tensor: StoredTensor, storages: dict[str, bytes]) -> NDArray[Any]:
-    """View a tensor in its storage, after checking that it lies within."""
+    """Return a view of a tensor in its storage, after checking that it is within its bounds."""
     storage = tensor.storage
     data = storages.get(storage.key)
     if data is None or len(data) != storage.count * storage.dtype.itemsize:

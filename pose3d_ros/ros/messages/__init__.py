@@ -1,1 +1,1 @@
-"""Messages of ROS from and to the data types of the package."""
+"""Conversion between ROS messages and the data types of the package."""

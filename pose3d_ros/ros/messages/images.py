@@ -1,9 +1,10 @@
-"""Messages to nouns and back."""
+"""Conversion of image messages to arrays and back."""
 
 from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -16,8 +17,8 @@ from std_msgs.msg import Header
 from pose3d_ros.images import CameraImage, check_bgr
 from pose3d_ros.ros.messages.camera_info import Calibration
 
-# Bytes per pixel, and OpenCV's conversion to BGR (None: it is BGR). Encodings that end in 16 are
-# those that end in 8 with two bytes for each.
+# Encoding -> bytes per pixel and OpenCV's conversion to BGR (None: it is BGR). Encodings that end
+# in 16 have two bytes where those that end in 8 have one.
 ENCODINGS: dict[str, tuple[int, int | None]] = {
     'bgr8': (3, None),
     '8UC3': (3, None),
@@ -27,7 +28,7 @@ ENCODINGS: dict[str, tuple[int, int | None]] = {
     'rgba8': (4, cv2.COLOR_RGBA2BGR),
     'mono8': (1, cv2.COLOR_GRAY2BGR),
     '8UC1': (1, cv2.COLOR_GRAY2BGR),
-    # OpenCV names Bayer patterns by the second row, from the second pixel on.
+    # OpenCV names a Bayer pattern by the second and third pixel of the second row.
     'bayer_rggb8': (1, cv2.COLOR_BayerBG2BGR),
     'bayer_bggr8': (1, cv2.COLOR_BayerRG2BGR),
     'bayer_gbrg8': (1, cv2.COLOR_BayerGR2BGR),
@@ -39,21 +40,21 @@ ENCODINGS: dict[str, tuple[int, int | None]] = {
     'nv12': (1, cv2.COLOR_YUV2BGR_NV12),
     'nv21': (1, cv2.COLOR_YUV2BGR_NV21),
 }
-# Half as many rows again, of colours, lie below the image.
+# Below the image there are half as many rows of chroma.
 PLANAR = ('nv12', 'nv21')
-# Two columns share a colour, and in planar ones two rows. Not every OpenCV checks that.
+# Two columns, and in planar encodings two rows, share their chroma; not every OpenCV checks sizes.
 PAIRED = ('uyvy', 'yuv422', 'yuyv', 'yuv422_yuy2', *PLANAR)
 BAYER = tuple(encoding for encoding in ENCODINGS if encoding.startswith('bayer_'))
-# More is a fault of the sender, not a camera.
+# Largest image that is read, px; no camera has more.
 MAX_PIXELS = 100_000_000
-# Markers of a JPEG: those of frames, with their size, and those without a length (ITU-T T.81,
-# table B.1); 0 is no marker.
-FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-BARE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
+# JPEG markers of frame headers, which contain the size, and markers without a length field (ITU-T
+# T.81, table B.1); 0 is a stuffed byte.
+FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+BARE_MARKERS = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
 
 
 class ImageError(ValueError):
-    """An image message that cannot be read; says what was expected and what was found."""
+    """An image message that cannot be read; the text names what was expected and found."""
 
 
 def read_camera_image(
@@ -64,8 +65,8 @@ def read_camera_image(
     Returns
     -------
     CameraImage, str
-        And why a CameraInfo that came was not used, or ''. The pixels of a bgr8 image are the
-        message's own.
+        The image, which shares the memory of a bgr8 message, and why the received CameraInfo is
+        not used, or ''.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def read_camera_image(
 
 
 def bgr_array(image: Image) -> NDArray[np.uint8]:
-    """Pixels ``(H, W, 3)`` uint8; without a copy for bgr8. ImageError where that is impossible."""
+    """Return the pixels ``(H, W, 3)`` uint8, for bgr8 without a copy; ImageError if impossible."""
     height, width, step = image.height, image.width, image.step
     if not 0 < height * width <= MAX_PIXELS:
         raise ImageError(f'image must have 1 to {MAX_PIXELS} pixels, found {width}x{height}')
@@ -103,77 +104,90 @@ def bgr_array(image: Image) -> NDArray[np.uint8]:
         )
     rows = np.frombuffer(image.data, np.uint8, number * step).reshape(number, step)
     samples = rows[:, : bytes_ * width]
-    if deep:  # of two bytes the higher
+    if deep:  # keep the more significant of two bytes
         samples = samples[:, 0 if image.is_bigendian else 1 :: 2]
     samples = samples.reshape(number, width, -1)
-    return (
-        samples if conversion is None else np.asarray(cv2.cvtColor(samples, conversion), np.uint8)
-    )
+    return samples if conversion is None else _convert_colour(samples, conversion)
+
+
+def _convert_colour(pixels: NDArray[Any], conversion: int) -> NDArray[np.uint8]:
+    """Convert to BGR by OpenCV; ImageError if it fails."""
+    try:
+        return np.asarray(cv2.cvtColor(pixels, conversion), np.uint8)
+    except Exception as error:  # whatever OpenCV raises for outside data is a bad image
+        raise ImageError(f'the colours cannot be converted: {error}') from error
 
 
 def _eight_bit(encoding: str) -> str:
-    """Name an encoding of 16 bits like the one of 8 that is read in the same way."""
+    """Return the 8-bit encoding with the channels of a 16-bit one, others unchanged."""
     return f'{encoding[:-2]}8' if encoding.endswith('16') else encoding
 
 
 def _reading(encoding: str) -> tuple[int, int | None]:
-    """Bytes per pixel, and OpenCV's conversion, of an encoding in the table."""
+    """Return bytes per pixel and OpenCV's conversion of an encoding in the table."""
     bytes_, conversion = ENCODINGS[_eight_bit(encoding)]
     return 2 * bytes_ if encoding.endswith('16') else bytes_, conversion
 
 
 def _converted(image: Image) -> NDArray[np.uint8]:
-    """Pixels of the encodings that are rarely sent, by the library that is installed."""
+    """Return the pixels of a rare encoding, converted by cv_bridge or rosbags."""
     size = f'{image.width}x{image.height} pixels, step {image.step}, {len(image.data)} bytes'
     if len(image.data) < image.height * image.step:
         raise ImageError(f'data must be height x step bytes, found {image.encoding!r}, {size}')
     try:
         bgr = np.asarray(_convert(image))
-    except _CONVERSION_ERRORS as error:
+    except Exception as error:  # whatever a decoder raises for outside data is a bad image
         raise ImageError(
-            f'encoding must be one of {", ".join(ENCODINGS)}, one of these with 16 in place of '
-            f'the 8 at its end, or one that can be made bgr8, found {image.encoding!r}, {size}: '
+            f'encoding must be one of {", ".join(ENCODINGS)}, one of these ending in 16 instead '
+            f'of 8, or one that can be converted to bgr8, found {image.encoding!r}, {size}: '
             f'{error}'
         ) from error
     if bgr.shape != (image.height, image.width, 3) or bgr.dtype != np.uint8:
-        raise ImageError(f'{image.encoding!r}, {size}, gave {bgr.shape} {bgr.dtype}')
+        raise ImageError(f'{image.encoding!r}, {size}, was converted to {bgr.shape} {bgr.dtype}')
     return bgr
 
 
-# cv_bridge is part of ROS; PyPI does not have it, but rosbags-image.
-_CONVERSION_ERRORS: tuple[type[Exception], ...]
-try:
-    from cv_bridge import CvBridge, CvBridgeError
+def _cv_bridge() -> Callable[[Image], Any] | None:
+    """Return the conversion of cv_bridge; None if it is not installed or does not work.
 
-    # It reads the buffer with numpy before it looks at the encoding.
-    _CONVERSION_ERRORS = (CvBridgeError, cv2.error, TypeError, ValueError, KeyError)
+    One that was built for another NumPy can be imported, but fails at the first conversion.
+    """
+    try:
+        from cv_bridge import CvBridge
 
-    def _convert(image: Image) -> Any:
-        return CvBridge().imgmsg_to_cv2(image, 'bgr8')
+        def convert(image: Image) -> Any:
+            return CvBridge().imgmsg_to_cv2(image, 'bgr8')
 
-except ImportError:
-    from rosbags.image import ImageError as RosbagsImageError
+        probe = Image(height=1, width=1, encoding='rgb8', step=3, data=bytes(3))
+        return convert if np.shape(convert(probe)) == (1, 1, 3) else None
+    except Exception:  # whatever a library raises that does not match NumPy
+        return None
+
+
+def _rosbags(image: Image) -> Any:
     from rosbags.image import message_to_cvimage
 
-    _CONVERSION_ERRORS = (RosbagsImageError, cv2.error, TypeError, ValueError)
+    return message_to_cvimage(image, 'bgr8')
 
-    def _convert(image: Image) -> Any:
-        return message_to_cvimage(image, 'bgr8')
+
+# cv_bridge is part of ROS but not on PyPI, which has rosbags-image.
+_convert = _cv_bridge() or _rosbags
 
 
 def decoded(image: CompressedImage) -> NDArray[np.uint8]:
-    """Pixels ``(H, W, 3)`` uint8 of a JPEG, PNG or whatever else OpenCV reads, 16-bit ones too.
+    """Decode a JPEG, PNG or other file that OpenCV reads, 8 or 16 bits: ``(H, W, 3)`` uint8.
 
-    `format` is as compressed_image_transport writes it, 'bgr8; jpeg compressed bgr8': what the
-    image was, and how it was compressed. Only what the file does not tell is taken from there.
+    `format` is that of compressed_image_transport, 'bgr8; jpeg compressed bgr8': the encoding
+    before and the file format after compression. It is used only for what the file itself does
+    not contain.
 
     Raises
     ------
     ImageError
-        If it is no image, not all of one, or one of more pixels than any camera has.
+        If the data are no image, are truncated, or claim more than ``MAX_PIXELS``.
     """
     was, _, codec = image.format.partition(';')
-    # Not converted to colours or grey before, which would be named behind.
+    # A raw Bayer pattern: no encoding is named after the compression.
     bayer = was.startswith('bayer_') and codec.rstrip().endswith('compressed')
     # CameraInfo is of the pixels as they are stored, whichever way up they are to be shown.
     flags = cv2.IMREAD_IGNORE_ORIENTATION | (cv2.IMREAD_GRAYSCALE if bayer else cv2.IMREAD_COLOR)
@@ -182,12 +196,12 @@ def decoded(image: CompressedImage) -> NDArray[np.uint8]:
     if width * height > MAX_PIXELS:
         raise ImageError(f'image must have 1 to {MAX_PIXELS} pixels, found {width}x{height}')
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if _whole(data) else None
-    except cv2.error:  # more pixels than OpenCV takes
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if _is_complete(data) else None
+    except Exception:  # whatever the decoder raises for outside data is a bad image
         pixels = None
     if pixels is None:
         raise ImageError(
-            f'data must be a whole image of a format such as JPEG or PNG, found {len(data)} bytes '
+            f'data must be a complete image file such as JPEG or PNG, found {len(data)} bytes '
             f'of format {image.format!r}'
         )
     conversion = cv2.COLOR_RGB2BGR if 'compressed rgb' in codec else None
@@ -195,14 +209,16 @@ def decoded(image: CompressedImage) -> NDArray[np.uint8]:
         if _eight_bit(was) not in ENCODINGS:
             raise ImageError(f'the Bayer pattern must be one of {", ".join(BAYER)}, found {was!r}')
         _, conversion = _reading(was)
-    return np.asarray(pixels if conversion is None else cv2.cvtColor(pixels, conversion), np.uint8)
+    if conversion is None:
+        return np.asarray(pixels, np.uint8)
+    return _convert_colour(pixels, conversion)
 
 
-def _whole(data: bytes) -> bool:
-    """Check that there is an image, and all of a JPEG: OpenCV 4 makes up what is missing in grey.
+def _is_complete(data: bytes) -> bool:
+    """Return whether data are not empty and, for a JPEG, complete.
 
-    Behind the last start of a scan, ff da, there must be an end of image, ff d9; both are nothing
-    else in a scan (ITU-T T.81, B.1.1.5).
+    OpenCV 4 fills the missing part of a JPEG with grey. Behind the last start of scan, ff da,
+    there must be an end of image, ff d9; neither occurs inside a scan (ITU-T T.81, B.1.1.5).
     """
     if not data.startswith(b'\xff\xd8'):
         return bool(data)
@@ -210,11 +226,11 @@ def _whole(data: bytes) -> bool:
 
 
 def _claimed_size(data: bytes) -> tuple[int, int]:
-    """Width and height that a JPEG, PNG or GIF says it has; (0, 0): another one, or nothing said.
+    """Return width and height in the header of a JPEG, PNG or GIF; (0, 0): no such header.
 
-    OpenCV would take memory for them, gigabytes, and seconds to fill it, for a few bytes of file.
-    Sources: PNG specification, 11.2.2; GIF89a, 18; ITU-T T.81, B.1.1 and B.2.2, and as libjpeg
-    reads files, whatever is no marker between two segments is skipped.
+    OpenCV would allocate and fill gigabytes for a few bytes of file. Sources: PNG specification,
+    11.2.2; GIF89a, 18; ITU-T T.81, B.1.1 and B.2.2. As in libjpeg, bytes between two segments
+    that are no marker are skipped.
     """
     if data.startswith(b'\x89PNG\r\n\x1a\n') and len(data) >= 24:
         width, height = struct.unpack_from('>II', data, 16)
@@ -225,12 +241,12 @@ def _claimed_size(data: bytes) -> tuple[int, int]:
     at = 2 if data.startswith(b'\xff\xd8') else len(data)
     while 0 <= (at := data.find(b'\xff', at)) <= len(data) - 9:
         marker = data[at + 1]
-        if marker in FRAMES:
+        if marker in FRAME_MARKERS:
             height, width = struct.unpack_from('>HH', data, at + 5)
             return width, height
         if marker == 0xFF:  # padding
             at += 1
-        elif marker in BARE:
+        elif marker in BARE_MARKERS:
             at += 2
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4], 'big')
@@ -238,15 +254,20 @@ def _claimed_size(data: bytes) -> tuple[int, int]:
 
 
 def seconds(stamp: Time) -> float:
-    """Seconds of a stamp; exact to a microsecond for today's dates."""
+    """Return a stamp in seconds, exact to a microsecond for present dates."""
     return float(stamp.sec + 1e-9 * stamp.nanosec)
 
 
+def nanoseconds(stamp: Time) -> int:
+    """Return a stamp in nanoseconds."""
+    return int(stamp.sec * 10**9 + stamp.nanosec)
+
+
 def image_msg(bgr: NDArray[np.uint8], header: Header) -> Image:
-    """``(H, W, 3)`` uint8 as bgr8; ValueError for anything else."""
+    """Return ``(H, W, 3)`` uint8 as a bgr8 message; ValueError for any other array."""
     check_bgr(bgr)
     height, width = bgr.shape[:2]
-    # Every distribution takes an array('B') as it is; of other types older ones check each byte.
+    # An array('B') is assigned as it is; for other types older distributions check each byte.
     data = array('B')
     data.frombytes(np.ascontiguousarray(bgr).data)
     return Image(

@@ -1,4 +1,4 @@
-"""TrackedPeople -> MarkerArray: skeletons for RViz."""
+"""Conversion of TrackedPeople to MarkerArray: skeletons for RViz."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ LIMB_WIDTH_M = 0.025
 KEYPOINT_DIAMETER_M = 0.05
 TEXT_HEIGHT_M = 0.15
 TEXT_ABOVE_M = 0.25
-# Markers of a node that has died do not stay.
+# RViz removes the markers of a node that has died after this time.
 LIFETIME = Duration(sec=1)
 
 _NOSE, _NECK = PANOPTIC19.index('nose'), PANOPTIC19.index('neck')
 
 
 def marker_array(people: PeopleInFrame) -> MarkerArray:
-    """Everybody's limbs, keypoints and ids; the markers of the last image are taken away.
+    """Return limbs, keypoints and ids of all people; the markers of the last image are deleted.
 
-    One NaN would have RViz drop a whole marker: unknown keypoints are left out.
+    Unknown keypoints are left out, because RViz drops a marker with a single NaN.
     """
     tracked, header = people.tracked, people.header
-    # Without a namespace: of all namespaces.
+    # An empty namespace deletes the markers of all namespaces.
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     known = np.asarray(np.isfinite(tracked.people.xyz_m).all(axis=2))
     if known.any():
-        # Made once for all markers: making them is what takes time.
+        # Shared by all markers, because creating the objects dominates the time.
         points = _points(tracked.people.xyz_m)
         markers.append(_limbs(tracked, known, points, header))
         markers.append(_keypoints(tracked, known, points, header))
@@ -50,7 +50,7 @@ def _limbs(
     ends = person[:, np.newaxis], LIMBS[limb]
     marker.points = [points[i] for i in np.ravel_multi_index(ends, known.shape).flat]
     alpha = SOURCE_ALPHA[tracked.people.source[ends]].min(axis=1)
-    # One colour for both ends: that of the outer one's side.
+    # Both ends have the colour of the outer keypoint.
     marker.colors = _colours(np.repeat(LIMBS[limb, 1], 2), np.repeat(alpha, 2))
     return marker
 
@@ -89,12 +89,12 @@ def _marker(namespace: str, number: int, kind: int, header: Header) -> Marker:
 
 
 def _points(xyz: np.ndarray) -> list[Point]:
-    """One for each row of ``(..., 3)``."""
+    """Return a Point for each row of ``(..., 3)``."""
     return [Point(x=x, y=y, z=z) for x, y, z in xyz.reshape(-1, 3).tolist()]
 
 
 def _colours(keypoints: np.ndarray, alphas: np.ndarray) -> list[ColorRGBA]:
-    """One for each keypoint; equal ones are one object."""
+    """Return a colour for each keypoint; equal colours share one object."""
     palette: dict[tuple[int, float], ColorRGBA] = {}
     pairs = list(zip(keypoints.tolist(), alphas.tolist(), strict=True))
     for k, alpha in set(pairs):

@@ -1,10 +1,10 @@
-"""TrackedPeople -> PoseArray3D, as the bytes that travel.
+"""Conversion of TrackedPeople to a serialised PoseArray3D.
 
-rclpy makes an object of every keypoint and then a copy of each, which for twenty people takes
-longer than finding them. The layout of a message is fixed: numpy writes all of them at once, and
-publishers take bytes as they take messages. Source of the layout: OMG DDS-XTypes 1.3, 7.4.1
-(XCDR1, which ROS 2 uses whatever the middleware): no number crosses a multiple of its own size,
-counted from behind the four bytes that say how the rest is written.
+rclpy creates an object for every keypoint and copies it, which for twenty people takes longer
+than detecting them. The layout of a serialised message is fixed, so numpy writes all keypoints at
+once; publishers accept bytes. Source of the layout: OMG DDS-XTypes 1.3, 7.4.1 (XCDR1, which ROS 2
+uses with every middleware): each number is aligned to a multiple of its own size, counted from
+the end of the four bytes of the encapsulation header.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import K, Source, TrackedPeople
 from pose3d_ros.skeleton import PANOPTIC19
 
-# Fields of the messages, and at which byte of theirs each begins where a message begins at a
-# multiple of eight.
+# Fields of the messages with their offsets, bytes, for a message that starts at a multiple of
+# eight.
 _KEYPOINT = np.dtype(
     {
         'names': ['position', 'u', 'v', 'score', 'position_stddev', 'source'],
@@ -36,8 +36,8 @@ _POSE = np.dtype(
         'itemsize': 88 + K * _KEYPOINT.itemsize,
     }
 )
-# The next pose begins at the next multiple of four behind the last field; and before what has
-# eight bytes there is a gap where the pose began at none of eight.
+# A pose starts at a multiple of four bytes. Where that is no multiple of eight, there is a gap
+# before its first eight-byte field.
 _SIZE = 88 + (K - 1) * 48 + 44
 _BEFORE_COVARIANCE = 16
 _ENCAPSULATION = 4
@@ -47,16 +47,28 @@ def pose_array_cdr(
     tracked: TrackedPeople,
     header: Header,
     intrinsics_source: IntrinsicsSource,
-    view: CameraPose | None = None,
+    camera_pose: CameraPose | None = None,
 ) -> bytes:
-    """People as a serialised PoseArray3D; `view`: how the camera was known to stand."""
+    """Return a serialised PoseArray3D.
+
+    Parameters
+    ----------
+    tracked
+        People in the frame of `header`.
+    header
+        Header of the message.
+    intrinsics_source
+        Source of the intrinsics.
+    camera_pose
+        Attitude and height of the camera that were used. None: unknown.
+    """
     measured = (tracked.people.source == Source.DEPTH).any(axis=1)
     scale_source = PoseArray3D.ASSUMED_HEIGHT
     if len(measured) and measured.all():
         scale_source = PoseArray3D.DEPTH
-    elif len(measured) and view is not None and np.isfinite(view.height_m):
+    elif len(measured) and camera_pose is not None and np.isfinite(camera_pose.height_m):
         scale_source = PoseArray3D.CAMERA_HEIGHT
-    nobody = serialize_message(
+    empty = serialize_message(
         PoseArray3D(
             header=header,
             skeleton=PANOPTIC19.name,
@@ -76,8 +88,8 @@ def pose_array_cdr(
     keypoints['score'] = people.people_2d.scores
     keypoints['position_stddev'] = np.nan if people.sd_m is None else people.sd_m
     keypoints['source'] = people.source
-    # Last in an empty array is its length.
-    data = bytearray(nobody[:-4] + len(poses).to_bytes(4, 'little'))
+    # The last four bytes of the message without poses are the length of the array.
+    data = bytearray(empty[:-4] + len(poses).to_bytes(4, 'little'))
     for pose in poses:
         fields = pose.tobytes()[:_SIZE]
         gap = bytes((len(data) - _ENCAPSULATION) % 8)

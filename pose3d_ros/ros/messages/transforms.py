@@ -1,4 +1,4 @@
-"""Transforms of ROS from and to matrices, and people in another frame."""
+"""Conversion of ROS transforms to and from matrices, and people in another frame."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PeopleInFrame:
 
 
 def rotation(quaternion: Quaternion) -> NDArray[np.float64]:
-    """Return the matrix ``(3, 3)`` of a unit quaternion; ValueError if it is none."""
+    """Return the matrix ``(3, 3)`` of a unit quaternion; ValueError for any other."""
     return rotation_matrix(np.array([quaternion.x, quaternion.y, quaternion.z, quaternion.w]))
 
 
@@ -50,7 +50,7 @@ def translation(transform: Transform) -> NDArray[np.float64]:
 
 
 def transform_people(people: PeopleInFrame, transform: Transform, frame_id: str) -> PeopleInFrame:
-    """Return people in the frame that a transform leads to; unknown positions stay NaN."""
+    """Return people transformed into another frame; unknown positions stay NaN."""
     turn, tracked = rotation(transform.rotation), people.tracked
     moved = replace(
         tracked.people,

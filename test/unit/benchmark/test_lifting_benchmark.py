@@ -1,4 +1,4 @@
-"""Truth: people, cameras and errors made here, and a lifter that knows everything."""
+"""The tables of `benchmark.lifting`: known people and errors, and a perfect lifter."""
 
 import json
 from dataclasses import replace
@@ -7,37 +7,37 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import accuracy_2d, lifting, lifting_baselines, lifting_data
+from benchmark import lifting, lifting_baselines, lifting_data
 from benchmark.lifting_data import Scene
 from pose3d_ros.camera import CameraPose
 from pose3d_ros.evaluation import oks
+from pose3d_ros.evaluation.annotations import LabelledImage
+from pose3d_ros.evaluation.pose_errors import ROOT, PoseErrors
 from pose3d_ros.people import K
 from pose3d_ros.skeleton import PANOPTIC19
 from synthetic.scene import CAMERA, figure_m, people_m
 
-ROOT = PANOPTIC19.index('pelvis')
-ALL = np.ones(K, bool)
 LABELLED = lifting_data.CONDITIONS[0]
 
 
-def scene_of(xyz_m, group='here', view=None, image=None):
-    people = lifting_data.seen_as(CAMERA.project(xyz_m))
+def scene_of(xyz_m, group='here', camera_pose=None, image=None):
+    people = lifting_data.people_from_labels(CAMERA.project(xyz_m))
     visible = np.ones(xyz_m.shape[:2], bool)
-    return Scene(group, people, visible, xyz_m, CAMERA, view, image)
+    return Scene(group, people, visible, xyz_m, CAMERA, camera_pose, image)
 
 
-def perfect(scene, people, view):
-    return lifting_baselines.in_space(people, scene.xyz_m)
+def perfect(scene, people, camera_pose):
+    return lifting_baselines.people_at(people, scene.xyz_m)
 
 
 def image_of(scene, sequence=None, time_s=0.0):
-    return accuracy_2d.Truth(
+    return LabelledImage(
         path=None,
-        row='all',
+        group='all',
         xy_px=scene.people.xy_px,
         xyz_m=scene.xyz_m,
         visible=scene.visible,
-        boxes=np.array([oks.box(xy) for xy in scene.people.xy_px]),
+        boxes=oks.bounding_boxes(scene.people.xy_px),
         ignore=np.zeros((0, 4)),
         intrinsics=CAMERA,
         ids=list(range(len(scene.people))),
@@ -46,43 +46,14 @@ def image_of(scene, sequence=None, time_s=0.0):
     )
 
 
-def test_errors_of_somebody_a_tenth_too_small_and_too_near():
-    (true_m,) = people_m((0.3, 0.2, 4.0))
-    errors = lifting.person_errors(true_m, 0.9 * true_m, ALL)
-    reach_m = np.linalg.norm(np.delete(figure_m(), ROOT, axis=0), axis=1).mean()
-    assert errors.root_relative == pytest.approx(0.1 * reach_m)
-    assert errors.visible == pytest.approx(0.1 * reach_m)
-    assert errors.scaled == pytest.approx(0, abs=1e-12)
-    assert errors.procrustes == pytest.approx(0, abs=1e-12)
-    assert errors.distance == pytest.approx(0.1)
-
-
-def test_a_turn_is_no_error_after_procrustes_but_after_one_scale():
-    (true_m,) = people_m((0, 0, 4.0))
-    (turned_m,) = people_m((0, 0, 4.0), turn_rad=0.5)
-    errors = lifting.person_errors(true_m, turned_m, ALL)
-    assert errors.procrustes == pytest.approx(0, abs=1e-12)
-    assert min(errors.scaled, errors.root_relative) > 0.05
-
-
-def test_hidden_keypoints_count_but_among_the_visible():
-    (true_m,) = people_m((0, 0, 4.0))
-    found_m = true_m.copy()
-    wrist = PANOPTIC19.index('left_wrist')
-    found_m[wrist] += (0, 0.18, 0)
-    errors = lifting.person_errors(true_m, found_m, np.arange(K) != wrist)
-    assert errors.root_relative == pytest.approx(0.01)
-    assert errors.visible == pytest.approx(0, abs=1e-12)
-
-
-def test_noise_is_of_the_persons_size_and_the_same_for_a_seed():
+def test_noise_scales_with_the_person_and_depends_on_the_seed_only():
     near, far = (scene_of(people_m((0, 0, z))) for z in (2.0, 4.0))
-    noise = lifting_data.Condition('2 %', lifting_data.noisy(0.02))
-    shown = [p.xy_px for _, p in lifting_data.shown([near, far], noise, 7)]
-    again = [p.xy_px for _, p in lifting_data.shown([near, far], noise, 7)]
-    other = [p.xy_px for _, p in lifting_data.shown([near, far], noise, 8)]
-    np.testing.assert_array_equal(shown, again)
-    assert not np.isclose(shown, other).any()
+    noise = lifting_data.Condition('2 %', lifting_data.add_noise(0.02))
+    first = [p.xy_px for _, p in lifting_data.degraded([near, far], noise, 7)]
+    again = [p.xy_px for _, p in lifting_data.degraded([near, far], noise, 7)]
+    other = [p.xy_px for _, p in lifting_data.degraded([near, far], noise, 8)]
+    np.testing.assert_array_equal(first, again)
+    assert not np.isclose(first, other).any()
     for scene in (near, far):
         (size,) = lifting_data.size_px(scene.people)
         feet_to_eyes_m = np.ptp(figure_m()[:, 1])
@@ -94,41 +65,41 @@ def test_noise_is_of_the_persons_size_and_the_same_for_a_seed():
 
 def test_missing_keypoints_are_nan_without_a_score():
     scene = scene_of(people_m(*[(0, 0, 4.0)] * 50))
-    people = lifting_data.thinned(0.3)(scene, np.random.default_rng(0))
+    people = lifting_data.remove_at_random(0.3)(scene, np.random.default_rng(0))
     assert people.detected[:, np.arange(K) != ROOT].mean() == pytest.approx(0.7, abs=0.03)
     assert np.array_equal(np.isfinite(people.xy_px[..., 0]), people.detected)
     hidden = replace(scene, visible=people.detected)
     np.testing.assert_array_equal(
-        lifting_data.visible_alone(hidden, np.random.default_rng(1)).scores, people.scores
+        lifting_data.visible_only(hidden, np.random.default_rng(1)).scores, people.scores
     )
 
 
-def test_upper_body_is_what_is_above_a_desk():
+def test_upper_body_removes_hips_and_legs():
     (seen,) = lifting_data.upper_body(scene_of(people_m((0, 0, 4.0))), None).detected
     legs = {f'{s}_{k}' for s in ('left', 'right') for k in ('hip', 'knee', 'ankle')}
     hidden = {k for k, known in zip(PANOPTIC19.keypoints, seen, strict=True) if not known}
     assert hidden == legs | {'pelvis'}
 
 
-def test_only_scenes_with_a_known_camera_pose_count_where_it_is_to_be_known():
-    views = [None, CameraPose(np.array([0, -1.0, 0]), 1.2)]
-    scenes = [scene_of(people_m((0, 0, 4.0)), f'group {view}', view) for view in views]
+def test_conditions_with_a_camera_pose_skip_scenes_without_one():
+    poses = [None, CameraPose(np.array([0, -1.0, 0]), 1.2)]
+    scenes = [scene_of(people_m((0, 0, 4.0)), f'group {pose}', pose) for pose in poses]
     given = []
 
-    def lift(scene, people, view):
-        given.append(view)
-        return perfect(scene, people, view)
+    def lift(scene, people, camera_pose):
+        given.append(camera_pose)
+        return perfect(scene, people, camera_pose)
 
     for condition in lifting_data.CONDITIONS[:2]:
         lifting.in_labels(scenes, condition, lift)
-    assert given == [None, None, views[1]]
+    assert given == [None, None, poses[1]]
 
 
 def write_data(folder: Path) -> None:
     """Write an image of Panoptic and a frame of motion capture, of the same camera and person.
 
     The camera is 2 m above the floor and looks along the studio's x axis; the person's pelvis is
-    4 m in front of it, 1 m above the floor; the left wrist is far to the left, out of the image.
+    4 m in front of it, 1 m above the floor; the left wrist is far to the left, outside the image.
     """
     person = {'pelvis': [400, -100, 0], 'neck': [400, -150, 0], 'l_wri': [400, -100, 900]}
     camera = {
@@ -153,24 +124,24 @@ def write_data(folder: Path) -> None:
     (folder / 'annotations.json').write_text(json.dumps({'images': [image, unknown]}))
 
 
-def test_motion_capture_and_images_are_read_in_metres_and_with_the_cameras_pose(tmp_path):
+def test_motion_capture_and_images_are_read_in_metres_with_the_camera_pose(tmp_path):
     write_data(tmp_path)
-    capture, image = lifting_data.read(tmp_path)
+    capture, image = lifting_data.read_scenes(tmp_path)
     assert (capture.group, image.group) == ('motion capture', 'Panoptic')
     neck, wrist = (PANOPTIC19.index(name) for name in ('neck', 'left_wrist'))
     for scene in (capture, image):
         np.testing.assert_allclose(scene.xyz_m[0, ROOT], (0, 1, 4))
         np.testing.assert_allclose(scene.people.xy_px[0, neck], (320, 302.5))
-        np.testing.assert_allclose(scene.view.up, (0, -1, 0))
-        assert scene.view.height_m == pytest.approx(2)
-        assert np.flatnonzero(scene.people.detected[0]).tolist() == [neck]  # nobody sees a pelvis
+        np.testing.assert_allclose(scene.camera_pose.up, (0, -1, 0))
+        assert scene.camera_pose.height_m == pytest.approx(2)
+        assert np.flatnonzero(scene.people.detected[0]).tolist() == [neck]  # no pelvis
     np.testing.assert_allclose(capture.xyz_m[0, wrist], (-9, 1, 4))
     assert capture.visible[0, neck]
     assert not image.visible[0, neck]
 
 
 def test_the_perfect_lifter_makes_no_error_in_real_data(shared):
-    scenes = lifting_data.read(shared / 'data/real')
+    scenes = lifting_data.read_scenes(shared / 'data/real')
     for condition in lifting_data.CONDITIONS:
         rows = lifting.in_labels(scenes, condition, perfect)
         assert {'motion capture', 'Panoptic', 'Pose2Sim'} <= rows.keys()
@@ -179,24 +150,24 @@ def test_the_perfect_lifter_makes_no_error_in_real_data(shared):
         assert np.nanmax(errors) == pytest.approx(0, abs=1e-9)
 
 
-def test_feet_of_real_people_are_on_the_floor_that_cameras_poses_tell(shared):
+def test_feet_of_real_people_are_on_the_floor_of_the_camera_pose(shared):
     ankles = PANOPTIC19.indices(('left_ankle', 'right_ankle'))
     heights_m: dict[str, list[float]] = {}
-    for scene in lifting_data.read(shared / 'data/real'):
-        if scene.view is not None:
-            above = scene.view.height_m + scene.xyz_m[:, ankles] @ scene.view.up
+    for scene in lifting_data.read_scenes(shared / 'data/real'):
+        if scene.camera_pose is not None:
+            above = scene.camera_pose.height_m + scene.xyz_m[:, ankles] @ scene.camera_pose.up
             heights_m.setdefault(scene.group, []).extend(above[np.isfinite(above)])
     assert heights_m.keys() == {'motion capture', 'Panoptic', 'Pose2Sim'}
     for above in heights_m.values():
         assert -0.05 < np.min(above) < np.median(above) < 0.15  # one man balances on a beam
 
 
-def test_detections_count_with_twelve_keypoints_and_where_they_are_alike():
+def test_detections_count_with_twelve_keypoints_and_a_matching_label():
     scene = scene_of(people_m((-1, 0, 4.0), (0, 0, 4.0), (1, 0, 4.0)))
     scene = replace(scene, image=image_of(scene))
     kept = np.ones((3, K), bool)
     kept[0, :8] = False  # eleven are left
-    people = lifting_data.only(scene.people, kept)
+    people = lifting_data.keep_keypoints(scene.people, kept)
     people.xy_px[2] += 5
     rows = lifting.in_detections([scene], [people], perfect)
     assert (len(rows['here'].errors), rows['here'].people) == (2, 3)
@@ -204,15 +175,15 @@ def test_detections_count_with_twelve_keypoints_and_where_they_are_alike():
     assert len(lifting.in_detections([scene], [people], perfect)['here'].errors) == 1
     rows = lifting.in_detections([scene], [people], perfect, min_visible=K + 1)
     assert rows['here'] == lifting.Row([], 0)
-    assert lifting.in_detections([scene], [people], perfect, with_view=True) == {}
+    assert lifting.in_detections([scene], [people], perfect, with_camera_pose=True) == {}
 
 
 def test_detections_in_sequences_are_smoothed_and_those_of_single_images_are_not():
     rng = np.random.default_rng(3)
     scene = scene_of(people_m((0, 0, 4.0)))
 
-    def shaking(scene, people, view):
-        return lifting_baselines.in_space(
+    def shaking(scene, people, camera_pose):
+        return lifting_baselines.people_at(
             people, scene.xyz_m + rng.normal(0, 0.05, scene.xyz_m.shape)
         )
 
@@ -224,7 +195,7 @@ def test_detections_in_sequences_are_smoothed_and_those_of_single_images_are_not
     assert errors['walk'] < 0.8 * errors[None]
 
 
-def test_mean_pose_is_the_pose_where_all_are_one_turned():
+def test_the_mean_of_rotated_copies_of_a_pose_is_that_pose():
     poses = np.concatenate([people_m((0, 0, 0), turn_rad=turn) for turn in (0.3, 1.0, 2.0)])
     mean = lifting_baselines.mean_pose(poses)
     np.testing.assert_allclose(mean, figure_m(0.3), atol=1e-9)
@@ -237,7 +208,7 @@ def test_mean_pose_is_the_pose_where_all_are_one_turned():
     np.testing.assert_allclose(errors, 0, atol=1e-4)
 
 
-def test_nearest_neighbour_finds_the_pose_and_from_where_it_is_seen():
+def test_nearest_neighbour_finds_the_pose_and_the_view():
     rng = np.random.default_rng(4)
     others = [figure_m() + rng.normal(0, 0.2, (K, 3)) for _ in range(5)]
     neighbour = lifting_baselines.NearestNeighbour(np.array([*others, figure_m()]))
@@ -246,30 +217,31 @@ def test_nearest_neighbour_finds_the_pose_and_from_where_it_is_seen():
     far_m = figure_m(np.radians(40)) @ down.T + (0, 0, 40.0)  # hardly any perspective
     lift = lifting_baselines.by_nearest_neighbour(neighbour)
     (errors,) = lifting.in_labels([scene_of(far_m[None])], LABELLED, lift)['here'].errors
-    np.testing.assert_allclose(errors, 0, atol=0.01)
+    columns = (*lifting.COLUMNS, 'root_distance_share')
+    np.testing.assert_allclose([getattr(errors, name) for name in columns], 0, atol=0.01)
 
 
-def test_recordings_compare_the_same_people():
+def test_recordings_compare_both_lifters_on_the_same_people():
     class Nowhere:
-        def lift_people(self, people, intrinsics, assumed_person_height_m, view=None):
+        def lift_people(self, people, intrinsics, assumed_person_height_m, camera_pose=None):
             figures = people_m(*[(0, 0, 50.0)] * len(people))
-            return lifting_baselines.in_space(people, figures)
+            return lifting_baselines.people_at(people, figures)
 
     folder = Path(__file__).resolve().parents[2] / 'golden'
     table = lifting.in_recordings(folder, Nowhere())
     (maps,), (network,) = (rows.values() for rows in table.values())
     assert len(maps.errors) == len(network.errors) > 40
     assert maps.people == network.people
-    assert np.nanmedian([e.distance for e in maps.errors]) < 0.05
-    assert np.nanmedian([e.distance for e in network.errors]) > 1
+    assert np.nanmedian([e.root_distance_share for e in maps.errors]) < 0.05
+    assert np.nanmedian([e.root_distance_share for e in network.errors]) > 1
 
 
 def test_rows_are_printed_in_millimetres_and_per_cent(capsys):
-    errors = [lifting.Errors(*[0.05] * 5), lifting.Errors(0.07, np.nan, 0.07, 0.07, 0.15)]
+    errors = [PoseErrors(*[0.05] * 8), PoseErrors(0.07, 0.07, np.nan, 0.07, 0.07, 0.07, 1, 0.15)]
     lifting.print_rows('labelled', 'network', {'here': lifting.Row(errors, 3)})
     lifting.print_rows('labelled', 'network', {'there': lifting.Row([], 1)})
     one = lifting.Row(errors[:1], 2)
-    lifting.print_rows('labelled', 'network', {'all': lifting.everybody({'a': one, 'b': one})})
+    lifting.print_rows('labelled', 'network', {'all': lifting.all_people({'a': one, 'b': one})})
     assert capsys.readouterr().out == (
         '| here | labelled | network | 2/3 | 60 | 50 | 60 | 60 | 10.0 / 10.0 |\n'
         '| there | labelled | network | 0/1 | - | - | - | - | - |\n'

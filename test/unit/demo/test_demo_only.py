@@ -7,10 +7,10 @@ from pose3d_ros.camera import Intrinsics
 from pose3d_ros.demo import clip
 from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.estimator import PoseEstimator
+from pose3d_ros.evaluation.counts import Counts, count
 from pose3d_ros.models.store import DEMO_ONLY, resolve
 from pose3d_ros.sources.open_source import open_source
 from pose3d_ros.sources.playback import frames
-from training.evaluate import Counts, count
 
 EVERY = 4
 THRESHOLDS = Thresholds(keypoint=0.2, person=0.3, min_keypoints=6)
@@ -31,9 +31,9 @@ def test_it_finds_the_people_of_the_clip(estimator):
     assert total.people > 100
     assert total.found / total.people > 0.9
     assert total.found / (total.found + total.false) > 0.88
-    assert total.right / total.keypoints > 0.9
+    assert total.correct / total.keypoints > 0.9
     assert np.nanmean([e.root_relative for e in total.errors]) < 0.075
-    assert np.nanmedian(total.away) < 0.1
+    assert np.nanmedian([e.root_distance_share for e in total.errors]) < 0.1
 
 
 def test_an_empty_picture_has_no_people(estimator):

@@ -1,4 +1,4 @@
-"""People measured by a depth sensor, in scenes whose truth is known (test/depth_scene.py)."""
+"""Correction by depth images, on synthetic scenes with known truth."""
 
 from dataclasses import replace
 
@@ -14,8 +14,8 @@ from pose3d_ros.skeleton import PANOPTIC19
 from synthetic.depth_scene import (
     CAMERA,
     IMAGE_HW,
-    believed,
     depth_image,
+    estimated_without_depth,
     figure_m,
     half,
     person_m,
@@ -23,15 +23,19 @@ from synthetic.depth_scene import (
 )
 
 index = PANOPTIC19.index
-HEIGHT_M = 1.8  # that everybody is assumed to have
+HEIGHT_M = 1.8  # assumed for all people
 PLACE = (0.3, 0.1, 3.0)
 
 
 @pytest.fixture
 def child():
-    """Someone of 1.20 m, 3 m away: the truth, as seen without depth, and the depth image."""
+    """Return a person of 1.20 m at 3 m: the truth, the estimate without depth, the depth image."""
     truth = person_m(figure_m(), 1.2, PLACE)[np.newaxis]
-    return truth, believed(truth, [1.2], np.random.default_rng(0)), depth_image(truth, [1.2])
+    return (
+        truth,
+        estimated_without_depth(truth, [1.2], np.random.default_rng(0)),
+        depth_image(truth, [1.2]),
+    )
 
 
 def errors_m(people, truth):
@@ -40,7 +44,7 @@ def errors_m(people, truth):
 
 @pytest.mark.parametrize('name', [name for name in CONDITIONS if name != 'all of it'])
 def test_median_error_under_three_centimetres_at_three_metres(name):
-    """Children and tall adults, thin and fat, in nine poses; `name` is what is wrong."""
+    """Children and tall adults, thin and fat, in nine poses; `name`: fault of the sensor."""
     tally = run(CONDITIONS[name], 9, 3.0)
     assert tally.found == tally.people
     before, after = np.concatenate(tally.before_m), np.concatenate(tally.after_m)
@@ -49,7 +53,7 @@ def test_median_error_under_three_centimetres_at_three_metres(name):
     assert np.mean(after[measured] > 0.2) < 0.01
 
 
-def test_a_child_is_where_it_stands(child):
+def test_depth_corrects_the_distance_of_a_child(child):
     truth, lifted, depth = child
     assert errors_m(lifted, truth).min() > 1.0
     found = measure(lifted, depth, CAMERA, HEIGHT_M)
@@ -58,12 +62,12 @@ def test_a_child_is_where_it_stands(child):
     assert errors_m(found, truth)[0, root] < 0.05
     assert found.source[0, root] == Source.INFERRED
     off = found.xyz_m[0, root] - truth[0, root]
-    # The covariance covers the truth, and is of decimetres, where the child was a metre off.
+    # The covariance covers the truth and is decimetres, where the child was wrong by a metre.
     assert off @ np.linalg.solve(found.root_covariance_m2[0], off) < 6.25
     assert np.sqrt(np.linalg.eigvalsh(found.root_covariance_m2[0])).max() < 0.15
 
 
-def test_what_is_measured_lies_on_its_ray(child):
+def test_measured_keypoints_lie_on_their_rays(child):
     _, lifted, depth = child
     found = measure(lifted, depth, CAMERA, HEIGHT_M)
     measured = found.source == Source.DEPTH
@@ -75,10 +79,10 @@ def test_what_is_measured_lies_on_its_ray(child):
     assert found.people_2d is lifted.people_2d
 
 
-def test_what_is_not_seen_is_put_where_it_is():
+def test_undetected_keypoints_follow_the_fitted_pose():
     truth = person_m(figure_m(), 1.95, PLACE)[np.newaxis]
     legs = [(0, f'{side}_{part}') for side in ('left', 'right') for part in ('knee', 'ankle')]
-    lifted = believed(truth, [1.95], np.random.default_rng(0), hidden=legs)
+    lifted = estimated_without_depth(truth, [1.95], np.random.default_rng(0), hidden=legs)
     found = measure(lifted, depth_image(truth, [1.95]), CAMERA, HEIGHT_M)
     rows = PANOPTIC19.indices(tuple(name for _, name in legs))
     assert (found.source[0, rows] == Source.INFERRED).all()
@@ -87,7 +91,7 @@ def test_what_is_not_seen_is_put_where_it_is():
 
 
 @pytest.mark.parametrize('name', ['left_wrist', 'right_ankle', 'nose'])
-def test_background_shining_through_is_not_believed(child, name):
+def test_background_readings_are_rejected(child, name):
     truth, lifted, depth = child
     x, y = np.rint(lifted.people_2d.xy_px[0, index(name)]).astype(int)
     depth_m = depth.depth_m.copy()
@@ -97,10 +101,10 @@ def test_background_shining_through_is_not_believed(child, name):
     assert errors_m(found, truth)[0, index(name)] < 0.15
 
 
-def test_a_limb_is_no_longer_than_it_can_be():
-    """A body 33 cm behind the wrist is near enough to be the wrist, but for the elbow."""
+def test_a_reading_that_makes_a_limb_too_long_is_rejected():
+    """A surface 33 cm behind the wrist could be the wrist, but not with the measured elbow."""
     truth = person_m(figure_m(turn_rad=np.pi), 1.8, PLACE)[np.newaxis]
-    lifted = believed(truth, [1.8], np.random.default_rng(0), along_m=0)
+    lifted = estimated_without_depth(truth, [1.8], np.random.default_rng(0), along_m=0)
     depth = depth_image(truth, [1.8])
     wrist, elbow = PANOPTIC19.indices(('left_wrist', 'left_elbow'))
     x, y = np.rint(lifted.people_2d.xy_px[0, wrist]).astype(int)
@@ -112,7 +116,7 @@ def test_a_limb_is_no_longer_than_it_can_be():
     assert errors_m(found, truth)[0, wrist] < 0.1
 
 
-def test_one_wrong_pixel_changes_nothing_much(child):
+def test_one_wrong_pixel_at_each_keypoint_changes_little(child):
     truth, lifted, depth = child
     depth_m = depth.depth_m.copy()
     for x, y in np.rint(lifted.people_2d.xy_px[0][lifted.people_2d.detected[0]]).astype(int):
@@ -122,7 +126,7 @@ def test_one_wrong_pixel_changes_nothing_much(child):
     assert errors_m(found, truth).max() < 0.15
 
 
-def test_the_edge_of_a_table_is_not_the_hips(child):
+def test_the_edge_of_a_table_in_front_of_the_hips_is_rejected(child):
     truth, lifted, depth = child
     table = with_board(depth, truth[0])
     hips = PANOPTIC19.indices(('left_hip', 'right_hip'))
@@ -134,14 +138,14 @@ def test_the_edge_of_a_table_is_not_the_hips(child):
     assert errors_m(found, truth)[0, hips].max() < 0.1
 
 
-def test_somebody_in_front_is_not_somebody_behind():
-    """Most of the one behind is covered, and the network guesses it all the same."""
+def test_the_depth_of_a_person_in_front_is_not_given_to_the_person_behind():
+    """Most of the person behind is covered, and the network detects those keypoints anyway."""
     front, behind = (
         person_m(figure_m(), height_m, place)
         for height_m, place in ((1.95, (0.0, 0.1, 2.6)), (1.2, (0.25, 0.3, 3.4)))
     )
     truth, heights_m = np.stack([front, behind]), [1.95, 1.2]
-    lifted = believed(truth, heights_m, np.random.default_rng(1))
+    lifted = estimated_without_depth(truth, heights_m, np.random.default_rng(1))
     found = measure(lifted, depth_image(truth, heights_m), CAMERA, HEIGHT_M)
     order = np.argsort(found.xyz_m[:, index('nose'), 2])
     measured = found.source[order] == Source.DEPTH
@@ -157,14 +161,14 @@ def test_somebody_in_front_is_not_somebody_behind():
         (Intrinsics(700, 690, 500, 380), (768, 1024)),
     ],
 )
-def test_any_resolution_and_focal_length(child, camera, hw):
+def test_depth_images_of_other_resolutions_and_focal_lengths(child, camera, hw):
     truth, lifted, _ = child
     depth = depth_image(truth, [1.2], intrinsics=camera, hw=hw)
     found = measure(lifted, depth, CAMERA, HEIGHT_M)
     assert np.median(errors_m(found, truth)) < 0.03
 
 
-def test_without_readings_people_are_as_they_were(child):
+def test_people_without_readings_are_unchanged(child):
     _, lifted, _ = child
     nothing = DepthImage(np.full(IMAGE_HW, np.nan, np.float32), CAMERA)
     found = measure(lifted, nothing, CAMERA, HEIGHT_M)
@@ -173,7 +177,7 @@ def test_without_readings_people_are_as_they_were(child):
     np.testing.assert_array_equal(found.root_covariance_m2, lifted.root_covariance_m2)
 
 
-def test_too_few_readings_are_none(child):
+def test_a_person_with_too_few_readings_is_unchanged(child):
     _, lifted, depth = child
     xy_px = lifted.people_2d.xy_px[0]
     depth_m = np.full_like(depth.depth_m, np.nan)
@@ -186,10 +190,12 @@ def test_too_few_readings_are_none(child):
     assert not (found.source == Source.DEPTH).any()
 
 
-def test_who_has_no_position_has_none_after_it(child):
+def test_a_person_without_a_position_stays_without_one(child):
     truth, _, depth = child
     beside = truth - np.array([0.9, 0, 0])
-    both = believed(np.concatenate([truth, beside]), [1.2, 1.2], np.random.default_rng(0))
+    both = estimated_without_depth(
+        np.concatenate([truth, beside]), [1.2, 1.2], np.random.default_rng(0)
+    )
     xyz_m = both.xyz_m.copy()
     left = int(np.argmin(np.nanmean(both.people_2d.xy_px[..., 0], axis=1)))
     xyz_m[left] = np.nan
@@ -198,9 +204,9 @@ def test_who_has_no_position_has_none_after_it(child):
     assert np.median(errors_m(found, truth)[1 - left]) < 0.03
 
 
-def test_nobody(child):
+def test_no_people(child):
     _, lifted, depth = child
-    nobody = replace(
+    no_people = replace(
         lifted,
         people_2d=replace(
             lifted.people_2d,
@@ -212,10 +218,10 @@ def test_nobody(child):
         source=lifted.source[:0],
         root_covariance_m2=lifted.root_covariance_m2[:0],
     )
-    assert len(measure(nobody, depth, CAMERA, HEIGHT_M)) == 0
+    assert len(measure(no_people, depth, CAMERA, HEIGHT_M)) == 0
 
 
-def test_nothing_is_written_into(child):
+def test_inputs_are_not_modified(child):
     _, lifted, depth = child
     before = lifted.xyz_m.copy(), lifted.source.copy(), depth.depth_m.copy()
     measure(lifted, depth, CAMERA, HEIGHT_M)
@@ -223,7 +229,7 @@ def test_nothing_is_written_into(child):
         np.testing.assert_array_equal(old, new)
 
 
-def test_the_assumed_height_does_not_matter(child):
+def test_the_result_does_not_depend_on_the_assumed_height(child):
     truth, lifted, depth = child
     taller = replace(lifted, xyz_m=lifted.xyz_m * (1.4 / HEIGHT_M))
     found = measure(taller, depth, CAMERA, 1.4)
@@ -231,8 +237,8 @@ def test_the_assumed_height_does_not_matter(child):
 
 
 @pytest.mark.filterwarnings('error')
-def test_nonsense_is_survived():
-    """Positions, pixels and depths that mean nothing: no error, and nothing made up."""
+def test_meaningless_input_raises_no_error_and_gives_no_false_measurement():
+    """Random positions, pixels and depths."""
     rng = np.random.default_rng(0)
     cameras = [CAMERA, Intrinsics(300, 400, 100, 100, (-0.3, 0.1, 0, 0))]
     for i in range(100):

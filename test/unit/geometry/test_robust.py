@@ -1,4 +1,4 @@
-"""Robust statistics against results that are known."""
+"""Robust statistics against known results."""
 
 import numpy as np
 import pytest
@@ -15,13 +15,13 @@ from pose3d_ros.geometry.robust import MIN_CUTOFF_M, nan_median, tukey_weights
         ([7, np.nan, np.nan], 7, 7),
     ],
 )
-def test_median_of_the_known_values(values, median, lower):
+def test_median_ignores_unknown_values(values, median, lower):
     row = np.array([values], float)
     assert nan_median(row)[0] == median
     assert nan_median(row, lower=True)[0] == lower
 
 
-def test_median_of_unknown_values_is_unknown():
+def test_median_of_unknown_values_is_nan():
     assert np.isnan(nan_median(np.full((1, 3), np.nan))).all()
 
 
@@ -33,7 +33,7 @@ def test_median_agrees_with_numpy_on_many_axes():
     np.testing.assert_allclose(nan_median(values), np.nanmedian(values, axis=-1))
 
 
-def test_an_outlier_and_an_unknown_residual_have_no_weight():
+def test_outliers_and_unknown_residuals_have_no_weight():
     residuals_m = np.array([[0.0, 0.01, 0.02, 1.0, np.nan]])
     weights = tukey_weights(residuals_m**2)[0]
     assert weights[0] == 1

@@ -1,4 +1,4 @@
-"""Poses fitted to measurements, against similarities that are known."""
+"""Similarity fits against known similarity transforms."""
 
 import cv2
 import numpy as np
@@ -7,12 +7,12 @@ from pose3d_ros.geometry.similarity import fit_similarity
 from synthetic.scene import figure_m
 
 
-def moved(pose, scale=1.0, turn_rad=0.0, shift_m=(0, 0, 0)):
-    rotation, _ = cv2.Rodrigues(np.array([0.0, turn_rad, 0.0]))
+def moved(pose, scale=1.0, yaw_rad=0.0, shift_m=(0, 0, 0)):
+    rotation, _ = cv2.Rodrigues(np.array([0.0, yaw_rad, 0.0]))
     return scale * pose @ rotation.T + np.array(shift_m)
 
 
-def test_a_similarity_is_found():
+def test_a_known_similarity_is_recovered():
     pose = figure_m()[np.newaxis]
     truth = moved(pose, 1.04, 0.05, (0.3, -0.2, 3.0))
     found, agreement = fit_similarity(pose, truth, np.array([1.04]))
@@ -20,7 +20,7 @@ def test_a_similarity_is_found():
     assert agreement.min() > 0.9
 
 
-def test_wrong_measurements_do_not_count():
+def test_wrong_measurements_get_no_weight():
     pose = figure_m()[np.newaxis]
     truth = moved(pose, shift_m=(0, 0, 3.0))
     measured = truth.copy()
@@ -30,7 +30,7 @@ def test_wrong_measurements_do_not_count():
     assert not agreement[0, [4, 8, 17]].any()
 
 
-def test_a_face_alone_neither_turns_nor_scales_much():
+def test_measurements_of_the_face_alone_hardly_rotate_or_scale():
     """Noise of 2 cm on five keypoints within 20 cm would turn them by tens of degrees."""
     pose = figure_m()[np.newaxis]
     measured = np.full_like(pose, np.nan)

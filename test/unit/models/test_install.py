@@ -1,4 +1,4 @@
-"""Installing from a file and from a server on loopback, with everything that can be wrong."""
+"""Install a network from a file and from a server on loopback, with every kind of error."""
 
 import dataclasses
 import hashlib
@@ -10,9 +10,13 @@ from support import checkpoint_files as files
 from support.archive_server import serve
 
 from pose3d_ros.models import ModelError, catalogue, download, store
-from pose3d_ros.models.catalogue import DEFAULT_MODEL, PublishedFile
-from pose3d_ros.models.install import FileSource, install
+from pose3d_ros.models.catalogue import PublishedFile
+from pose3d_ros.models.fetch import FileSource
+from pose3d_ros.models.install import install
 from pose3d_ros.models.normalisation import normalisation_inside
+
+# Of a network that is published as a checkpoint in an archive.
+NAME = 'human-pose-estimation-3d-0001'
 
 
 @pytest.fixture(scope='module')
@@ -22,10 +26,8 @@ def tensors():
 
 @pytest.fixture(scope='module')
 def archive(tensors):
-    """Named like the members of the published one."""
-    return files.archive(
-        {f'{DEFAULT_MODEL}.pth': files.legacy(tensors), 'model/__init__.py': b'1/0'}
-    )
+    """Return an archive with members named as in the published one."""
+    return files.archive({f'{NAME}.pth': files.legacy(tensors), 'model/__init__.py': b'1/0'})
 
 
 def sha384(data):
@@ -40,10 +42,10 @@ def server(archive):
 
 @pytest.fixture
 def entry(archive, server, monkeypatch):
-    """The catalogue's entry, with the test's archive at the test's server as what is published."""
+    """Return the catalogue's entry with an archive at the test's server as the published file."""
     monkeypatch.setattr(download, 'PAUSE_S', 0.0)
     published = PublishedFile((server.address,), len(archive), sha384(archive))
-    return dataclasses.replace(catalogue.find(DEFAULT_MODEL), files=(published,))
+    return dataclasses.replace(catalogue.find(NAME), files={'f32': (published,)})
 
 
 def everything_in(folder):
@@ -51,16 +53,17 @@ def everything_in(folder):
 
 
 INSTALLED = [
-    f'{DEFAULT_MODEL}/{DEFAULT_MODEL}.bin',
-    f'{DEFAULT_MODEL}/{DEFAULT_MODEL}.xml',
-    f'{DEFAULT_MODEL}/record.json',
+    f'{NAME}/{NAME}.bin',
+    f'{NAME}/{NAME}.spec.json',
+    f'{NAME}/{NAME}.xml',
+    f'{NAME}/record.json',
 ]
 
 
 def test_a_download_is_installed_and_recorded(entry, server, tmp_path):
-    told = []
+    reported = []
     path = install(
-        entry, FileSource(), tmp_path, progress=lambda have, total: told.append((have, total))
+        entry, FileSource(), tmp_path, progress=lambda have, total: reported.append((have, total))
     )
     assert everything_in(tmp_path) == INSTALLED
     model = ov.Core().read_model(path)
@@ -75,18 +78,18 @@ def test_a_download_is_installed_and_recorded(entry, server, tmp_path):
     assert record.sha384 == sha384(server.content)
     assert (record.checked_against, record.licence) == ('catalogue', 'Apache-2.0')
     size = len(server.content)
-    assert told[0] == (0, size)
-    assert told[-1] == (size, size)
+    assert reported[0] == (0, size)
+    assert reported[-1] == (size, size)
 
 
-def test_a_download_that_is_cut_goes_on_where_it_stopped(entry, server, tmp_path):
+def test_an_interrupted_download_is_resumed(entry, server, tmp_path):
     server.cut_at = [1_000_000, 2_000_000]
     install(entry, FileSource(), tmp_path)
     assert server.asked == [None, 'bytes=1000000-', 'bytes=3000000-']
     assert everything_in(tmp_path) == INSTALLED
 
 
-def test_a_later_command_goes_on_where_an_earlier_one_stopped(entry, server, tmp_path):
+def test_a_later_command_resumes_an_interrupted_download(entry, server, tmp_path):
     server.cut_at = [100_000] * download.ATTEMPTS
     with pytest.raises(ModelError, match='run the command again'):
         install(entry, FileSource(), tmp_path)
@@ -96,20 +99,21 @@ def test_a_later_command_goes_on_where_an_earlier_one_stopped(entry, server, tmp
     assert everything_in(tmp_path) == INSTALLED
 
 
-def test_a_server_that_knows_no_ranges_sends_all_again(entry, server, tmp_path):
+def test_a_server_without_ranges_sends_the_whole_file_again(entry, server, tmp_path):
     server.ranges, server.cut_at = False, [1_000_000]
     install(entry, FileSource(), tmp_path)
     assert everything_in(tmp_path) == INSTALLED
 
 
-def test_a_dead_address_is_followed_by_the_next(entry, server, tmp_path):
-    (published,) = entry.files
+def test_the_next_address_is_tried_after_one_that_fails(entry, server, tmp_path):
+    ((published,),) = entry.files.values()
     dead = ('http://127.0.0.1:9/x', server.address)
-    entry = dataclasses.replace(entry, files=(dataclasses.replace(published, addresses=dead),))
+    published = dataclasses.replace(published, addresses=dead)
+    entry = dataclasses.replace(entry, files={'f32': (published,)})
     assert store.record_of(install(entry, FileSource(), tmp_path)).source == server.address
 
 
-def test_a_wrong_byte_is_refused_and_nothing_stays(entry, server, tmp_path):
+def test_a_wrong_byte_is_refused_and_leaves_no_files(entry, server, tmp_path):
     changed = bytearray(server.content)
     changed[len(changed) // 2] ^= 1
     server.content = bytes(changed)
@@ -118,8 +122,11 @@ def test_a_wrong_byte_is_refused_and_nothing_stays(entry, server, tmp_path):
     assert everything_in(tmp_path) == []
 
 
-def test_a_wrong_byte_in_what_had_arrived_is_refused_and_fetched_anew(entry, server, tmp_path):
-    part = tmp_path / '.downloads' / f'{entry.files[0].sha384}.part'
+def test_a_wrong_byte_in_an_interrupted_download_is_refused_and_fetched_again(
+    entry, server, tmp_path
+):
+    (published,) = entry.files['f32']
+    part = tmp_path / '.downloads' / f'{published.sha384}.part'
     part.parent.mkdir()
     part.write_bytes(bytes(1000))
     with pytest.raises(ModelError, match='SHA-384'):
@@ -161,7 +168,7 @@ def test_a_file_with_a_stated_checksum_or_unverified(entry, tensors, archive, tm
     folder = tmp_path / 'models'
     unverified = store.record_of(install(entry, FileSource(file, unverified=True), folder))
     stated = store.record_of(install(entry, FileSource(file, sha384=sha384(data).upper()), folder))
-    published = kind == 'archive'  # a checksum vouches for it, asked for or not
+    published = kind == 'archive'  # it agrees with the published checksum in any case
     assert unverified.checked_against == ('catalogue' if published else 'nothing')
     assert unverified.licence == ('Apache-2.0' if published else 'unknown')
     assert stated.checked_against == 'stated'
@@ -174,7 +181,7 @@ def test_a_file_with_a_stated_checksum_or_unverified(entry, tensors, archive, tm
     assert everything_in(folder) == INSTALLED
 
 
-def test_origins_that_contradict_themselves(tmp_path):
+def test_contradictory_sources_are_refused(tmp_path):
     for kwargs in (
         {'file': tmp_path, 'address': 'http://x'},
         {'sha384': 'ab'},
@@ -186,7 +193,7 @@ def test_origins_that_contradict_themselves(tmp_path):
 
 
 def refusals(tensors):
-    """Archives that may not be installed whatever vouches for them, by what the message names."""
+    """Return files that must never be installed, by the text that the message contains."""
     name = 'cpm.align.0.weight'
     less = {n: t for n, t in tensors.items() if n != name}
     legacy = files.legacy({'w': np.ones(1, np.float32)})
@@ -201,7 +208,7 @@ def refusals(tensors):
     }
 
 
-def test_bad_checkpoints_are_refused_by_name_and_leave_what_was_there(
+def test_bad_checkpoints_are_refused_and_keep_the_installed_network(
     entry, tensors, archive, tmp_path
 ):
     good, folder = tmp_path / 'good', tmp_path / 'models'
@@ -223,7 +230,7 @@ def test_f16_is_half_the_size_and_nearly_the_same(entry, archive, tmp_path):
         install(entry, FileSource(tmp_path / 'file'), tmp_path / 'models', precision=precision)
         for precision in ('f32', 'f16')
     ]
-    assert paths[1].stem == f'{DEFAULT_MODEL}-f16'
+    assert paths[1].stem == f'{NAME}-f16'
     sizes = [path.with_suffix('.bin').stat().st_size for path in paths]
     assert sizes[1] == pytest.approx(sizes[0] / 2, rel=0.01)
     x = np.random.default_rng(0).integers(0, 256, (1, 3, 256, 448)).astype(np.float32)

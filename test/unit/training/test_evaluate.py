@@ -1,15 +1,9 @@
-"""The counting of `training.evaluate`: scenes whose truth is known, seen by a perfect network."""
+"""The command `training.evaluate` on frames with known truth."""
 
 import numpy as np
-import pytest
 
-from pose3d_ros.demo import clip
-from pose3d_ros.demo.clip import COVERED, OUTSIDE, VISIBLE
-from pose3d_ros.estimator import PoseEstimator
-from pose3d_ros.evaluation.oks import labelled
-from pose3d_ros.people import People2D, People3D
+from pose3d_ros.demo.clip import VISIBLE
 from synthetic.scene import CAMERA, people_m
-from training.evaluate import Counts, count
 from training.render.dataset import Example, write_shard
 
 TRUE_M = people_m((-0.5, 0.1, 3.0), (0.6, 0, 3.5))
@@ -17,82 +11,7 @@ TRUE_PX = CAMERA.project(TRUE_M)
 SEEN = np.full((2, 19), VISIBLE, np.uint8)
 
 
-def found(xy_px, xyz_m):
-    n = len(xy_px)
-    people = People2D(np.array(xy_px, float), np.ones((n, 19)), np.ones(n))
-    return People3D(people, xyz_m, np.zeros((n, 19), np.uint8), np.zeros((n, 3, 3)))
-
-
-def counted(people, seen=SEEN):
-    labels, who = labelled(TRUE_PX, seen > COVERED)
-    return count(labels, TRUE_M[who], people)
-
-
-def test_everybody_is_found_by_a_perfect_network(two_people_xml, tmp_path):
-    estimator = PoseEstimator(two_people_xml, 'CPU')
-    people = estimator.estimate(np.full((256, 448, 3), 200, np.uint8), CAMERA)
-    counts = counted(people)
-    assert (counts.people, counts.found, counts.false) == (2, 2, 0)
-    assert counts.right == counts.keypoints == counts.shown == 2 * 17
-    assert len(counts.errors) == 2
-
-
-def test_metres_are_compared_person_by_person():
-    off = TRUE_M[::-1] + np.array([0, 0, 0.7])
-    counts = counted(found(TRUE_PX[::-1], off))
-    assert np.nanmax([e.root_relative for e in counts.errors]) == pytest.approx(0, abs=1e-9)
-    # The distance is along the ray.
-    assert counts.away == pytest.approx([0.7 / 3.0, 0.7 / 3.5], rel=0.05)
-
-
-def test_nobody_and_somebody_else():
-    counts = counted(found(np.zeros((0, 19, 2)), np.zeros((0, 19, 3))))
-    assert (counts.people, counts.found, counts.false, counts.right) == (2, 0, 0, 0)
-    counts = counted(found(TRUE_PX[:1] + 150, TRUE_M[:1]))
-    assert (counts.found, counts.false) == (0, 1)
-    assert counts.shown == 17
-
-
-def test_people_who_are_mostly_hidden_are_neither_missed_nor_false():
-    seen = SEEN.copy()
-    seen[1, 3:] = COVERED
-    counts = counted(found(TRUE_PX, TRUE_M), seen)
-    assert (counts.people, counts.found, counts.false) == (1, 1, 0)
-
-
-def test_keypoints_that_are_not_labelled_are_not_wrong():
-    seen = SEEN.copy()
-    seen[:, 8] = OUTSIDE
-    counts = counted(found(TRUE_PX, TRUE_M), seen)
-    assert counts.right == counts.keypoints == counts.shown == 2 * 16
-
-
-def test_the_demo_counts_the_same():
-    true, random = clip.truth(), np.random.default_rng(1)
-    score, counts = clip.Score(true), Counts()
-    for t in range(0, 200, 20):
-        # Some are too far off, and one is nobody.
-        off_px = random.uniform(0, 40, (3, 1, 2))
-        xy_px = np.concatenate([true.xy_px[t] + off_px, true.xy_px[t, :1] - 400])
-        people = found(xy_px, random.normal(true.xyz_m[t, [0, 1, 2, 0]], 0.1))
-        score.add(t, people.people_2d.xy_px, people.xyz_m)
-        labels, who = true.labels(t)
-        counts += count(labels, true.xyz_m[t, who], people)
-    assert 0 < score.found < score.people
-    assert score.false > 10
-    assert (score.people, score.found, score.false) == (counts.people, counts.found, counts.false)
-    np.testing.assert_allclose(score.errors_m, [e.root_relative for e in counts.errors], rtol=1e-5)
-
-
-def test_counts_add_up_to_a_row():
-    total = Counts()
-    for _ in range(3):
-        total += counted(found(TRUE_PX[:1], TRUE_M[:1]))
-    row = total.row('three')
-    assert '| 3 | 3/6 | 0 | 0.500 | 1.000 | 0.500 | 1.000 | 0 | 0 | 0.000 |' in row
-
-
-def test_it_reads_frames(two_people_xml, tmp_path, capsys, monkeypatch):
+def test_the_command_reads_shards_of_frames(two_people_xml, tmp_path, capsys, monkeypatch):
     from training import evaluate
 
     bgr = np.full((256, 448, 3), 200, np.uint8)

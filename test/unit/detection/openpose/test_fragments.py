@@ -1,4 +1,4 @@
-"""Parts of people whose keypoints in between are hidden."""
+"""Merging of fragments of people, which hidden keypoints separate."""
 
 from dataclasses import replace
 
@@ -36,9 +36,9 @@ def groups_of(out):
 
 
 @pytest.mark.parametrize('chain', CHAINS)
-def test_a_limb_that_a_hidden_keypoint_cuts_off_is_given_back(chain):
+def test_a_limb_that_a_hidden_keypoint_separates_is_merged(chain):
     truth = people_m((0.2, 0.1, 3.0), turn_rad=0.4)
-    # The ear is joined to the shoulder, too.
+    # A limb from the shoulder to the ear exists, too.
     out = outputs(truth, CAMERA, hidden=[(0, chain[0])])
     assert len(groups_of(out)) == 2
     found = estimate(out)
@@ -49,13 +49,13 @@ def test_a_limb_that_a_hidden_keypoint_cuts_off_is_given_back(chain):
     np.testing.assert_allclose(found.xyz_m, truth, atol=0.03)
 
 
-def test_a_single_keypoint_is_given_back():
+def test_a_single_keypoint_is_merged():
     truth = people_m((0.2, 0.1, 3.0))
     found = estimate(outputs(truth, CAMERA, hidden=[(0, 'left_elbow')]))
     assert found.source[0, index('left_wrist')] == Source.OBSERVED
 
 
-def test_everybody_gets_their_own_leg():
+def test_each_person_gets_the_own_leg():
     truth = people_m((-0.3, 0, 3.0), (0.3, 0, 3.1))
     out = outputs(truth, CAMERA, hidden=[(0, 'left_hip'), (1, 'right_hip')])
     found = estimate(out)
@@ -67,8 +67,8 @@ def test_everybody_gets_their_own_leg():
         np.testing.assert_allclose(xy_px, wanted[:, index(name)], atol=0.5)
 
 
-def test_a_leg_that_is_somebody_elses_is_not_taken():
-    # Of the second, who is further away and off to the side, only a leg is seen.
+def test_a_leg_of_another_person_is_not_merged():
+    # Of the second, who is further away and off to the side, only a leg is detected.
     truth = people_m((-0.4, 0, 3.0), (0.5, 0.1, 4.5))
     leg = ('left_knee', 'left_ankle')
     hidden = [(1, name) for name in HEATMAP_CHANNELS if name not in leg]
@@ -79,7 +79,7 @@ def test_a_leg_that_is_somebody_elses_is_not_taken():
         assert found.source[0, index(name)] == Source.INFERRED
 
 
-def test_nothing_is_lost_by_joining():
+def test_merging_loses_no_keypoint():
     truth = people_m((-0.3, 0, 3.0), (0.3, 0, 3.1))
     out = outputs(truth, CAMERA, hidden=[(0, 'left_hip'), (1, 'neck')])
     groups = groups_of(out)
@@ -90,7 +90,7 @@ def test_nothing_is_lost_by_joining():
     assert ((joined.score > 0) & (joined.score <= 1)).all()
 
 
-def test_limbs_whose_ends_disagree_are_worse():
+def test_limbs_whose_ends_disagree_score_less():
     truth = people_m((0, 0, 3.0))
     out = outputs(truth, CAMERA)
     peaks = find_peaks(out.heatmaps[:18], 0.1)
@@ -106,7 +106,7 @@ def test_limbs_whose_ends_disagree_are_worse():
     np.testing.assert_array_equal(doubted.score[~at_knee], agreed.score[~at_knee])
 
 
-def test_without_location_maps_limbs_and_scores_are_those_of_the_fields():
+def test_without_location_maps_only_the_fields_score_limbs():
     out = outputs(people_m((0, 0, 3.0)), CAMERA)
     peaks = find_peaks(out.heatmaps[:18], 0.1)
     agreed, alone = (connect(peaks, out.pafs, maps, 0.05) for maps in (out.features, None))
@@ -114,18 +114,18 @@ def test_without_location_maps_limbs_and_scores_are_those_of_the_fields():
     np.testing.assert_allclose(alone.score, agreed.score, atol=1e-6)
 
 
-def test_without_location_maps_nobody_is_joined():
+def test_without_location_maps_nothing_is_merged():
     out = outputs(people_m((0, 0, 3.0)), CAMERA, hidden=[(0, 'left_hip')])
     without = replace(out, features=None)
     assert len(groups_of(out)) == len(groups_of(without)) == 2
     assert estimate(out).people_2d.detected.sum() == 17
     found = people_from_outputs(without, Letterbox(1.0), CAMERA, LiftingNetwork())
-    assert found.people_2d.detected.sum() == 15  # and the leg has too few to be somebody
+    assert found.people_2d.detected.sum() == 15  # the leg has too few keypoints for a person
     with pytest.raises(ValueError, match='needs a network that has them'):
         estimate(without)
 
 
-def test_pure_noise_is_bounded_and_ends():
+def test_computing_time_on_noise_is_bounded():
     rng = np.random.default_rng(0)
     out = Outputs(
         rng.random((19, 32, 56), np.float32),
@@ -139,5 +139,5 @@ def test_pure_noise_is_bounded_and_ends():
     groups = groups_of(out)
     assert groups.detected.sum() == 18 * MAX_PEAKS
     found = estimate(out)
-    # Nobody has two of one keypoint, so there are no more people than peaks of one keypoint.
+    # A person has one of each keypoint: there are no more people than peaks of one keypoint.
     assert found.people_2d.detected.sum(0).max() <= MAX_PEAKS

@@ -37,7 +37,7 @@ def test_ties_give_one_peak():
 
 
 @pytest.mark.parametrize('kind', [np.float16, 'bfloat16', 'int8'])
-def test_near_ties_give_one_peak_however_they_are_rounded(kind):
+def test_near_ties_give_one_peak_after_any_rounding(kind):
     for xy in ((20.0, 10.0), (20.0, 10.5), (20.001, 9.999), (20.5, 10.002)):
         exact = gaussian(xy, sigma=1.3)
         if kind == 'bfloat16':
@@ -69,6 +69,6 @@ def test_a_slanted_ridge_is_one_peak():
     np.testing.assert_allclose(peaks.xy, [[21, 11]], atol=0.5)
 
 
-def test_two_peaks_that_are_apart_stay_two():
+def test_two_separate_peaks_are_kept():
     maps = heatmaps(np.maximum(gaussian((20.2, 10.2)), gaussian((21.9, 11.9))))
     assert len(find_peaks(maps, 0.1).score) == 2

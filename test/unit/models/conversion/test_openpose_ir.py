@@ -1,4 +1,4 @@
-"""Intel's 2D network, stood in for by one with its names and sizes: installed, and made use of."""
+"""Install and run a network with the names and sizes of Intel's 2D network."""
 
 import dataclasses
 import hashlib
@@ -13,7 +13,8 @@ from pose3d_ros import Intrinsics, PoseEstimator
 from pose3d_ros.detection.letterbox import Letterbox
 from pose3d_ros.models import ModelError, catalogue, download, store
 from pose3d_ros.models.conversion.openpose_ir import convert
-from pose3d_ros.models.install import FileSource, install
+from pose3d_ros.models.fetch import FileSource
+from pose3d_ros.models.install import install
 from pose3d_ros.models.normalisation import normalisation_inside
 from pose3d_ros.skeleton import PANOPTIC19
 from synthetic.fixed_network import write_network
@@ -25,7 +26,8 @@ PUBLISHED_NAMES = {'heatmaps': 'Mconv7_stage2_L2', 'pafs': 'Mconv7_stage2_L1'}
 IMAGE_HW = (480, 640)
 CAMERA = Intrinsics(600, 600, 319.5, 239.5)
 TRUTH_M = people_m((-0.7, 0.1, 3.5), (0.7, 0.0, 4.0))
-INSTALLED = [f'{NAME}/{NAME}.bin', f'{NAME}/{NAME}.xml', f'{NAME}/record.json']
+INSTALLED = [f'{NAME}/{NAME}{end}' for end in ('.bin', '.spec.json', '.xml')]
+INSTALLED.append(f'{NAME}/record.json')
 
 
 @pytest.fixture(scope='module')
@@ -36,7 +38,7 @@ def scene():
 
 @pytest.fixture(scope='module')
 def stand_in(scene, tmp_path_factory):
-    """Its bytes: of the .xml, and of the .bin."""
+    """Return the bytes of its .xml and of its .bin."""
     path = tmp_path_factory.mktemp('intel') / 'net.xml'
     scene = dataclasses.replace(scene, features=None)
     write_network(path, scene, INPUT_HW, names=PUBLISHED_NAMES)
@@ -54,14 +56,14 @@ def server(stand_in):
 
 @pytest.fixture
 def entry(stand_in, server, monkeypatch):
-    """The catalogue's entry, with the stand-in at the test's server as what is published."""
+    """Return the catalogue's entry with the stand-in at the test's server as published files."""
     monkeypatch.setattr(download, 'PAUSE_S', 0.0)
     addresses = (server.address, server.address.replace('.xml', '.bin'))
     files = tuple(
         catalogue.PublishedFile((address,), len(data), hashlib.sha384(data).hexdigest())
         for address, data in zip(addresses, stand_in, strict=True)
     )
-    return dataclasses.replace(catalogue.find(NAME), files=files)
+    return dataclasses.replace(catalogue.find(NAME), files={'f32': files})
 
 
 def everything_in(folder):
@@ -76,12 +78,12 @@ def test_both_files_are_downloaded_and_recorded(entry, tmp_path):
     assert normalisation_inside(model) is True
     assert {n for o in model.outputs for n in o.get_names()} == {'heatmaps', 'pafs'}
     record = store.record_of(path)
-    assert record.source == ', '.join(file.addresses[0] for file in entry.files)
-    assert record.sha384 == ', '.join(file.sha384 for file in entry.files)
+    assert record.source == ', '.join(file.addresses[0] for file in entry.files['f32'])
+    assert record.sha384 == ', '.join(file.sha384 for file in entry.files['f32'])
     assert (record.checked_against, record.licence) == ('catalogue', 'Apache-2.0')
 
 
-def test_what_is_installed_finds_people_in_metres(entry, scene, tmp_path):
+def test_the_installed_network_estimates_people_in_metres(entry, scene, tmp_path):
     estimator = PoseEstimator(
         install(entry, FileSource(), tmp_path), 'CPU', precision='f32', assumed_person_height_m=1.8
     )
@@ -91,15 +93,17 @@ def test_what_is_installed_finds_people_in_metres(entry, scene, tmp_path):
     assert len(found) == 2
     order = np.argsort(found.xyz_m[:, PANOPTIC19.index('neck'), 0])
     seen = found.people_2d.detected
-    assert seen.sum(1).tolist() == [18, 18]  # all but the pelvis, which nobody sees
+    assert seen.sum(1).tolist() == [19, 19]  # the pelvis is the midpoint of the hips
     off_px = np.linalg.norm(found.people_2d.xy_px[order] - CAMERA.project(TRUTH_M), axis=-1)
     assert np.nanmax(off_px) < 0.1
     np.testing.assert_array_equal(found.sd_m.shape, (2, 19))
     away = np.linalg.norm(found.xyz_m[order, 0], axis=-1) / np.linalg.norm(TRUTH_M[:, 0], axis=-1)
-    np.testing.assert_allclose(away, 1, atol=0.25)  # the figure is no body that was trained on
+    np.testing.assert_allclose(
+        away, 1, atol=0.25
+    )  # the figure is unlike the bodies of the training data
 
 
-def test_a_wrong_byte_in_the_weights_is_refused_and_what_was_right_is_kept(
+def test_a_wrong_byte_in_the_weights_is_refused_and_the_right_file_is_kept(
     entry, server, stand_in, tmp_path
 ):
     wrong = bytearray(stand_in[1])
@@ -114,7 +118,7 @@ def test_a_wrong_byte_in_the_weights_is_refused_and_what_was_right_is_kept(
     assert everything_in(tmp_path) == INSTALLED
 
 
-def test_a_file_has_its_weights_beside_it(entry, stand_in, tmp_path):
+def test_the_weights_are_expected_beside_a_local_file(entry, stand_in, tmp_path):
     file = tmp_path / 'intel.xml'
     file.write_bytes(stand_in[0])
     with pytest.raises(ModelError, match=r'intel\.bin cannot be read'):
@@ -126,25 +130,23 @@ def test_a_file_has_its_weights_beside_it(entry, stand_in, tmp_path):
         assert record.checked_against == 'catalogue'
 
 
-def test_another_address_is_that_of_both(entry, server, tmp_path):
-    elsewhere = dataclasses.replace(
-        entry,
-        files=tuple(
-            dataclasses.replace(file, addresses=(f'http://127.0.0.1:9/net{suffix}',))
-            for file, suffix in zip(entry.files, ('.xml', '.bin'), strict=True)
-        ),
+def test_another_address_holds_for_both_files(entry, server, tmp_path):
+    files = tuple(
+        dataclasses.replace(file, addresses=(f'http://127.0.0.1:9/net{suffix}',))
+        for file, suffix in zip(entry.files['f32'], ('.xml', '.bin'), strict=True)
     )
+    elsewhere = dataclasses.replace(entry, files={'f32': files})
     record = store.record_of(install(elsewhere, FileSource(address=server.address), tmp_path))
-    assert record.source == ', '.join(file.addresses[0] for file in entry.files)
+    assert record.source == ', '.join(file.addresses[0] for file in entry.files['f32'])
 
 
-def test_what_one_file_of_two_is_vouched_for_is_unverified(entry, stand_in, tmp_path):
+def test_two_files_of_which_one_agrees_with_its_checksum_are_unverified(entry, stand_in, tmp_path):
     file = tmp_path / 'intel.xml'
     file.write_bytes(stand_in[0] + b'\n')
     file.with_suffix('.bin').write_bytes(stand_in[1])
     with pytest.raises(ModelError, match='--unverified'):
         install(entry, FileSource(file), tmp_path / 'models')
-    with pytest.raises(ModelError, match='2 files, which one checksum cannot vouch for'):
+    with pytest.raises(ModelError, match='2 files, for which one checksum cannot be stated'):
         install(entry, FileSource(file, sha384='0' * 96), tmp_path / 'models')
     record = store.record_of(
         install(entry, FileSource(file, unverified=True), tmp_path / 'models')
@@ -153,7 +155,7 @@ def test_what_one_file_of_two_is_vouched_for_is_unverified(entry, stand_in, tmp_
     assert everything_in(tmp_path / 'models') == INSTALLED
 
 
-def test_outputs_are_told_apart_whatever_their_names(stand_in):
+def test_outputs_are_recognised_by_their_channels(stand_in):
     """An IR of version 10 has no names of tensors, but those of operations."""
     xml, weights = stand_in
     old = re.sub(rb' names="[^"]*"', b'', xml.replace(b'version="11"', b'version="10"', 1))
@@ -163,7 +165,7 @@ def test_outputs_are_told_apart_whatever_their_names(stand_in):
     assert shapes == {'heatmaps': [1, 19, 32, 57], 'pafs': [1, 38, 32, 57]}
 
 
-def test_what_is_not_this_network_is_refused(scene, stand_in, tmp_path):
+def test_other_networks_are_refused(scene, stand_in, tmp_path):
     xml, weights = stand_in
     for wrong in ((b'no network', weights), (xml, weights[:100]), (b'', b'')):
         with pytest.raises(ModelError, match=r'not an \.xml of OpenVINO'):

@@ -1,0 +1,74 @@
+"""Checks of launch arguments, which fail before any process is started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+BOOLEANS = ('true', 'false', '1', '0')
+
+
+class LaunchArgumentError(ValueError):
+    """A launch argument that cannot be used; the text names it and the value."""
+
+
+def check_arguments(arguments: Mapping[str, str], kinds: Mapping[str, type]) -> None:
+    """Check that arguments which are not empty can be converted to their types.
+
+    Parameters
+    ----------
+    arguments
+        Value of each launch argument. Missing ones are not checked.
+    kinds
+        Type of each argument to check: bool, int, float or str.
+
+    Raises
+    ------
+    LaunchArgumentError
+        If one cannot be converted.
+    """
+    for name, kind in kinds.items():
+        value = arguments.get(name, '')
+        if value and not _is_a(value, kind):
+            expected = {bool: 'true or false', int: 'an integer', float: 'a number'}[kind]
+            raise LaunchArgumentError(
+                f'launch argument {name} must be {expected}, found {value!r}'
+            )
+
+
+def check_executable(package: str, executable: str, argument: str) -> None:
+    """Check that a program which an argument asks for is installed.
+
+    Raises
+    ------
+    LaunchArgumentError
+        If it is not.
+    """
+    try:
+        path = Path(get_package_prefix(package)) / 'lib' / package / executable
+        found = path.is_file()
+    except PackageNotFoundError:
+        found = False
+    if not found:
+        apt = package.replace('_', '-')
+        raise LaunchArgumentError(
+            f'launch argument {argument} needs {executable} of the package {package}, which is '
+            f'not installed: sudo apt install ros-$ROS_DISTRO-{apt}'
+        )
+
+
+def is_true(value: str) -> bool:
+    """Return the value of a boolean launch argument."""
+    return value.lower() in ('true', '1')
+
+
+def _is_a(value: str, kind: type) -> bool:
+    if kind is bool:
+        return value.lower() in BOOLEANS
+    try:
+        kind(value)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,133 @@
+"""Colours of people's clothes, by which a person is recognised after an absence.
+
+A person is described by one histogram of colours for each part of the body. Pixels are taken along
+the limbs between detected keypoints. Colours are those of CIE L*a*b* after the image was divided
+by its own mean colour (grey world), so that another exposure or colour of the light changes them
+little.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pose3d_ros.people import People2D
+from pose3d_ros.skeleton import PANOPTIC19
+
+Array = NDArray[np.float64]
+
+# Limbs of each part; left and right are put together, because networks may exchange them and
+# clothes are mostly alike.
+_LIMBS = (
+    (('left_shoulder', 'left_hip'), ('right_shoulder', 'right_hip'), ('neck', 'pelvis')),
+    (('left_shoulder', 'left_elbow'), ('right_shoulder', 'right_elbow')),
+    (('left_elbow', 'left_wrist'), ('right_elbow', 'right_wrist')),
+    (('left_hip', 'left_knee'), ('right_hip', 'right_knee')),
+    (('left_knee', 'left_ankle'), ('right_knee', 'right_ankle')),
+)
+PARTS = len(_LIMBS)
+# Positions of samples along a limb, share of its length, and across, share of the length of the
+# trunk or of the longest limb. Ends are left out: there other colours begin.
+ALONG = np.linspace(0.15, 0.85, 9)
+ACROSS = np.linspace(-0.09, 0.09, 3)
+# Bins of L*, and of a* and b* each; a* and b* within +- CHROMA are told apart.
+LIGHT_BINS, CHROMA_BINS = 5, 7
+CHROMA = 25.0
+BINS = LIGHT_BINS + CHROMA_BINS**2
+# Largest number of rows and columns of the image that its mean colour is taken of.
+MEAN_SAMPLES = 64
+# Fewer samples of a part than this describe nothing.
+MIN_SAMPLES = 9
+
+
+def describe(bgr: NDArray[np.uint8], people: People2D) -> Array:
+    """Compute the colours of each person.
+
+    Parameters
+    ----------
+    bgr
+        ``(H, W, 3)`` uint8.
+    people
+        The N people of the image.
+
+    Returns
+    -------
+    histograms
+        ``(N, PARTS, BINS)``: the square root of each part's histogram of lightness and of
+        chromaticity, each of which sums to 1/2. NaN: the part is not seen.
+    """
+    n = len(people)
+    histograms = np.full((n, PARTS, BINS), np.nan)
+    if not n:
+        return histograms
+    xy, part = _samples(people.xy_px)
+    height, width = bgr.shape[:2]
+    pixel = np.rint(np.where(np.isfinite(xy), xy, -1)).astype(np.intp)
+    inside = ((pixel >= 0) & (pixel < (width, height))).all(axis=-1)
+    person, sample = np.nonzero(inside)
+    column, row = pixel[person, sample].T
+    light, chroma = _bins(bgr[row, column], _mean_colour(bgr))
+    cell = person * PARTS + part[sample]
+    counts = np.bincount(cell, minlength=n * PARTS).reshape(n, PARTS, 1)
+    total = np.bincount(cell * BINS + light, minlength=n * PARTS * BINS)
+    total += np.bincount(cell * BINS + LIGHT_BINS + chroma, minlength=n * PARTS * BINS)
+    shares = total.reshape(n, PARTS, BINS) / np.maximum(2 * counts, 1)
+    return np.where(counts >= MIN_SAMPLES, np.sqrt(shares), np.nan)
+
+
+def distances(a: Array, b: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Compare people by their colours: the mean of the parts' squared Hellinger distances.
+
+    Parameters
+    ----------
+    a, b
+        ``(A, PARTS, BINS)`` and ``(B, PARTS, BINS)``, as returned by `describe`, or means of such
+        over time.
+
+    Returns
+    -------
+    distance, parts
+        ``(A, B)`` in [0, 1], NaN where no part is seen in both, and the number of parts that are.
+    """
+    alike = np.einsum('apk,bpk->abp', np.nan_to_num(a), np.nan_to_num(b))
+    seen = np.isfinite(a[:, np.newaxis, :, 0]) & np.isfinite(b[:, :, 0])
+    parts = seen.sum(axis=-1)
+    apart = np.where(seen, 1 - alike, 0.0).sum(axis=-1)
+    return np.where(parts > 0, apart / np.maximum(parts, 1), np.nan), parts
+
+
+def _samples(xy_px: Array) -> tuple[Array, NDArray[np.intp]]:
+    """Return the positions of samples ``(N, S, 2)`` px, NaN where unknown, and parts ``(S,)``."""
+    ends = [PANOPTIC19.indices(limb) for limbs in _LIMBS for limb in limbs]
+    part = np.repeat(np.arange(PARTS), [len(limbs) for limbs in _LIMBS])
+    start, end = (xy_px[:, [pair[i] for pair in ends]] for i in (0, 1))
+    limb = end - start
+    length = np.linalg.norm(limb, axis=-1)
+    longest = np.nan_to_num(length).max(axis=1)[:, np.newaxis, np.newaxis]
+    aside = np.stack([-limb[..., 1], limb[..., 0]], axis=-1)
+    aside = aside / np.maximum(length, 1.0)[..., np.newaxis] * longest
+    along, across = (g.ravel()[:, np.newaxis] for g in np.meshgrid(ALONG, ACROSS))
+    xy = (
+        start[:, :, np.newaxis] + along * limb[:, :, np.newaxis] + across * aside[:, :, np.newaxis]
+    )
+    return xy.reshape(len(xy_px), -1, 2), np.repeat(part, len(ALONG) * len(ACROSS))
+
+
+def _mean_colour(bgr: NDArray[np.uint8]) -> Array:
+    """Return the image's mean colour ``(3,)``, at least 1."""
+    step = [max(1, size // MEAN_SAMPLES) for size in bgr.shape[:2]]
+    mean: Array = bgr[:: step[0], :: step[1]].mean(axis=(0, 1))
+    return np.maximum(mean, 1.0)
+
+
+def _bins(pixels: NDArray[np.uint8], mean: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the bins of lightness and of chromaticity of pixels ``(S, 3)``."""
+    balanced = np.minimum(pixels * (0.45 / mean), 1.0).astype(np.float32)
+    lab = np.zeros((len(pixels), 1, 3), np.float32)
+    if len(pixels):
+        lab = np.asarray(cv2.cvtColor(balanced[:, np.newaxis], cv2.COLOR_BGR2Lab))
+    light = np.minimum(lab[:, 0, 0] * (LIGHT_BINS / 100), LIGHT_BINS - 1).astype(np.intp)
+    chroma = (lab[:, 0, 1:] + CHROMA) * (CHROMA_BINS / (2 * CHROMA))
+    a, b = np.clip(chroma, 0, CHROMA_BINS - 1).astype(np.intp).T
+    return light, a * CHROMA_BINS + b
