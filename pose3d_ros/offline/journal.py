@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pose3d_ros.camera import CameraPose, Intrinsics
+from pose3d_ros.detections import Detections
+from pose3d_ros.estimator import PoseEstimator
+from pose3d_ros.images import CameraImage
 from pose3d_ros.people import K, People2D, People3D
 
 # Columns of a person: xy, scores, score, xyz, source, covariance, standard deviations.
@@ -15,7 +21,9 @@ _COLUMNS = int(_SPLITS[-1]) + K
 
 
 class Journal:
-    """An array for each image in one file, before tracking: float64 holds every number exactly.
+    """Two arrays for each image in one file: the set of keypoints, and the people before tracking.
+
+    They are float64, which holds every number exactly.
 
     Reads what is there, then writes behind it. A last array that was cut off is written over.
 
@@ -50,18 +58,58 @@ class Journal:
             return None
         start = self.file.tell()
         try:
+            keypoint_set = str(np.load(self.file, allow_pickle=False))
             table = np.load(self.file, allow_pickle=False)
         except (EOFError, ValueError, OSError):
             self.reading = False
             self.file.seek(start)
             self.file.truncate()
             return None
-        return _people(table)
+        return _people(table, keypoint_set)
 
     def write(self, people: People3D) -> None:
         """Append the people of an image."""
+        np.save(self.file, np.array(people.people_2d.keypoint_set))
         np.save(self.file, _table(people))
         self.file.flush()
+
+
+class JournalledEstimator:
+    """Stands in for an estimator in a pipeline: what the journal has is not estimated again.
+
+    Parameters
+    ----------
+    estimator
+        Estimates what the journal does not have.
+    journal
+        Is read, and written.
+    """
+
+    def __init__(self, estimator: PoseEstimator, journal: Journal) -> None:
+        self.estimator, self.journal = estimator, journal
+        self.detector, self.lifter = estimator.detector, estimator.lifter
+        self.found: People3D | None = None
+
+    def detect(
+        self,
+        images: Sequence[CameraImage],
+        boxes: Sequence[NDArray[np.float64] | None] | None = None,
+    ) -> list[Detections]:
+        """Find the people in one image, or remember that the journal has them."""
+        self.found = self.journal.read()
+        if self.found is not None:
+            return [Detections(self.found.people_2d)]
+        return self.estimator.detect(images, boxes)
+
+    def lift(
+        self, detections: Detections, intrinsics: Intrinsics, camera_pose: CameraPose | None = None
+    ) -> People3D:
+        """Return the people of the image in 3D."""
+        if self.found is not None:
+            return self.found
+        people = self.estimator.lift(detections, intrinsics, camera_pose)
+        self.journal.write(people)
+        return people
 
 
 def _table(people: People3D) -> np.ndarray:
@@ -76,12 +124,12 @@ def _table(people: People3D) -> np.ndarray:
     return np.concatenate([part.astype(np.float64) for part in shaped], axis=1)
 
 
-def _people(table: np.ndarray) -> People3D:
+def _people(table: np.ndarray, keypoint_set: str) -> People3D:
     n = len(table)
     known = table.shape[1] == _COLUMNS
     xy, scores, score, xyz, source, covariance, sd = np.split(table, _SPLITS, axis=1)
     return People3D(
-        People2D(xy.reshape(n, K, 2), scores, score[:, 0]),
+        People2D(xy.reshape(n, K, 2), scores, score[:, 0], keypoint_set),
         xyz.reshape(n, K, 3),
         source.astype(np.uint8),
         covariance.reshape(n, 3, 3),

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from pose3d_ros.estimator import PoseEstimator
-from pose3d_ros.offline.journal import Journal
+from pose3d_ros.offline.journal import Journal, JournalledEstimator
 from pose3d_ros.offline.recording import Processed, Recording
 from pose3d_ros.offline.writers import Writer
 from pose3d_ros.pipeline import Pipeline
@@ -136,17 +136,12 @@ def _write_all(
 def _processed(
     recording: Recording, estimator: PoseEstimator, folder: Path
 ) -> Iterator[Processed]:
-    pipeline = Pipeline(estimator)
     with Journal(folder) as journal:
+        # It has what a pipeline uses of an estimator.
+        journalled = cast(PoseEstimator, JournalledEstimator(estimator, journal))
+        pipeline = Pipeline(journalled)
         for number, taken in enumerate(recording.images()):
-            observation = taken.observation
-            people = journal.read()
-            if people is None:
-                image = observation.image
-                (detections,) = estimator.detect([image])
-                people = estimator.lift(detections, image.intrinsics, observation.camera_pose)
-                journal.write(people)
-            yield Processed(number, taken, pipeline.track(people, observation.stamp_s))
+            yield Processed(number, taken, pipeline.process(taken.observation))
 
 
 def _report(source: str, losses: Losses, outcome: Outcome) -> None:
