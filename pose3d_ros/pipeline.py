@@ -139,8 +139,13 @@ class Pipeline:
         return people
 
     def follow(self, observation: Observation, people: People3D) -> TrackedPeople:
-        """Give the people of an image their ids: everything of `process` from tracking on."""
+        """Give the people of an image their ids: everything of `process` from tracking on.
+
+        People who were estimated before, in another run, may be passed instead of those that
+        `estimate` returns.
+        """
         start_s = time.perf_counter()
+        self._choose_camera_pose(observation)
         colours = None
         if self.tracker.appearance_memory_s:
             colours = appearance.describe(observation.image.bgr, people.people_2d)

@@ -10,12 +10,15 @@ import pytest
 from support.people import scene
 from support.videos import overwrite, write_video
 
-from pose3d_ros.camera import CameraPose
+from pose3d_ros.camera import CameraPose, Intrinsics
+from pose3d_ros.images import CameraImage, Observation
 from pose3d_ros.offline import command
 from pose3d_ros.offline.journal import Journal
 from pose3d_ros.offline.process import Progress, shard
+from pose3d_ros.offline.recording import Processed, Taken
 from pose3d_ros.offline.trc import y_up
-from pose3d_ros.offline.writers import CSV_COLUMNS, JsonlWriter
+from pose3d_ros.offline.writers import CSV_COLUMNS, JsonlWriter, record, rows
+from pose3d_ros.people import TrackedPeople
 from pose3d_ros.skeleton import PANOPTIC19
 
 COUNT = 24
@@ -70,6 +73,20 @@ def test_every_image_has_a_line_also_without_people(run, folder, tmp_path):
         person['xy_px'][PANOPTIC19.index(name)] for name in ('left_hip', 'right_hip', 'pelvis')
     )
     np.testing.assert_allclose(pelvis, np.mean([left, right], axis=0), atol=0.01)
+
+
+def test_what_is_unknown_is_null_in_jsonl_and_empty_in_csv():
+    hidden = np.ones((1, len(PANOPTIC19)), bool)
+    people = TrackedPeople(
+        scene([(0, 0, 3.0)], hidden), np.ones(1, int), np.ones(1, int), np.ones(1)
+    )
+    image = CameraImage(np.zeros((48, 64, 3), np.uint8), Intrinsics.guess(64, 48))
+    processed = Processed(0, Taken(Observation(image, 0.0)), people)
+    person = record(processed)['people'][0]
+    assert person['xy_px'][0] == [None, None]
+    assert person['position_stddev_m'] is None
+    assert json.loads(json.dumps(person, allow_nan=False)) == person
+    assert next(iter(rows(processed)))[9:12] == ('', '', '')
 
 
 def test_csv_has_the_numbers_of_jsonl_under_names_with_units(run, folder, tmp_path):
@@ -146,7 +163,7 @@ def test_an_interrupted_run_goes_on_and_writes_the_same(run, folder, tmp_path, m
     def counting(arguments):
         made = estimator(arguments)
         inner = made.detect
-        made.detect = lambda images, boxes: detected.append(1) or inner(images, boxes)
+        made.detect = lambda *images: detected.append(1) or inner(*images)
         return made
 
     monkeypatch.setattr(command, '_estimator', counting)
