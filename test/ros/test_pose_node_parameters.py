@@ -15,7 +15,8 @@ from pose3d_ros.ros.parameters import FIELDS, WHILE_UNCONFIGURED
 from pose3d_ros.ros.pose_node import SUCCESS, PoseNode
 
 LIVE = {
-    'lazy', 'appearance_memory', 'assumed_person_height', 'camera_pose_from_people', 'keypoint_threshold', 'limb_threshold', 'person_threshold',
+    'lazy', 'appearance_memory', 'assumed_person_height', 'camera_pose_from_people',
+    'keypoint_threshold', 'limb_threshold', 'person_threshold',
     'min_keypoints', 'smoothing', 'smoothing_min_cutoff', 'smoothing_beta', 'track_memory',
     'stale_after', 'min_rate', 'max_latency', 'depth_tolerance', 'image_rotation',
 }  # fmt: skip
