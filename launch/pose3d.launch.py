@@ -29,7 +29,8 @@ CONFIG = Path(__file__).absolute().parents[1] / 'config'
 # Parameters of pose_node that are launch arguments, too; config/pose3d.yaml has all of them.
 PARAMETERS = (
     'model', 'device', 'precision', 'image_transport', 'rectified', 'focal_length',
-    'target_frame', 'depth', 'assumed_person_height', 'keypoint_threshold', 'smoothing',
+    'image_rotation', 'target_frame', 'depth', 'assumed_person_height', 'keypoint_threshold',
+    'smoothing',
 )  # fmt: skip
 KINDS = {name: type(FIELDS[name].default) for name in PARAMETERS}
 SWITCHES = {'respawn': bool, 'rviz': bool, 'publish_tf': bool}

@@ -15,10 +15,10 @@ from pose3d_ros.ros.parameters import FIELDS, WHILE_UNCONFIGURED
 from pose3d_ros.ros.pose_node import SUCCESS, PoseNode
 
 LIVE = {
-    'lazy', 'appearance_memory', 'assumed_person_height', 'camera_pose_from_people',
-    'keypoint_threshold', 'limb_threshold', 'person_threshold',
-    'min_keypoints', 'smoothing', 'smoothing_min_cutoff', 'smoothing_beta', 'track_memory',
-    'stale_after', 'min_rate', 'max_latency', 'depth_tolerance', 'image_rotation',
+    'appearance_memory', 'assumed_person_height', 'camera_pose_from_people', 'depth_tolerance',
+    'image_rotation', 'keypoint_threshold', 'lazy', 'limb_threshold', 'max_latency',
+    'min_keypoints', 'min_rate', 'person_threshold', 'smoothing', 'smoothing_beta',
+    'smoothing_min_cutoff', 'stale_after', 'track_memory',
 }  # fmt: skip
 
 
