@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 # Unlike networks that see the whole image, those on crops always return all keypoints: what is
 # hidden has a low score.
-DEFAULT_THRESHOLDS = Thresholds(keypoint=0.2, person=0.3)
+DEFAULT_THRESHOLDS = Thresholds(keypoint=0.2, person=0.25)
 # A person's score is the detector's times the mean of this many keypoint scores, the best ones:
 # hidden limbs make a person no less certain.
 BEST_KEYPOINTS = 8
