@@ -69,6 +69,8 @@ setup(
         'pyyaml>=6',
         # Converts images in place of cv_bridge, which PyPI does not have.
         'rosbags-image>=0.10,<0.11',
+        # Reads and writes bags in `pose3d process`.
+        'rosbags>=0.10,<0.12',
         'ros-rclpy[fastrtps]~=9.1.2',
         'ros-diagnostic-msgs~=5.5.1',
         'ros-geometry-msgs~=5.5.1',
@@ -79,6 +81,7 @@ setup(
     ],
     extras_require={
         'test': ['pytest>=7', 'hypothesis>=6'],
+        'viewer': ['viser>=1.1,<2'],
         'int8': ['nncf>=3.4,<4'],
         'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2', 'pandas'],
         'lint': ['ruff==0.17.*', 'mypy==2.*', 'import-linter>=2.1,<3', 'codespell>=2.4,<3'],

@@ -42,6 +42,7 @@ from synthetic.recorded import people_from_outputs
 
 PEOPLE = (0, 1, 5, 10, 20)
 IMAGE_HW = (480, 640)
+INPUT_HW = (256, 448)
 HEIGHT_M = 1.8
 WARM_UP = 3
 FRAME_S = 1 / 30
@@ -77,7 +78,7 @@ def int8(model: ov.Model) -> ov.Model | None:
 
 def compile_network(model: ov.Model, precision: str) -> OpenPoseDetector:
     """Compile a network for the CPU."""
-    detector = open_detector(model, InferenceOptions('CPU', precision))
+    detector = open_detector(model, InferenceOptions('CPU', precision), input_hw=INPUT_HW)
     assert isinstance(detector, OpenPoseDetector)
     return detector
 
@@ -140,9 +141,9 @@ def measure(
     """Measure every stage in every round, s; number 0 for stages independent of people."""
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (*IMAGE_HW, 3), np.uint8)
-    input_hw = networks['bf16'].input_hw
-    letterbox = Letterbox.fit(IMAGE_HW, input_hw, networks['bf16'].stride)
-    small = letterbox.apply(image, input_hw)
+    letterbox = Letterbox.fit(IMAGE_HW, INPUT_HW, networks['bf16'].stride)
+    small = letterbox.apply(image, INPUT_HW)
+    compiled = {name: one.network.for_image(IMAGE_HW) for name, one in networks.items()}
     lifter = LiftingNetwork()
     of_scene = {n: [stages(s, lifter) for s in some] for n, some in scenes.items()}
     tracker = Tracker()
@@ -158,14 +159,12 @@ def measure(
 
         def estimate(five: Scene = five, turn: int = turn) -> None:
             # The network with random weights detects no people; those of the scene are used.
-            networks['bf16'].network.for_image(input_hw).infer(letterbox.apply(image, input_hw))
+            compiled['bf16'].infer(letterbox.apply(image, INPUT_HW))
             tracker.update(five.parse(), turn * FRAME_S)
 
-        for name, detector in networks.items():
-            measure_call(
-                f'inference, {name}', 0, partial(detector.network.for_image(input_hw).infer, small)
-            )
-        measure_call('letterbox', 0, lambda: letterbox.apply(image, input_hw))
+        for name, network in compiled.items():
+            measure_call(f'inference, {name}', 0, partial(network.infer, small))
+        measure_call('letterbox', 0, lambda: letterbox.apply(image, INPUT_HW))
         measure_call('estimate', 5, estimate)
         for number, some in of_scene.items():
             for name, call in some[turn % len(some)].items():

@@ -10,7 +10,7 @@ names another, models/. docs/accuracy.md explains the tables.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark import golden
-from benchmark.accuracy import DEFAULT_NETWORK
+from benchmark.accuracy import DEFAULT_NETWORK, input_size
 from benchmark.lifting_baselines import (
     POSES,
     NearestNeighbour,
@@ -194,14 +194,21 @@ def print_rows(title: str, by: str, rows: dict[str, Row]) -> None:
         cells = ['-'] * (len(COLUMNS) + 1)
         if known:
             columns = [np.array([getattr(e, name) for e in known]) for name in COLUMNS]
-            cells = [_mean_mm(column) for column in columns]
+            cells = [_cell_mm(column) for column in columns]
             share = np.array([e.root_distance_share for e in known])
             cells.append(f'{100 * np.median(share):.1f} / {100 * share.mean():.1f}')
         print(f'| {group} | {title} | {by} | {len(known)}/{row.people} | {" | ".join(cells)} |')
 
 
-def _mean_mm(errors_m: Array) -> str:
-    return f'{1000 * np.nanmean(errors_m):.0f}' if np.isfinite(errors_m).any() else '-'
+def mean_mm(errors_m: Sequence[float] | Array) -> float:
+    """Return the mean of errors in m over those that are known, mm; NaN if none is."""
+    known = np.asarray(errors_m)[np.isfinite(errors_m)]
+    return float(1000 * known.mean()) if len(known) else float('nan')
+
+
+def _cell_mm(errors_m: Array) -> str:
+    mean = mean_mm(errors_m)
+    return f'{mean:.0f}' if np.isfinite(mean) else '-'
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -210,7 +217,8 @@ def main(argv: list[str] | None = None) -> None:
     add: Callable[..., Any] = parser.add_argument
     add('--data', type=Path, default=Path('../shared/data'), help='(default: %(default)s)')
     add('--model', help=f'2D network (default: {DEFAULT_NETWORK} in the data)')
-    add('--input-size', type=int, nargs=2, metavar=('H', 'W'), help="(default: the network's)")
+    size = "H alone: the width follows each image (default: the network's)"
+    add('--input-size', type=int, nargs='+', metavar='PX', help=f'H W; {size}')
     add('--lifting-model', help='(default: the bundled one)')
     add('--golden', type=Path, metavar='FOLDER', help='recorded outputs, as of benchmark.golden')
     add('--assumed-height', type=float, default=1.7, metavar='M', help='(default: %(default)s)')
@@ -228,8 +236,8 @@ def main(argv: list[str] | None = None) -> None:
         print_rows(condition.title, 'network', in_labels(scenes, condition, lift, args.seed))
     _print_baselines(scenes)
     model = args.model or args.data / DEFAULT_NETWORK
-    size = tuple(args.input_size) if args.input_size else None
-    detections = detect(scenes, PoseEstimator(model, 'CPU', input_hw=size, precision='f32'))
+    estimator = PoseEstimator(model, 'CPU', input_hw=input_size(args.input_size), precision='f32')
+    detections = detect(scenes, estimator)
     for title, options in DETECTED.items():
         rows = in_detections(scenes, detections, lift, *options)
         print_rows(title, 'network', {**rows, 'all': all_people(rows)})

@@ -45,7 +45,7 @@ def main() -> None:
     args = parser.parse_args()
     path = resolve(args.model)
     if isinstance(path, tuple):
-        parser.error(f'--model must be one network, found the pair {args.model!r}')
+        parser.error(f'--model must be one network, found the pair {args.model}')
     model = ov.Core().read_model(path)
     height, width = quantise.input_hw(model)
     x, *inputs = (

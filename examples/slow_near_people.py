@@ -8,9 +8,9 @@ robot. The base needs a command timeout of its own in case this node dies.
 
 `cmd_vel_in` is multiplied by a factor and published as `cmd_vel`: the factor is 1 at
 `slow_distance` from the nearest person and beyond, 0 at `stop_distance`. Distances are Euclidean,
-from the origin of the frame of `poses`: the camera or pose_node's `target_frame`. Add the extent of
-the robot in front of it. A single camera overestimates the distance of children: set pose_node's
-`assumed_person_height` to the shortest person that you expect.
+from the origin of the frame of `poses`: the camera or pose_node's `target_frame`. Add the extent
+of the robot in front of it. A single camera overestimates the distance of children: set the
+parameter `assumed_person_height` of pose_node to the shortest person that you expect.
 """
 
 import math

@@ -12,25 +12,26 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from pose3d_ros.ros.camera_parameters import PARAMETERS
 from pose3d_ros.ros.launch_arguments import check_arguments
+from pose3d_ros.ros.parameter_docs import yaml_value
 
-# Parameters of camera_node. Two more, SHARED, are arguments of pose3d.launch.py.
-PARAMETERS = {
-    'source': (str, '0',
-               'video file, animated GIF, image, folder of images, URL of a video or stream '
-               '(http, rtsp), or webcam (0, /dev/video0)'),
-    'rate': (float, '0', "images per second; 0: the source's own"),
-    'loop': (bool, 'false', 'start again at the end of the source'),
-    'mirror': (bool, 'false', 'swap left and right'),
-    'skip': (int, '0', 'number of images to skip at the beginning'),
-    'calibration_file': (str, '',
-                         'YAML file of camera_calibration; overrides focal_length'),
-    'wait_for_subscribers': (int, '1',
-                             'number of subscribers of the images to wait for, at most 10 s. '
-                             'pose_node subscribes when it is loaded and has a subscriber'),
-}  # fmt: skip
-SHARED = {'frame_id': str, 'focal_length': float}
-KINDS = {name: kind for name, (kind, _, _) in PARAMETERS.items()} | SHARED
+# Arguments of pose3d.launch.py that are parameters of camera_node, too.
+SHARED = ('frame_id', 'focal_length')
+DEFAULTS = {'source': '0', 'wait_for_subscribers': '1'}
+KINDS = {name: type(parameter.default) for name, parameter in PARAMETERS.items()}
+
+
+def arguments() -> list[DeclareLaunchArgument]:
+    return [
+        DeclareLaunchArgument(
+            name,
+            default_value=DEFAULTS.get(name, yaml_value(parameter.default).strip("'")),
+            description=parameter.text,
+        )
+        for name, parameter in PARAMETERS.items()
+        if name not in SHARED
+    ]
 
 
 def check(context) -> None:
@@ -70,10 +71,7 @@ def generate_launch_description() -> LaunchDescription:
     pose3d = PythonLaunchDescriptionSource(str(Path(__file__).with_name('pose3d.launch.py')))
     return LaunchDescription(
         [
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=text)
-                for name, (_, default, text) in PARAMETERS.items()
-            ),
+            *arguments(),
             OpaqueFunction(function=check),
             # Before camera_node, which shares some of its arguments.
             IncludeLaunchDescription(pose3d),

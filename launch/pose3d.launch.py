@@ -19,10 +19,10 @@ from pose3d_ros.ros.launch_arguments import (
     check_arguments,
     check_executable,
     is_true,
-    topic_beside,
 )
 from pose3d_ros.ros.middleware import FASTDDS, FASTRTPS, fastdds_variable
 from pose3d_ros.ros.parameters import FIELDS
+from pose3d_ros.ros.topic_names import topic_beside
 
 CONFIG = Path(__file__).absolute().parents[1] / 'config'
 

@@ -3,53 +3,90 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import importlib.metadata
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pose3d_ros.models import command as model_command
+from pose3d_ros.offline.command import add_arguments as process_arguments
+from pose3d_ros.sources.video import VideoError
+
+if TYPE_CHECKING:
+    from pose3d_ros.offline.recording import Recording
+    from pose3d_ros.offline.writers import Writer
+    from pose3d_ros.ros.arguments import Described
 
 NODES = {'node': 'pose_node', 'camera': 'camera_node'}
 
 
 def parser() -> argparse.ArgumentParser:
-    """Say what can be typed."""
-    top = argparse.ArgumentParser(prog='pose3d', description='3D human pose for robots.')
+    """Describe what can be typed."""
+    top = argparse.ArgumentParser(
+        prog='pose3d', description='3D human pose for robots.', allow_abbrev=False
+    )
+    top.add_argument('--version', action='version', version=version())
     commands = top.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    _add_demo(commands)
+    demo = commands.add_parser(
+        'demo',
+        allow_abbrev=False,
+        help='play a video through both nodes, and show what comes out',
+        description='Start a camera and a pose node, subscribe to them as a robot would, and '
+        'write a picture and a video of the people found. Of files, every image is processed; '
+        'live sources skip images if the network is slower.',
+        epilog='Ctrl-C ends it, also of a live source, and keeps the files.',
+    )
+    _add_demo(demo)
+    _add_view(
+        commands.add_parser(
+            'view',
+            allow_abbrev=False,
+            help='see people live in a browser',
+            description='Serve a page on this machine: people in 3D, the image, a table, rates, '
+            'and live parameters.',
+        )
+    )
+    process_arguments(
+        commands.add_parser(
+            'process',
+            allow_abbrev=False,
+            help='process whole recordings: every image, into data, video and bags',
+            description='Write poses.jsonl, poses.csv, person_ID.trc, overlay video and, for '
+            'bags, a bag of results for each input. Interrupted, the same command goes on.',
+        )
+    )
     model_command.add_arguments(
         commands.add_parser('model', help='install, list, look at and remove networks')
     )
     for name, node in NODES.items():
         commands.add_parser(
-            name,
-            help=f'run {node} without `ros2 run`',
-            description=f'What follows goes to {node}: --ros-args -p NAME:=VALUE -r FROM:=TO ...',
-            add_help=False,
+            name, help=f'run {node} without `ros2 run`; --help: its parameters', add_help=False
         )
     return top
 
 
-def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    demo = commands.add_parser(
-        'demo',
-        help='play a video through both nodes, and show what comes out',
-        description='Start a camera and a pose node, listen to them as a robot would, and write '
-        'a picture and a video of the people found.',
-    )
+def version() -> str:
+    """Return the version of the package, as pip or package.xml has it."""
+    try:
+        return importlib.metadata.version('pose3d_ros')
+    except importlib.metadata.PackageNotFoundError:  # built by colcon
+        from xml.etree import ElementTree
+
+        from pose3d_ros.demo.demo import share
+
+        return ElementTree.parse(share('package.xml')).findtext('version') or 'unknown'
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument(
         '--input',
         default='clip',
         metavar='SOURCE',
-        help='video, GIF, folder of images, URL or webcam; default: %(default)s, the bundled clip '
-        'of rendered people',
+        help='video, GIF, folder of images, address or webcam; default: %(default)s, the bundled '
+        'clip of rendered people',
     )
-    demo.add_argument(
-        '--model',
-        metavar='MODEL',
-        help='.xml or .onnx file, or installed network; default: auto, and for the bundled clip '
-        'the network that was trained for it',
-    )
-    demo.add_argument('--device', default='AUTO', help='OpenVINO device; default: %(default)s')
     demo.add_argument(
         '--output',
         type=Path,
@@ -58,12 +95,40 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help='folder for picture and video; default: %(default)s',
     )
     demo.add_argument(
-        '--rate', type=float, default=0.0, metavar='HZ', help="images per second; default: input's"
+        '--seconds', type=float, default=0.0, metavar='S', help='stop early; default: at the end'
     )
-    demo.add_argument(
-        '--focal-length', type=float, default=0.0, metavar='PX', help='of the camera, if known'
+    demo.add_argument('--headless', action='store_true', help='serve no page to look at meanwhile')
+    _add_node_options(demo)
+
+
+def _add_view(view: argparse.ArgumentParser) -> None:
+    view.add_argument(
+        '--input',
+        default='',
+        metavar='SOURCE',
+        help='video, GIF, folder, address, webcam, or clip, the bundled one: starts a camera and '
+        'a pose node; default: shows the pose nodes that run',
     )
-    demo.add_argument(
+    view.add_argument(
+        '--namespace', default='/', help='of the nodes to show; default: %(default)s, all'
+    )
+    view.add_argument('--port', type=int, default=8080, help='of the page; default: %(default)s')
+    _add_node_options(view)
+
+
+def _add_node_options(parser: argparse.ArgumentParser) -> None:
+    """Add what becomes parameters of the nodes."""
+    parser.add_argument(
+        '--model',
+        metavar='MODEL',
+        help='.xml or .onnx file, or installed network; default: auto, and for the bundled clip '
+        'the network that was trained for it',
+    )
+    parser.add_argument('--device', help='OpenVINO device; default: AUTO')
+    parser.add_argument(
+        '--precision', choices=('auto', 'f32', 'f16', 'bf16'), help='of the device'
+    )
+    parser.add_argument(
         '--input-size',
         type=int,
         nargs=2,
@@ -71,31 +136,136 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         metavar=('HEIGHT', 'WIDTH'),
         help="of the network, multiples of 32; default: the model's own",
     )
-    demo.add_argument(
-        '--seconds',
+    for name, text in (
+        ('keypoint', 'least score of a keypoint'),
+        ('limb', 'least strength of the part affinity field along a limb'),
+        ('person', 'least score of a person'),
+    ):
+        parser.add_argument(f'--{name}-threshold', type=float, metavar='SCORE', help=text)
+    parser.add_argument(
+        '--min-keypoints', type=int, metavar='N', help='least number of keypoints of a person'
+    )
+    parser.add_argument('--rate', type=float, metavar='HZ', help='images per second; default: own')
+    parser.add_argument('--skip', type=int, metavar='N', help='images to leave out at the start')
+    parser.add_argument('--loop', action='store_true', help='begin again at the end')
+    parser.add_argument('--mirror', action='store_true', help='swap left and right')
+    parser.add_argument(
+        '--focal-length', type=float, metavar='PX', help='of the camera, if it is known'
+    )
+    parser.add_argument(
+        '--calibration-file', metavar='FILE', help='of the camera; wins over --focal-length'
+    )
+    parser.add_argument(
+        '--camera-up',
         type=float,
-        default=0.0,
-        metavar='S',
-        help='stop so early; default: at the end',
+        nargs=3,
+        metavar=('X', 'Y', 'Z'),
+        help='what is up in the camera optical frame; 0 -1 0 for a level camera',
+    )
+    parser.add_argument(
+        '--camera-height',
+        type=float,
+        metavar='M',
+        help='of the camera above the floor; with --camera-up',
     )
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; its exit status."""
-    arguments, rest = parser().parse_known_args(argv)
+    """Run a command and return its exit status."""
+    top = parser()
+    arguments, rest = top.parse_known_args(argv)
     if arguments.command in NODES:
-        if arguments.command == 'node':
-            from pose3d_ros.ros.pose_node import main as node_main
-        else:
-            from pose3d_ros.ros.camera_node import main as node_main
-        return node_main([sys.argv[0], *rest])
+        return _run_node(arguments.command, rest)
     if rest:
-        parser().error(f'unknown arguments: {" ".join(rest)}')
+        options = _options(top, arguments.command)
+        top.error(f'unknown arguments: {" ".join(rest)}{_nearest(rest, options)}')
     if arguments.command == 'model':
         return model_command.run(arguments)
+    if arguments.command == 'process':
+        return _process(arguments)
+    if arguments.command == 'view':
+        from pose3d_ros.demo.view import view
+
+        return view(arguments)
     from pose3d_ros.demo.demo import demo
 
     return demo(arguments)
+
+
+def _process(arguments: argparse.Namespace) -> int:
+    """Process recordings; ROS is imported only where one of them is a bag."""
+    from pose3d_ros.offline import command
+
+    def read(path: Path, *options: Any) -> list[Recording]:
+        if not ((path / 'metadata.yaml').is_file() or path.suffix in ('.mcap', '.db3')):
+            return []
+        try:
+            from pose3d_ros.ros.bags import open_bag
+        except ImportError as error:
+            raise VideoError(f'{path}: bags need ROS and the library rosbags: {error}') from error
+        return open_bag(path, *options)
+
+    def writer(folder: Path, topic: str) -> Writer:
+        from pose3d_ros.ros.bags import McapWriter
+
+        return McapWriter(folder, topic)
+
+    return command.run(arguments, command.BagFormat(read, writer))
+
+
+def _run_node(command: str, rest: list[str]) -> int:
+    """Run a node, or print its parameters; refuse arguments that it would ignore."""
+    from pose3d_ros.ros.arguments import ArgumentError, check, help_text
+
+    described, node_main = _node(command)
+    if '-h' in rest or '--help' in rest:
+        print(help_text(NODES[command], described), end='')
+        return 0
+    try:
+        check(rest, NODES[command], [one.name for one in described])
+    except ArgumentError as error:
+        print(f'pose3d {command}: {error}', file=sys.stderr)
+        return 2
+    return node_main([sys.argv[0], *rest])
+
+
+def _node(command: str) -> tuple[list[Described], Callable[[list[str]], int]]:
+    """Return the parameters of a node and what runs it."""
+    from pose3d_ros.ros.arguments import Described
+
+    if command == 'camera':
+        from pose3d_ros.ros import camera_node
+        from pose3d_ros.ros.camera_parameters import PARAMETERS
+
+        return [
+            Described(name, one.default, one.text, f'0 to {one.high:g}' if one.high else '')
+            for name, one in PARAMETERS.items()
+        ], camera_node.main
+    from pose3d_ros.ros import pose_node
+    from pose3d_ros.ros.parameters import FIELDS
+
+    described = []
+    for name, field in FIELDS.items():
+        low, high, choices = (field.metadata[key] for key in ('low', 'high', 'choices'))
+        span = ', '.join(choices) or (f'{low:g} to {high:g}' if high > low else '')
+        described.append(Described(name, field.default, field.metadata['text'], span))
+    return described, pose_node.main
+
+
+def _options(top: argparse.ArgumentParser, command: str) -> list[str]:
+    """Return the options of a command."""
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            actions = action.choices[command]._actions
+            return [name for one in actions for name in one.option_strings]
+    return []
+
+
+def _nearest(unknown: list[str], options: list[str]) -> str:
+    """Return '; did you mean ...?' for unknown arguments, or ''."""
+    found = [difflib.get_close_matches(text.partition('=')[0], options, 1) for text in unknown]
+    names = [name for names in found for name in names]
+    return f'; did you mean {", ".join(names)}?' if names else ''
 
 
 if __name__ == '__main__':

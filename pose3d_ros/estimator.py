@@ -15,13 +15,14 @@ from pose3d_ros.detection.openpose.location_map_lifter import LocationMapLifter
 from pose3d_ros.detection.top_down import TopDownOptions
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage
-from pose3d_ros.inference import InferenceOptions, ModelSource
+from pose3d_ros.inference import InferenceError, InferenceOptions, ModelSource
 from pose3d_ros.lifting.lifter import Lifter
 from pose3d_ros.lifting.lifting_network import LiftingNetwork
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.store import resolve
 from pose3d_ros.network_spec import InputSize
 from pose3d_ros.people import People3D
+from pose3d_ros.rotation import Rotation
 
 # Ways of lifting by the name that users give.
 LIFTERS: dict[str, type[LiftingNetwork] | type[LocationMapLifter]] = {
@@ -43,7 +44,7 @@ class PoseEstimator:
     input_hw
         Height and width of the network's input, px. A width of None follows from the aspect of
         the images. None: what the network's contract states, or the size of the file where it
-        takes no other, or 320 lines in the aspect of the images.
+        takes no other, or 320 lines, and at least 256 columns, in the aspect of the images.
     precision
         What the device computes in: a key of ``inference.PRECISIONS``.
     input_mean, input_scale
@@ -122,7 +123,8 @@ class PoseEstimator:
         intrinsics
             Of the camera, for this size of image; ``Intrinsics.guess(W, H)`` if they are unknown.
         camera_pose
-            Attitude and height of the camera. None: unknown. Only the lifting network uses it.
+            Attitude and height of the camera. None: unknown. The image of a camera on its side or
+            upside down is turned for the networks; the lifting network uses the rest.
 
         Returns
         -------
@@ -134,19 +136,40 @@ class PoseEstimator:
         ValueError
             If the image is not of that shape and type.
         """
-        (detections,) = self.detect([CameraImage(bgr, intrinsics)])
-        return self.lift(detections, intrinsics, camera_pose)
+        image = CameraImage(bgr, intrinsics)
+        rotation = Rotation.of(image, camera_pose)
+        upright, pose = rotation.turn(image, camera_pose)
+        (detections,) = self.detect([upright])
+        return rotation.turn_back(self.lift(detections, upright.intrinsics, pose))
 
     def detect(
         self,
         images: Sequence[CameraImage],
         boxes: Sequence[NDArray[np.float64] | None] | None = None,
     ) -> list[Detections]:
-        """Find the people in each image, in 2D; see `Detector.detect` for the boxes."""
-        return self.detector.detect(images, boxes)
+        """Find the people in each image, in 2D; see `Detector.detect` for the boxes.
+
+        Raises
+        ------
+        InferenceError
+            If the device fails.
+        """
+        try:
+            return self.detector.detect(images, boxes)
+        except RuntimeError as error:  # of OpenVINO
+            raise InferenceError(str(error)) from error
 
     def lift(
         self, detections: Detections, intrinsics: Intrinsics, camera_pose: CameraPose | None = None
     ) -> People3D:
-        """Estimate the 3D poses of the people found in one image."""
-        return self.lifter.lift(detections, intrinsics, camera_pose)
+        """Estimate the 3D poses of the people found in one image.
+
+        Raises
+        ------
+        InferenceError
+            If the device fails.
+        """
+        try:
+            return self.lifter.lift(detections, intrinsics, camera_pose)
+        except RuntimeError as error:  # of OpenVINO
+            raise InferenceError(str(error)) from error

@@ -7,6 +7,7 @@ it was received, 3D poses into its camera optical frame.
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 
 import cv2
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.images import CameraImage
-from pose3d_ros.people import People3D
+from pose3d_ros.people import People2D, People3D
+from pose3d_ros.skeleton import PANOPTIC19
 
 # Clockwise rotation of the image, degrees -> OpenCV's code.
 ROTATIONS = {
@@ -26,6 +28,12 @@ ROTATIONS = {
 # Least part of the up vector that lies in the image plane for the roll to be defined: a camera
 # that looks up or down within 17 degrees has none.
 MIN_IN_PLANE = 0.3
+# Rotation is taken from the pose of the camera, where that is known.
+AUTO = -1
+# Number of people after which the mounting of a camera is judged, and the share of them that must
+# appear turned in the same way.
+CHECKED_PEOPLE = 60
+CLEAR_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -53,18 +61,31 @@ class Rotation:
         if self.degrees not in (0, *ROTATIONS):
             raise ValueError(f'degrees must be 0, 90, 180 or 270, found {self.degrees}')
 
-    def turn(self, image: CameraImage) -> CameraImage:
-        """Return the turned image with the intrinsics of its pixels."""
-        if not self.degrees:
-            return image
-        bgr = np.asarray(cv2.rotate(image.bgr, ROTATIONS[self.degrees]), np.uint8)
-        return CameraImage(bgr, self._intrinsics(image.intrinsics))
+    @classmethod
+    def of(cls, image: CameraImage, pose: CameraPose | None, degrees: int = AUTO) -> Rotation:
+        """Return the rotation that turns an image upright.
 
-    def turn_camera_pose(self, pose: CameraPose | None) -> CameraPose | None:
-        """Return the pose of the camera as if it had taken the turned image."""
-        if pose is None or not self.degrees:
-            return pose
-        return replace(pose, up=self._matrix() @ pose.up)
+        Parameters
+        ----------
+        image
+            The image.
+        pose
+            Pose of the camera. None: unknown.
+        degrees
+            The rotation. ``AUTO``: by `pose`, or none if that is unknown.
+        """
+        height, width = image.bgr.shape[:2]
+        return cls(upright_degrees(pose) if degrees == AUTO else degrees, width, height)
+
+    def turn(
+        self, image: CameraImage, pose: CameraPose | None
+    ) -> tuple[CameraImage, CameraPose | None]:
+        """Return the turned image with its intrinsics, and the pose of a camera that took it."""
+        if not self.degrees:
+            return image, pose
+        bgr = np.asarray(cv2.rotate(image.bgr, ROTATIONS[self.degrees]), np.uint8)
+        turned = CameraImage(bgr, self._intrinsics(image.intrinsics))
+        return turned, pose and replace(pose, up=self._matrix() @ pose.up)
 
     def turn_xy(self, xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return where points ``(..., 2)``, px, are in the turned image."""
@@ -77,6 +98,11 @@ class Rotation:
         centre = np.array([self.width - 1, self.height - 1]) / 2
         xy: NDArray[np.float64] = (xy_px - self._turned_centre(centre)) @ self._matrix()[:2, :2]
         return xy + centre
+
+    def turn_boxes(self, boxes_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where boxes ``(B, 4)`` x0, y0, x1, y1, px, are in the turned image."""
+        corners = self.turn_xy(boxes_px.reshape(-1, 2, 2))
+        return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
     def turn_back(self, people: People3D) -> People3D:
         """Return people of the turned image in pixels and camera frame of the image."""
@@ -131,6 +157,48 @@ def upright_degrees(pose: CameraPose | None) -> int:
     """
     if pose is None or np.hypot(pose.up[0], pose.up[1]) < MIN_IN_PLANE:
         return 0
-    # Clockwise angle from up in the image, (0, -1), to the direction that is up.
-    clockwise_deg = np.degrees(np.arctan2(pose.up[0], -pose.up[1]))
+    return _upright_degrees(float(pose.up[0]), float(pose.up[1]))
+
+
+class MountingCheck:
+    """Notices from the people in the images that a camera is mounted turned."""
+
+    def __init__(self) -> None:
+        self._turns: deque[int] = deque(maxlen=CHECKED_PEOPLE)
+
+    def update(self, people_2d: People2D, degrees: int) -> int | None:
+        """Return the clockwise rotation with which people would appear upright.
+
+        Parameters
+        ----------
+        people_2d
+            The people in an image as it was received.
+        degrees
+            The clockwise rotation that is applied to the image.
+
+        Returns
+        -------
+        int or None
+            None: they are upright with `degrees`, or there were too few people.
+        """
+        self._turns.extend(trunk_rotations(people_2d))
+        if len(self._turns) < CHECKED_PEOPLE:
+            return None
+        (turn, number), *_ = Counter(self._turns).most_common(1)
+        return turn if turn != degrees and number >= CLEAR_SHARE * CHECKED_PEOPLE else None
+
+
+def trunk_rotations(people_2d: People2D) -> list[int]:
+    """Return for each person with neck and hips the clockwise rotation that turns it upright."""
+    neck = people_2d.xy_px[:, PANOPTIC19.index('neck')]
+    hips = people_2d.xy_px[:, PANOPTIC19.indices(('left_hip', 'right_hip'))].mean(axis=1)
+    up = neck - hips
+    up = up[np.isfinite(up).all(axis=1)]
+    return [_upright_degrees(x, y) for x, y in up.tolist()]
+
+
+def _upright_degrees(x: float, y: float) -> int:
+    """Return the clockwise rotation, degrees, that turns a direction in the image upwards."""
+    # Clockwise angle from up in the image, (0, -1), to the direction.
+    clockwise_deg = np.degrees(np.arctan2(x, -y))
     return int(-90 * round(clockwise_deg / 90)) % 360

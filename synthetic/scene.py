@@ -91,7 +91,7 @@ def draw_outputs(
     relative
         ``(N, K, 3)``, keypoints relative to the pelvis in body heights, for the location maps.
     depth
-        ``(N,)``, distance along the view, which decides who occludes whom.
+        ``(N,)``, distance along the view: nearer people occlude farther ones.
     hidden, grid_hw, sigma
         See `outputs`.
     """

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+import pose3d_ros as pose3d_ros  # first: it keeps the telemetry of OpenVINO from starting
+
 # Set before anything imports rclpy: tests communicate on this machine only.
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.setdefault('ROS_DOMAIN_ID', '77')

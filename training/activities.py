@@ -1,4 +1,4 @@
-"""What people do: poses drawn from standing, walking, running, sitting and so on.
+"""Sample poses of activities: standing, walking, running, sitting and so on.
 
 Each activity gives ``(n, A)`` of `training.poses.ANGLES`, degrees, before limits.
 """
@@ -17,12 +17,12 @@ Rng = np.random.Generator
 
 
 def sample(rng: Rng, n: int) -> Array:
-    """Draw poses: ``(n, A)`` of ``ANGLES``, of what people do, each with arms of its own."""
+    """Sample poses ``(n, A)`` of ``ANGLES`` from all activities, with independent arms."""
     return draw(rng, n)[0]
 
 
 def draw(rng: Rng, n: int) -> tuple[Array, Array]:
-    """Draw poses, and how far off their feet their weight may be, ``(n,)`` m. NaN: not on them."""
+    """Sample poses, and the distance of the weight from the feet, ``(n,)`` m. NaN: not on feet."""
     angles = np.zeros((n, len(ANGLES)))
     what = rng.choice(len(ACTIVITIES), n, p=_shares(ACTIVITIES))
     for i, (activity, *_) in enumerate(ACTIVITIES):
@@ -32,7 +32,7 @@ def draw(rng: Rng, n: int) -> tuple[Array, Array]:
 
 
 def finished(rng: Rng, angles: Array) -> Array:
-    """Poses with what head and shoulders do on their own, and within limits."""
+    """Add independent motion of head and shoulders to poses, and apply the limits."""
     angles, n = angles.copy(), len(angles)
     for name, sd in (('neck_flexion', 12), ('neck_lateral', 7), ('neck_twist', 25)):
         angles[:, INDEX[name]] += rng.normal(0, sd, n)
@@ -43,13 +43,13 @@ def finished(rng: Rng, angles: Array) -> Array:
 
 
 def _set(rng: Rng, angles: Array, drawn: dict[str, tuple[float, float]]) -> None:
-    """Draw angles from normal distributions, mean and standard deviation."""
+    """Sample angles from normal distributions, mean and standard deviation."""
     for name, (mean, sd) in drawn.items():
         angles[:, INDEX[name]] = rng.normal(mean, sd, len(angles))
 
 
 def _set_sides(rng: Rng, angles: Array, drawn: dict[str, tuple[float, float]]) -> None:
-    """Draw angles of both sides: half of what they vary by they share."""
+    """Sample angles of both sides, which share half of their variance."""
     for name, (mean, sd) in drawn.items():
         both = rng.normal(0, sd * 0.7, len(angles))
         for side in ('left', 'right'):
@@ -58,7 +58,7 @@ def _set_sides(rng: Rng, angles: Array, drawn: dict[str, tuple[float, float]]) -
 
 
 def _upright(rng: Rng, n: int) -> Array:
-    """Trunk and arms of somebody upright; the legs are left straight."""
+    """Sample trunk and arms of an upright person; the legs stay straight."""
     angles = np.zeros((n, len(ANGLES)))
     trunk = {'pitch': (2, 7), 'roll': (0, 5), 'spine_flexion': (5, 11)}
     _set(rng, angles, {**trunk, 'spine_lateral': (0, 7), 'spine_twist': (0, 12)})
@@ -94,7 +94,7 @@ def _running(rng: Rng, n: int) -> Array:
 
 
 def _stride(rng: Rng, angles: Array, hip: Array, knee: Array, lean: Array) -> None:
-    """One instant of a stride: legs swing against each other, most arms against the legs."""
+    """Sample an instant of a stride: legs swing in opposition, most arms opposite to the legs."""
     n = len(angles)
     phase, swings = rng.uniform(0, 2 * np.pi, n), rng.random(n) < 0.6
     arm, elbow = (
@@ -107,7 +107,7 @@ def _stride(rng: Rng, angles: Array, hip: Array, knee: Array, lean: Array) -> No
         angles[:, INDEX[f'{side}_hip_flexion']] = (
             hip * np.sin(at) + 0.2 * hip + rng.normal(0, 4, n)
         )
-        # The knee bends most while the leg swings to the front.
+        # The knee bends most while the leg swings forward.
         swing = np.maximum(np.cos(at - 0.3), 0) ** 2
         angles[:, INDEX[f'{side}_knee_flexion']] = 6 + knee * swing + np.abs(rng.normal(0, 6, n))
         angles[:, INDEX[f'{side}_hip_abduction']] = rng.normal(1, 4, n)
@@ -152,7 +152,7 @@ def _crouching(rng: Rng, n: int) -> Array:
     for side in ('left', 'right'):
         angles[:, INDEX[f'{side}_hip_flexion']] = 120 * deep + rng.normal(0, 10, n)
         angles[:, INDEX[f'{side}_knee_flexion']] = 138 * deep + rng.normal(0, 10, n)
-    # Half of those kneel on one knee or on both.
+    # Half of them kneel on one knee or on both.
     kneels = rng.random(n)
     _sides(rng, n)  # drawn for the sake of the sequence of random numbers only
     for s, kneeling in (('left', kneels < 0.3), ('right', (kneels < 0.15) | (kneels > 0.85))):
@@ -182,7 +182,7 @@ def _bending(rng: Rng, n: int) -> Array:
 
 
 def _moving(rng: Rng, n: int) -> Array:
-    """Lunges, kicks, climbing, dancing: legs on their own."""
+    """Sample lunges, kicks, climbing, dancing: independent legs."""
     angles = _upright(rng, n)
     _set(rng, angles, {'pitch': (10, 20), 'roll': (0, 18), 'spine_flexion': (10, 18),
                        'spine_lateral': (0, 14), 'spine_twist': (0, 20)})  # fmt: skip
@@ -199,7 +199,7 @@ def _lying(rng: Rng, n: int) -> Array:
     _set_sides(rng, angles, {**legs, 'knee_flexion': (30, 35)})
     on = rng.choice(3, n, p=(0.5, 0.2, 0.3))  # back, belly, side
     angles[:, INDEX['pitch']] = np.where(on == 1, 90, -90) + rng.normal(0, 12, n)
-    # About the body's own axis, which is level.
+    # About the body's own axis, which is horizontal.
     side = np.where(_sides(rng, n), 90, -90)
     angles[:, INDEX['roll']] = np.where(on == 2, side, 0) + rng.normal(0, 15, n)
     angles[:, INDEX['spine_flexion']] = rng.normal(5, 14, n)
@@ -207,7 +207,7 @@ def _lying(rng: Rng, n: int) -> Array:
 
 
 def _anything(rng: Rng, n: int) -> Array:
-    """Whatever joints allow, most of it seldom seen."""
+    """Sample any angles that joints allow, most of them rare in practice."""
     middle, half = LIMITS.mean(1), np.ptp(LIMITS, axis=1) / 2
     angles = middle + half * rng.uniform(-0.85, 0.85, (n, len(ANGLES)))
     _set(rng, angles, {'pitch': (10, 35), 'roll': (0, 25)})
@@ -215,7 +215,7 @@ def _anything(rng: Rng, n: int) -> Array:
 
 
 def _arms(rng: Rng, angles: Array) -> None:
-    """Draw what arms do: most people do the same with both."""
+    """Sample arms: most people do the same with both."""
     n = len(angles)
     left, other = (rng.choice(len(ARMS), n, p=_shares(ARMS)) for _ in range(2))
     both = rng.normal(0, 0.7, (n, 4))
@@ -225,7 +225,7 @@ def _arms(rng: Rng, angles: Array) -> None:
         mean, sd = np.array([k for k, _ in ARMS])[kind].transpose(1, 0, 2)
         first = INDEX[f'{side}_arm_raised']
         angles[:, first : first + 4] = mean + sd * draw
-    # Some are anywhere.
+    # Some are in any position.
     for side in ('left', 'right'):
         rows = np.flatnonzero(rng.random(n) < 0.15)
         first = INDEX[f'{side}_arm_raised']
@@ -246,8 +246,8 @@ def _add(
     angles[rows, columns[rows]] += values[rows]
 
 
-# Mean and standard deviation of how far the arm is raised, in which plane, its twist inwards and
-# the elbow's flexion; and the share of arms that do it.
+# Mean and standard deviation of elevation, plane, internal twist and elbow flexion of an arm; and
+# the share of arms that do it.
 ARMS = (
     (((9, 15, 15, 14), (6, 50, 20, 10)), 0.25),  # hangs
     (((25, 40, 35, 65), (12, 40, 22, 22)), 0.15),  # hand at hip, belly or in the lap
@@ -259,7 +259,7 @@ ARMS = (
     (((148, 50, 10, 35), (20, 40, 30, 32)), 0.08),  # up
     (((20, -50, 55, 70), (10, 18, 20, 25)), 0.03),  # behind the back
 )  # fmt: skip
-# Each with the share of people who do it, and how far off their feet their weight is, m.
+# Each with the share of people, and the distance of the weight from the feet, m.
 ACTIVITIES: tuple[tuple[Callable[[Rng, int], Array], float, float], ...] = (
     (_standing, 0.27, 0.03),
     (_walking, 0.16, 0.08),

@@ -1,4 +1,4 @@
-"""People on their feet do not fall over: what they lean to one side they take back at another."""
+"""Balance standing people: rotate whole bodies so that their weight is over their feet."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _MASS = {
     'lumbar': 0.14, 'thorax': 0.14, 'chest': 0.14, 'neck': 0.08, 'head': 0.08,
     'shoulder': 0.0, 'elbow': 0.028, 'wrist': 0.022, 'knee': 0.1, 'ankle': 0.061,
 }  # fmt: skip
-# Feet and knees bear weight as they are low: this much higher, m, a third of it.
+# Feet and knees bear weight by their height: this much higher, m, a third of it.
 LOW_M = 0.08
-# Who would have to be turned further than this is on the move, cosine.
+# People who would have to be rotated further than this are moving, cosine.
 LEAST_COSINE = np.cos(np.deg2rad(30))
 # From the ankle to the middle of the foot, m.
 FORWARD_M = 0.05
@@ -30,7 +30,7 @@ _BEARING = [JOINTS.index(f'{s}_{j}') for s in ('left', 'right') for j in ('ankle
 
 
 def balanced(rng: Rng, shapes: Shapes, rotations: Array, off_m: Array) -> Array:
-    """Turn whole bodies so that their weight is over their feet.
+    """Rotate whole bodies so that their weight is over their feet.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def balanced(rng: Rng, shapes: Shapes, rotations: Array, off_m: Array) -> Array:
     shapes, rotations
         Of n bodies, see `training.bodies.posed`.
     off_m
-        ``(n,)``, how far off it may be, standard deviation, m. NaN: who is not on their feet; they
+        ``(n,)``, standard deviation of the distance of the weight, m. NaN: not on their feet; they
         stay as they are.
 
     Returns
@@ -66,7 +66,7 @@ def balanced(rng: Rng, shapes: Shapes, rotations: Array, off_m: Array) -> Array:
 
 
 def _shortest(start: Array, end: Array) -> Array:
-    """Rotations ``(n, 3, 3)`` of directions to others by the shortest way (Rodrigues)."""
+    """Return the smallest rotations ``(n, 3, 3)`` between directions (Rodrigues)."""
     start = start / np.linalg.norm(start, axis=1, keepdims=True)
     end = end / np.linalg.norm(end, axis=1, keepdims=True)
     x, y, z = np.cross(start, end).T

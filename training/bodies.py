@@ -1,4 +1,4 @@
-"""Bodies of people: shapes sampled over ages and builds, as joints, keypoints and meshes.
+"""Sample bodies over ages and builds, as joints, keypoints and meshes.
 
 The body model is anny (arXiv 2511.03589; code Apache-2.0, data CC0) in a topology of its own,
 never one of its SMPL-like ones. World frame: x to the left of a person who faces -y, z up, metres;
@@ -18,7 +18,7 @@ from pose3d_ros.skeleton import PANOPTIC19
 
 Array = NDArray[np.float32]
 
-# Joints that poses turn: name, parent, bone of the body model. Those between stay as they are.
+# Joints that poses rotate: name, parent, bone of the body model. Joints between them stay fixed.
 _TRUNK = (
     ('pelvis', '', 'root'),
     ('lumbar', 'pelvis', 'spine05'),
@@ -59,11 +59,11 @@ CHILDREN = 0.1
 # anny's ages: 0 is a baby, 1/3 a child, 2/3 a young adult, 1 an old one.
 CHILD_AGES, ADULT_AGES = (0.1, 0.5), (0.55, 1.0)
 EYE_RADIUS_M = 0.012
-# From the outermost point of the ear to its middle, towards face and head.
+# From the outermost point of the ear to its centre, towards face and head, m.
 EAR_M = (0.008, 0.015)
-# Where keypoints lie differs from annotator to annotator and from network to network, most at the
-# hips, which nobody sees: per person, both sides alike, factors of the width and offsets (to the
-# back, up) in m for somebody of 1.70 m; and what is left, standard deviation, m.
+# Positions of keypoints differ between annotators and between networks, most at the hips, which
+# are never visible: for each person, the same for both sides, factors of the width and offsets
+# (back, up) in m for a person of 1.70 m; and the remaining standard deviation, m.
 _WIDTHS = {'hip': (0.75, 1.3), 'shoulder': (0.78, 1.08)}
 _OFFSETS_M = {
     'hip': ((-0.03, 0.03), (-0.08, 0.05)),
@@ -76,8 +76,8 @@ _OFFSETS_M = {
     'ear': ((-0.02, 0.02), (-0.02, 0.02)),
 }
 KEYPOINT_SD_M = 0.004
-# How much lengths of bones vary beyond the body model, standard deviations, and which bone ends at
-# which joint.
+# Standard deviations of bone lengths beyond those of the body model, and the joint at the end of
+# each bone.
 _BONES_SD = {
     'spine': 0.07, 'neck': 0.1, 'shoulders': 0.06, 'upper_arm': 0.06, 'forearm': 0.06,
     'thigh': 0.06, 'shank': 0.06, 'hips': 0.08, 'face': 0.08,
@@ -120,12 +120,12 @@ class Shapes:
         return len(self.scale)
 
     def take(self, indices: NDArray[np.intp]) -> Shapes:
-        """Take some of them, in that order."""
+        """Return some of the shapes, in that order."""
         return Shapes(*(getattr(self, name)[indices] for name in self.__dataclass_fields__))
 
 
 class BodyModel:
-    """The body model, loaded once (a second; a minute when it is new to the machine).
+    """The body model; loading takes a second, and a minute the first time on a machine.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class BodyModel:
     """
 
     def __init__(self, topology: str = 'notoes_collapse10pc') -> None:
-        # Here, so that poses and cameras are to be had without it.
+        # Imported here, so that poses and cameras can be used without it.
         import anny
 
         self.anny: Any = anny.Anny(topology=topology).to(torch.float32)
@@ -143,7 +143,7 @@ class BodyModel:
         self._face_vertices = self._find_face()
 
     def sample(self, rng: np.random.Generator, n: int, annotated: bool = True) -> Shapes:
-        """Draw people of all builds, ``CHILDREN`` of them children.
+        """Sample people of all builds, a share of ``CHILDREN`` of them children.
 
         With `annotated`, keypoints lie where one annotator or another puts them, not on joints.
         """
@@ -169,7 +169,7 @@ class BodyModel:
         return Shapes(phenotypes.astype(np.float32), scale, height_m, by * joints, keypoints)
 
     def meshes(self, shapes: Shapes, rotations: NDArray[np.floating]) -> Array:
-        """Vertices ``(n, V, 3)`` of bodies in poses, see `posed`."""
+        """Return the vertices ``(n, V, 3)`` of bodies in poses, see `posed`."""
         n = len(shapes)
         transforms = torch.eye(4).repeat(n, self.anny.bone_count, 1, 1)
         transforms[:, self._bones, :3, :3] = torch.as_tensor(rotations, dtype=torch.float32)
@@ -179,7 +179,7 @@ class BodyModel:
         return vertices
 
     def _reference(self, phenotypes: NDArray[np.floating]) -> tuple[Array, Array, Array]:
-        """Joints, keypoints and heights of shapes in the reference pose."""
+        """Return joints, keypoints and heights of shapes in the reference pose."""
         parts: list[tuple[Array, Array, Array]] = []
         for first in range(0, len(phenotypes), BATCH):
             some = torch.as_tensor(phenotypes[first : first + BATCH], dtype=torch.float32)
@@ -192,7 +192,7 @@ class BodyModel:
         return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))  # type: ignore[return-value]
 
     def _keypoints(self, bones: Array, joints: Array, vertices: Array) -> Array:
-        """Keypoints of bodies in the reference pose: joints, and points on the face's skin."""
+        """Return keypoints in the reference pose: joints, and points on the skin of the face."""
         keypoints = np.zeros((len(joints), len(PANOPTIC19), 3), np.float32)
         for name in set(PANOPTIC19.keypoints) & set(JOINTS):
             keypoints[:, _K[name]] = joints[:, JOINTS.index(name)]
@@ -206,7 +206,7 @@ class BodyModel:
         return midpoints(keypoints)
 
     def _find_face(self) -> dict[str, int]:
-        """Vertices of the nose's tip, the foremost of the face, and of the ears, the outermost."""
+        """Return the vertices of the tip of the nose (foremost) and of the ears (outermost)."""
         with torch.no_grad():
             out = self.anny()
         vertices = out['vertices'][0].numpy()
@@ -222,7 +222,7 @@ class BodyModel:
 
 
 def _annotated(rng: np.random.Generator, keypoints_m: Array, height_m: Array) -> Array:
-    """Keypoints as somebody sees them who has their own idea of where each is."""
+    """Move keypoints as an annotator with an individual convention places them."""
     n = len(height_m)
     size = height_m / ADULT_HEIGHT_M
     seen = keypoints_m + rng.normal(0, KEYPOINT_SD_M, keypoints_m.shape).astype(np.float32)
@@ -238,9 +238,9 @@ def _annotated(rng: np.random.Generator, keypoints_m: Array, height_m: Array) ->
 
 
 def varied(rng: np.random.Generator, shapes: Shapes) -> Shapes:
-    """Shapes with bones longer and shorter than the body model has them, both sides alike.
+    """Vary the lengths of bones beyond the body model, the same on both sides.
 
-    For keypoints alone: `BodyModel.meshes` knows nothing of it.
+    For keypoints only: `BodyModel.meshes` does not use it.
     """
     n = len(shapes)
     drawn = {part: rng.normal(1, sd, n).clip(0.75, 1.25) for part, sd in _BONES_SD.items()}
@@ -263,7 +263,7 @@ def varied(rng: np.random.Generator, shapes: Shapes) -> Shapes:
 def posed(
     shapes: Shapes, rotations: NDArray[np.floating]
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Joints ``(n, J, 3)`` and keypoints ``(n, K, 3)`` of bodies in poses, m, the root at 0.
+    """Return joints ``(n, J, 3)`` and keypoints ``(n, K, 3)`` in poses, m, the root at 0.
 
     Parameters
     ----------
@@ -286,7 +286,7 @@ def posed(
 
 
 def midpoints(keypoints_m: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Keypoints with the neck between the shoulders and the pelvis between the hips."""
+    """Set the neck to the midpoint of the shoulders and the pelvis to that of the hips."""
     keypoints_m = keypoints_m.copy()
     for name, part in (('neck', 'shoulder'), ('pelvis', 'hip')):
         ends = PANOPTIC19.indices((f'left_{part}', f'right_{part}'))

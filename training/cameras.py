@@ -1,4 +1,4 @@
-"""Cameras of robots, hands and ceilings, and people before them.
+"""Sample cameras of robots, hands and ceilings, and the people in front of them.
 
 World frame as in `training.bodies`: z up, metres, people's roots above the origin.
 """
@@ -13,18 +13,17 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating]
 Rng = np.random.Generator
 
-# Heights above the floor, m, and how many cameras are that high: robots, tripods and hands,
-# ceilings.
+# Ranges of the height above the floor, m, and their shares: robots, tripods and hands, ceilings.
 HEIGHTS_M = (((0.3, 1.3), 0.45), ((1.2, 2.0), 0.3), ((2.0, 3.5), 0.25))
-# Of the root's foot on the floor, along the floor.
+# Range of the horizontal distance of the root, m.
 DISTANCES_M = (0.8, 25.0)
-# Across the longer side of the image.
+# Range of the field of view across the longer side of the image.
 VIEW_DEG = (40.0, 100.0)
-# Width by height.
+# Width : height.
 ASPECTS = (4 / 3, 16 / 9, 1.0, 3 / 4)
-# Cameras that look at somebody more steeply than this are not sampled, sine.
+# Cameras that look at a person more steeply than this are not sampled, sine.
 STEEPEST = 0.93
-# Share of cameras that look at the person; the others look ahead, nearly level.
+# Share of cameras aimed at the person; the others look ahead, nearly level.
 AIMED = 0.6
 
 
@@ -47,17 +46,17 @@ class Cameras:
     tangents: Array
 
     def see(self, points_m: Array) -> Array:
-        """Points ``(n, P, 3)`` of the world in the camera optical frames."""
+        """Transform points ``(n, P, 3)`` of the world to the camera optical frames."""
         seen: Array = (points_m - self.position_m[:, np.newaxis]) @ self.axes.transpose(0, 2, 1)
         return seen
 
     @property
     def up(self) -> Array:
-        """``(n, 3)``, what is up, in the camera optical frames."""
+        """Return the direction against gravity in the camera optical frames, ``(n, 3)``."""
         return self.axes[..., 2]
 
     def inside(self, seen_m: Array) -> NDArray[np.bool_]:
-        """``(n, P)``, which points of the camera optical frames are in the image."""
+        """Return which points of the camera optical frames are in the image, ``(n, P)``."""
         z = seen_m[..., 2]
         with np.errstate(divide='ignore', invalid='ignore'):
             across = np.abs(seen_m[..., :2] / z[..., np.newaxis])
@@ -66,7 +65,7 @@ class Cameras:
 
 
 def sample(rng: Rng, middle_m: Array, floor_m: Array) -> Cameras:
-    """Draw cameras that have people in view, if not all of them.
+    """Sample cameras that have people in view, perhaps only partly.
 
     Parameters
     ----------
@@ -83,7 +82,7 @@ def sample(rng: Rng, middle_m: Array, floor_m: Array) -> Cameras:
     height = floor_m + low + (high - low) * rng.random(n)
     nearest, furthest = np.log(DISTANCES_M).tolist()
     distance = np.exp(rng.uniform(nearest, furthest, n))
-    # Not steeper than cameras are: away from it, then.
+    # Cameras that would be too steep are moved away.
     climb = np.abs(height - middle_m[:, 2])
     distance = np.maximum(distance, climb * np.sqrt(1 / STEEPEST**2 - 1))
     azimuth = rng.uniform(-np.pi, np.pi, n)
@@ -99,17 +98,17 @@ def sample(rng: Rng, middle_m: Array, floor_m: Array) -> Cameras:
     level = rng.normal(0, np.deg2rad(8), n)
     aimed = (rng.random(n) < AIMED) | (np.abs(level - tilt) > 0.9 * half[:, 1])
     ahead = np.where(aimed, tilt + rng.normal(0, 0.3, n) * half[:, 1], level)
-    axes = _axes(pan + rng.uniform(-0.85, 0.85, n) * half[:, 0], ahead, _roll(rng, n))
+    axes = camera_axes(pan + rng.uniform(-0.85, 0.85, n) * half[:, 0], ahead, _roll(rng, n))
     return Cameras(position, axes, tangents)
 
 
 def _roll(rng: Rng, n: int) -> Array:
-    """Most cameras are held upright, some by hand, radians."""
+    """Sample the roll, rad: most cameras are upright, some are held by hand."""
     return np.deg2rad(rng.normal(0, np.where(rng.random(n) < 0.2, 12, 2)))
 
 
-def _axes(pan: Array, tilt: Array, roll: Array) -> Array:
-    """Axes of cameras that look along pan and tilt."""
+def camera_axes(pan: Array, tilt: Array, roll: Array) -> Array:
+    """Return the axes of cameras with a pan and a tilt."""
     zero = np.zeros_like(pan)
     forward = np.stack(
         [np.cos(tilt) * np.cos(pan), np.cos(tilt) * np.sin(pan), np.sin(tilt)], axis=1

@@ -1,4 +1,4 @@
-"""Poses of people as angles within the limits of joints, and as rotations for `training.bodies`.
+"""Poses as angles within the limits of joints, and as rotations for `training.bodies`.
 
 Angles are anatomical, so that blending two poses (`np.interp` over time and the like) is a smooth
 motion through poses that joints allow. Degrees, because limits of joints are known in degrees.
@@ -13,7 +13,7 @@ from training.bodies import JOINTS
 
 Array = NDArray[np.float64]
 
-# Limits, degrees. 0 everywhere is standing straight, arms hanging, palms to the front.
+# Limits, degrees. All 0: standing straight, arms hanging, palms forward.
 TRUNK_LIMITS = {
     'pitch': (-180, 180),  # of the whole body, forward
     'roll': (-180, 180),  # of the whole body, to its right
@@ -45,17 +45,17 @@ INDEX = {name: i for i, name in enumerate(ANGLES)}
 _UPPER_ARM = np.array([0.675, -0.020, -0.738])
 _FOREARM = np.array([0.508, -0.681, -0.528])
 _DOWN = np.array([0.0, 0.0, -1.0])
-# How far its legs are apart, degrees.
+# Angle between its legs, degrees.
 REFERENCE_ABDUCTION = 5.0
 
 
 def within_limits(angles: Array) -> Array:
-    """Angles, but none beyond what joints allow."""
+    """Clip angles to the limits of the joints."""
     return np.clip(angles, *LIMITS.T)
 
 
 def mirrored(angles: Array) -> Array:
-    """Poses as seen in a mirror: sides exchanged, rolls and twists of the trunk turned round."""
+    """Mirror poses: exchange the sides, and negate rolls and twists of the trunk."""
     trunk, side = len(TRUNK_LIMITS), len(SIDE_LIMITS)
     out = np.concatenate(
         [angles[:, :trunk], angles[:, trunk + side :], angles[:, trunk : trunk + side]], axis=1
@@ -66,7 +66,7 @@ def mirrored(angles: Array) -> Array:
 
 
 def rotations(angles: NDArray[np.floating], yaw_rad: NDArray[np.floating] | float = 0.0) -> Array:
-    """Rotations ``(n, J, 3, 3)`` for `training.bodies.posed` and `BodyModel.meshes`.
+    """Return rotations ``(n, J, 3, 3)`` for `training.bodies.posed` and `BodyModel.meshes`.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def rotations(angles: NDArray[np.floating], yaw_rad: NDArray[np.floating] | floa
     for side in ('left', 'right'):
         for joint, rotation in _left_side(a, side).items():
             k = JOINTS.index(f'{side}_{joint}')
-            # A right side is a left one in the mirror.
+            # The right side is a mirrored left side.
             out[:, k] = rotation if side == 'left' else rotation * _MIRROR
     return out
 
@@ -97,9 +97,9 @@ _MIRROR = np.array([[1, -1, -1], [-1, 1, 1], [-1, 1, 1]])
 
 
 def _left_side(a: dict[str, Array], side: str) -> dict[str, Array]:
-    """Rotations of a side's joints, as if it were the left one."""
+    """Return the rotations of a side's joints, as for the left side."""
     raised, plane = a[f'{side}_arm_raised'], a[f'{side}_arm_plane']
-    # Raised by the shortest way, about the horizontal axis across the plane.
+    # Raised by the smallest rotation, about the horizontal axis across the plane.
     sideways = np.stack([np.cos(plane), -np.sin(plane), np.zeros_like(plane)], axis=-1)
     swing = _about_axis(np.cross(_DOWN, sideways), raised)
     hinge = _TO_HANGING.T @ (1.0, 0.0, 0.0)
@@ -122,7 +122,7 @@ def _left_side(a: dict[str, Array], side: str) -> dict[str, Array]:
 
 
 def _about(axis: int, angle_rad: Array) -> Array:
-    """Rotations ``(n, 3, 3)`` about x, y or z."""
+    """Return rotations ``(n, 3, 3)`` about x, y or z."""
     c, s = np.cos(angle_rad), np.sin(angle_rad)
     out = np.zeros((len(angle_rad), 3, 3))
     i, j = (axis + 1) % 3, (axis + 2) % 3
@@ -133,7 +133,7 @@ def _about(axis: int, angle_rad: Array) -> Array:
 
 
 def _about_axis(axis: Array, angle_rad: Array) -> Array:
-    """Rotations ``(n, 3, 3)`` about unit vectors ``(n, 3)`` (Rodrigues)."""
+    """Return rotations ``(n, 3, 3)`` about unit vectors ``(n, 3)`` (Rodrigues)."""
     x, y, z = axis.T
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
@@ -142,7 +142,7 @@ def _about_axis(axis: Array, angle_rad: Array) -> Array:
 
 
 def _shortest(start: Array, end: Array) -> Array:
-    """Rotation ``(3, 3)`` of one direction to another by the shortest way."""
+    """Return the smallest rotation ``(3, 3)`` from one direction to another."""
     axis = np.cross(start, end)
     angle = np.arctan2(np.linalg.norm(axis), start @ end)
     turn = _about_axis((axis / np.linalg.norm(axis))[np.newaxis], np.array([angle]))
@@ -151,7 +151,7 @@ def _shortest(start: Array, end: Array) -> Array:
 
 _TO_HANGING = _shortest(_UPPER_ARM / np.linalg.norm(_UPPER_ARM), _DOWN)
 _BENT = _TO_HANGING @ _FOREARM / np.linalg.norm(_FOREARM)
-# How far the elbow is bent there, and the rest, sideways, that is taken out.
+# Flexion of the elbow there, and the remaining sideways angle, which is removed.
 _REFERENCE_FLEXION = np.arctan2(-_BENT[1], -_BENT[2])
 _STRAIGHT = (
     _TO_HANGING.T

@@ -1,4 +1,4 @@
-"""The bundled clip: people and a hall that were drawn, so that everything about them is known.
+"""The bundled clip: rendered people in a rendered hall, so that the truth about them is known.
 
 Three rendered people walk, cross and raise their arms in front of a robot's camera. Made by
 `python -m training.render.clip`.
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.camera import Intrinsics
+from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.evaluation.oks import Labels, match, select_labels
 from pose3d_ros.evaluation.pose_errors import pose_errors
 
@@ -20,11 +20,13 @@ NAME = 'clip'
 PATH = Path(__file__).parent / 'data' / 'clip.webm'
 # Values of `Truth.seen`.
 OUTSIDE, COVERED, TURNED_AWAY, VISIBLE = range(4)
+# Of its camera, which stands still: CAMERA_M and TARGET_M of training/render/clip.py.
+CAMERA_HEIGHT_M, CAMERA_PITCH_RAD = 1.1, float(np.arctan2(0.12, 3.4))
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of a clip: T images, N people, the same ones in all of them.
+    """The truth of a clip: T images, N people, the same in all of them.
 
     Parameters
     ----------
@@ -33,13 +35,13 @@ class Truth:
     intrinsics
         Of the camera.
     ids
-        ``(N,)``, who is who.
+        ``(N,)``, of the people.
     xyz_m
         ``(T, N, K, 3)``, camera optical frame; outside the image too.
     xy_px
         ``(T, N, K, 2)``.
     seen
-        ``(T, N, K)`` uint8: OUTSIDE the image, COVERED by something or somebody else, TURNED_AWAY
+        ``(T, N, K)`` uint8: OUTSIDE the image, COVERED by a thing or another person, TURNED_AWAY
         (behind the person's own body), or VISIBLE.
     depth_m
         ``(D, H, W)`` float32 along the optical axis, of every `depth_every`-th image.
@@ -57,12 +59,18 @@ class Truth:
     depth_every: int
 
     def labels(self, image: int) -> tuple[Labels, NDArray[np.intp]]:
-        """Who of an image's people is to be found, by keypoints that nothing else covers."""
+        """Return the people of an image that are to be found, and their rows."""
         return select_labels(self.xy_px[image], self.seen[image] > COVERED)
 
 
+def camera_pose() -> CameraPose:
+    """Return attitude and height of the camera of the bundled clip."""
+    c, s = np.cos(CAMERA_PITCH_RAD), np.sin(CAMERA_PITCH_RAD)
+    return CameraPose(np.array([0.0, -c, -s]), CAMERA_HEIGHT_M)
+
+
 def truth(path: Path = PATH) -> Truth:
-    """Read what is true of a clip, from the file beside it."""
+    """Read the truth of a clip from the file beside it."""
     with np.load(path.with_suffix('.npz')) as arrays:
         # Stored as differences from image to image, mm modulo 2**16.
         depth_mm = np.cumsum(arrays['depth_mm'], axis=0, dtype=np.uint16)
@@ -80,9 +88,9 @@ def truth(path: Path = PATH) -> Truth:
 
 @dataclass
 class Score:
-    """How right people were found in the images of a clip."""
+    """Compares the people found in the images of a clip with the truth."""
 
-    true: Truth
+    truth: Truth
     people: int = 0
     found: int = 0
     false: int = 0
@@ -91,20 +99,20 @@ class Score:
     distances: list[float] = field(default_factory=list)
 
     def add(self, image: int, xy_px: NDArray[np.float64], xyz_m: NDArray[np.float64]) -> None:
-        """Count the people ``(N, K, 2)`` px and ``(N, K, 3)`` m that were found in an image."""
-        labels, who = self.true.labels(image)
+        """Compare the people ``(N, K, 2)`` px and ``(N, K, 3)`` m that were found in an image."""
+        labels, rows = self.truth.labels(image)
         matched = match(labels, xy_px)
-        self.people += len(who)
+        self.people += len(rows)
         self.found += len(matched.found)
         self.false += len(matched.false)
         for i, j in matched.found:
-            off_px = np.linalg.norm(xy_px[j] - labels.xy_px[i], axis=-1)
-            self.errors_px.append(float(np.nanmean(off_px)))
-            self._add_3d(self.true.xyz_m[image, who[i]], xyz_m[j])
+            error_px = np.linalg.norm(xy_px[j] - labels.xy_px[i], axis=-1)
+            self.errors_px.append(float(np.nanmean(error_px)))
+            self._add_3d(self.truth.xyz_m[image, rows[i]], xyz_m[j])
 
-    def clear(self, image: int, xy_px: NDArray[np.float64]) -> int:
-        """Say how many people were found in an image; 0 where somebody in it is nobody."""
-        _, found, false = match(self.true.labels(image)[0], xy_px)
+    def correct(self, image: int, xy_px: NDArray[np.float64]) -> int:
+        """Return the number of people found in an image; 0 if any of them is false."""
+        _, found, false = match(self.truth.labels(image)[0], xy_px)
         return 0 if len(false) else len(found)
 
     def _add_3d(self, truth_m: NDArray[np.float32], xyz_m: NDArray[np.float64]) -> None:
@@ -113,13 +121,14 @@ class Score:
         self.distances.append(errors.root_distance_share)
 
     def lines(self) -> list[str]:
-        """Give the figures, a line each."""
-        found = f'{self.found} of {self.people} people found, {self.false} that are nobody'
+        """Return the results as lines of a table."""
+        found = f'{self.found} of {self.people} people found, {self.false} false'
         if not self.found:
             return [f'against the truth   {found}']
+        distance = 100 * np.nanmedian(self.distances)
         return [
             f'against the truth   {found}',
             f'error, seen 2D      {np.mean(self.errors_px):.1f} px on average',
-            f'error, 3D           {1e3 * np.nanmean(self.errors_m):.0f} mm on average from the '
-            f'pelvis, whose distance is {100 * np.nanmedian(self.distances):.1f} % off (median)',
+            f'error, 3D           {1e3 * np.nanmean(self.errors_m):.0f} mm on average relative to '
+            f'the pelvis, whose distance is {distance:.1f} % off (median)',
         ]

@@ -204,7 +204,8 @@ def _fit_people(people: People3D, rays: Array, measured_m: Array, scale: Array) 
     xyz_m = np.where(np.isfinite(rays[..., :1]), _on_rays(rays, fitted_m[..., 2]), fitted_m)
     xyz_m = np.where(measured[..., np.newaxis], measured_m, xyz_m)
     hips_m = measured_m[:, [_LEFT_HIP, _RIGHT_HIP]].mean(1)
-    xyz_m[:, _PELVIS] = np.where(np.isfinite(hips_m), hips_m, xyz_m[:, _PELVIS])
+    between_hips = np.isfinite(hips_m) & ~measured[:, _PELVIS, np.newaxis]
+    xyz_m[:, _PELVIS] = np.where(between_hips, hips_m, xyz_m[:, _PELVIS])
     covariance = position_covariance_m2(fitted_m, measured_m, agreement, _PELVIS)
     every = found[:, np.newaxis]
     sd_m = np.full(measured.shape, np.nan) if people.sd_m is None else people.sd_m

@@ -45,6 +45,8 @@ FAMILIES: dict[str, Family] = {
     openpose.FAMILY: Family(openpose.OpenPoseDetector, openpose.infer_spec, openpose.EXPECTED),
     one_stage.FAMILY: Family(one_stage.OneStageDetector, one_stage.infer_spec, one_stage.EXPECTED),
 }
+# The two networks of a pair.
+PAIR = (person_boxes, pose_network)
 
 
 def open_detector(  # noqa: PLR0913 - each is a keyword of PoseEstimator
@@ -122,13 +124,20 @@ def find_spec(graph: Graph, spec: SpecSource | None = None) -> NetworkSpec:
     inferred = [s for f in FAMILIES.values() if (s := f.infer_spec(signature)) is not None]
     if len(inferred) == 1:
         return inferred[0]
-    for half in (person_boxes, pose_network):
+    for half in PAIR:
         if half.infer_spec(graph.inputs, graph.outputs) is not None:
-            raise _one_of_a_pair(graph)
+            raise _one_of_pair(graph)
     expected = '; '.join(f'{name}: {family.expected}' for name, family in FAMILIES.items())
     raise ModelError(
         f'model {graph.name} is of no known family. Found {signature}. Expected {expected}; or a '
         'spec that states its contract: NAME.spec.json beside the file, or the parameter spec'
+    )
+
+
+def _one_of_pair(graph: Graph) -> ModelError:
+    return ModelError(
+        f'model {graph.name} is one of a pair: set model to "DETECTOR + NETWORK", a '
+        'person detector and a pose network on crops'
     )
 
 
@@ -146,8 +155,8 @@ def stated_spec(graph: Graph, spec: SpecSource | None = None) -> NetworkSpec | N
 def _check(spec: NetworkSpec, graph: Graph) -> NetworkSpec:
     """Return a contract whose names are known and in the graph; ModelError for another."""
     where = f'spec of model {graph.name}'
-    if spec.family in (person_boxes.FAMILY, pose_network.FAMILY):
-        raise _one_of_a_pair(graph)
+    if spec.family in (half.FAMILY for half in PAIR):
+        raise _one_of_pair(graph)
     if spec.family not in FAMILIES:
         raise ModelError(
             f'{where}: family must be one of {", ".join(FAMILIES)}, found {spec.family!r}'
@@ -163,13 +172,6 @@ def _check(spec: NetworkSpec, graph: Graph) -> NetworkSpec:
             f'{where}: the network has no output {", ".join(missing)}; found {graph.signature}'
         )
     return spec
-
-
-def _one_of_a_pair(graph: Graph) -> ModelError:
-    return ModelError(
-        f'model {graph.name} is one of a pair: set model to "DETECTOR + NETWORK", a person '
-        'detector and a pose network on crops'
-    )
 
 
 def _with_normalisation(

@@ -1,5 +1,5 @@
-"""Which networks there are, and where their files come from."""
+"""Networks: which can be installed, where they are, and how they are converted."""
 
 
 class ModelError(ValueError):
-    """A network that cannot be used: what was expected, what was found, what to do."""
+    """A network that cannot be used; says what was expected and found, and what to do."""

@@ -9,6 +9,9 @@ from pose3d_ros.models import ModelError
 from pose3d_ros.models import contracts as c
 from pose3d_ros.network_spec import NetworkSpec
 
+# Families of the person detectors and of the networks on crops.
+_FAMILIES_OF_PAIRS = ('person_boxes', 'top_down')
+
 
 @dataclass(frozen=True)
 class PublishedFile:
@@ -67,6 +70,11 @@ class ModelEntry:
     def precision(self) -> str:
         """Precision that is installed unless another is asked for."""
         return next(iter(self.files))
+
+    @property
+    def finds_people(self) -> bool:
+        """Whether the network finds people by itself, not as one of a pair."""
+        return self.specs[0].family not in _FAMILIES_OF_PAIRS
 
     @property
     def size(self) -> int | None:

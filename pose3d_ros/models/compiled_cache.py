@@ -56,8 +56,7 @@ def verified_cache(root: str | os.PathLike[str] | None, key: str) -> Iterator[Pa
         yield folder
         if folder is not None:
             _seal(folder)
-            # With AUTO, a GPU compiles in the background and writes its file later.
-            atexit.register(_seal_at_exit, folder)
+            _seal_later(folder)
 
 
 def discard(folder: Path) -> None:
@@ -135,6 +134,12 @@ def _seal(folder: Path) -> None:
         with contextlib.suppress(OSError):
             _empty(folder)
         warn_once(f'compiled networks are not cached: {error}')
+
+
+@functools.cache  # once for each folder
+def _seal_later(folder: Path) -> None:
+    """Seal a folder again at exit: with AUTO, a GPU compiles in the background."""
+    atexit.register(_seal_at_exit, folder)
 
 
 def _seal_at_exit(folder: Path) -> None:

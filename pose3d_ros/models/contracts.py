@@ -6,6 +6,8 @@ normalisation are those of the publishers' own export and example code.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from pose3d_ros.network_spec import NetworkSpec
 
 # Mean and standard deviation of ImageNet's images, RGB, 0 to 255.
@@ -33,14 +35,14 @@ OPENPOSE_3D = NetworkSpec(
 MOVENET_MULTIPOSE = NetworkSpec(
     family='one_stage',
     keypoint_set='coco17',
-    outputs={'people': 'people'},
-    decoder='movenet',
+    outputs={'rows': 'rows'},
     layout='NHWC',
     colour='rgb',
     size_multiple=32,
     padding=0,
     coordinates='share',
     order='yx',
+    row=('keypoints', 'box', 'score'),
     licence='Apache-2.0',
     source=_GOOGLE,
 )
@@ -130,8 +132,7 @@ def rtmo(side: int) -> NetworkSpec:
     return NetworkSpec(
         family='one_stage',
         keypoint_set='coco17',
-        outputs={'boxes': 'dets', 'keypoints': 'keypoints'},
-        decoder='rtmo',
+        outputs={'keypoints': 'keypoints', 'boxes': 'dets'},
         input_hw=(side, side),
         resizable=False,
         size_multiple=32,
@@ -141,11 +142,14 @@ def rtmo(side: int) -> NetworkSpec:
     )
 
 
-# Shape of each output by decoder; None: any size.
-_Shape = tuple[int | None, ...]
+# Shape of each output by decoder, '' for networks of one stage; None: any size.
+_Shape: TypeAlias = tuple[int | None, ...]
 _OUTPUT_SHAPES: dict[str, dict[str, _Shape]] = {
-    'movenet': {'people': (None, None, 56)},
-    'rtmo': {'boxes': (None, None, 5), 'keypoints': (None, None, 17, 3)},
+    '': {
+        'rows': (None, None, 56),
+        'boxes': (None, None, 5),
+        'keypoints': (None, None, 17, 3),
+    },
     'direct': {'keypoints': (None, 1, 17, 3)},
     'simcc': {'simcc_x': (None, None, None), 'simcc_y': (None, None, None)},
     'rows': {'boxes': (None, None, 5), 'labels': (None, None)},

@@ -16,7 +16,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-# Where our own conversions state it in the graph: value 'inside'.
+# Where the conversions of this package state it in the graph, with the value 'inside'.
 RT_INFO = ['pose3d_ros', 'normalisation']
 # Input contract of human-pose-estimation-3d-0001: (x - mean) / scale of BGR 0..255.
 OFFICIAL_MEAN, OFFICIAL_SCALE = 128.0, 255.0
@@ -25,15 +25,15 @@ OFFICIAL_KERNELS = 'e1231ff06ec5d787b239470de969ed6ba42ade6f7f2bb33cd98e777777ee
 # Kernels of zeros that older exports add to it.
 _EXPORTED_ZEROS = ((19, 19, 1, 1), (38, 38, 1, 1))
 
-# What may lie between the input and its normalisation: changes of type and layout.
+# Operations between the input and its normalisation that change type and layout only.
 _PASSING = ('Convert', 'Transpose', 'Reshape', 'Squeeze', 'Unsqueeze', 'FakeQuantize')
 _ARITHMETIC = ('Add', 'Subtract', 'Multiply', 'Divide')
 _CONVOLUTIONS = ('Convolution', 'GroupConvolution')
-_LONGEST = 16  # operations looked at
+_MAX_OPERATIONS = 16  # after the input, that are examined
 
 
 def normalisation_inside(model: ov.Model) -> bool | None:
-    """Tell whether a network normalises its input itself.
+    """Return whether a network normalises its input itself.
 
     Parameters
     ----------
@@ -43,19 +43,19 @@ def normalisation_inside(model: ov.Model) -> bool | None:
     Returns
     -------
     True
-        Nothing is left to the caller: our own conversion, or constants are added to or multiplied
-        with the input (of the official network: such that 128 is subtracted).
+        The caller passes plain values: the network was converted by this package, or constants are
+        added to or multiplied with its input (of the official network: 128 is subtracted).
     False
         The official network, known by the shapes of its convolutions, and nothing is subtracted
         from the input: the caller must pass (x - 128) / 255. A mean cannot hide in the first
         convolution, which pads with zeros.
     None
-        The graph cannot tell, as of another network without arithmetic at its input. Ask the user.
+        Unknown, as of another network without arithmetic at its input: the user must state it.
 
     Notes
     -----
-    A scale is not seen: converters multiply the first kernel with it. Whoever subtracted a mean
-    is trusted to have scaled too, and that nobody scaled without subtracting.
+    A scale cannot be found: converters multiply the first kernel with it. A network whose input
+    has a mean subtracted is assumed to be scaled, and one without a mean not to be.
     """
     if model.has_rt_info(RT_INFO):
         stated = model.get_rt_info(RT_INFO).astype(str)
@@ -69,7 +69,7 @@ def normalisation_inside(model: ov.Model) -> bool | None:
     if not is_official(model):
         return None if identity else True
     if np.all(shift == 0):
-        # A scale alone is no contract that anybody published.
+        # No published network has a scale alone.
         return False if identity else None
     with np.errstate(divide='ignore'):
         mean = -shift / scale
@@ -83,7 +83,7 @@ def mark_inside(model: ov.Model) -> None:
 
 
 def is_official(model: ov.Model) -> bool:
-    """Return whether a network has the convolutions of the official one, whoever converted it."""
+    """Return whether a network has the convolutions of the official one, in any conversion."""
     kernels = Counter(_kernel_shapes(model)) - Counter(_EXPORTED_ZEROS)
     return fingerprint(kernels.elements()) == OFFICIAL_KERNELS
 
@@ -106,9 +106,9 @@ def _kernel_shapes(model: ov.Model) -> Iterator[tuple[int, ...]]:
 
 
 def _affine(parameter: Any) -> tuple[NDArray[Any], NDArray[Any]] | None:
-    """Scale and shift that constants apply to an input; None where they cannot be followed."""
+    """Return scale and shift that constants apply to an input; None if they cannot be followed."""
     node, scale, shift = parameter, np.ones(1), np.zeros(1)
-    for _ in range(_LONGEST):
+    for _ in range(_MAX_OPERATIONS):
         readers = [
             target
             for target in node.output(0).get_target_inputs()
@@ -136,7 +136,7 @@ def _affine(parameter: Any) -> tuple[NDArray[Any], NDArray[Any]] | None:
 
 
 def _constant(node: Any) -> NDArray[Any] | None:
-    """Few numbers of a constant, also if stored as float16; None where there is none."""
+    """Return a constant of at most four numbers, in any type; None for another operation."""
     while node.get_type_name() == 'Convert':
         node = node.input_value(0).get_node()
     if node.get_type_name() != 'Constant' or node.get_data().size > 4:

@@ -19,9 +19,9 @@ from pose3d_ros.models import ModelError
 
 STRIDE_PX = 8
 _SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
-_FEWEST_IMAGES = 10
-_HELD_OUT = 5  # every fifth image
-_MOST_IMAGES = 300  # NNCF's own default for calibration
+_MIN_IMAGES = 10
+_HELD_OUT_STEP = 5  # every fifth image is held out
+_MAX_IMAGES = 300  # NNCF's own default for calibration
 _PEAK_SCORE = 0.1
 _SAME_PEAK_CELLS = 2.0
 _UNIT_MM = 1800.0  # of the location maps: an assumed body height of 1.80 m
@@ -29,19 +29,20 @@ _UNIT_MM = 1800.0  # of the location maps: an assumed body height of 1.80 m
 
 @dataclass(frozen=True)
 class Difference:
-    """What quantisation changed, over all images.
+    """Change of the outputs by quantisation, over all images.
 
     Parameters
     ----------
     keypoints
-        Peaks in the heatmaps of f32.
+        Number of peaks in the heatmaps of f32.
     lost, new
-        Share of them that int8 lacks, and share that it has too many.
+        Share of these that int8 lacks, and number of those that only int8 has as a share of them.
     moved_px
-        ``(P,)`` how far those in both moved, px of the network's input, in steps of the grid.
+        ``(P,)`` px of the network's input, displacement of the peaks that both have, in steps of
+        the grid.
     location_mm
-        ``(P,)`` largest change of a coordinate in the location maps at the keypoints of f32; of a
-        network without them ``(0,)``.
+        ``(P,)`` mm, largest change of a coordinate in the location maps at the keypoints of f32;
+        ``(0,)`` for a network without location maps.
     """
 
     keypoints: int
@@ -66,30 +67,31 @@ class Difference:
 
 
 def quantiser(folder: Path | None, max_lost: float) -> Callable[[ov.Model], tuple[ov.Model, str]]:
-    """Return what makes int8 of a network, after looking at what it needs.
+    """Return a function that quantises a network to int8, after checking its requirements.
 
     Parameters
     ----------
     folder
-        Of images, at least 10, with people as the camera will see them. Every fifth is held out to
-        judge on.
+        At least 10 images with people, taken by the camera that will be used. Every fifth is held
+        out to judge the result on.
     max_lost
-        Share of keypoints that may be lost or new; from 1 on, nothing is judged.
+        Largest share of keypoints that may be lost or new, [0, 1]. 1: every result is accepted.
 
     Raises
     ------
     ModelError
-        At once if NNCF or images are missing; later if int8 is worse than that.
+        At once if NNCF or images are missing; by the function, if int8 loses more than that.
     """
     if folder is None:
         raise ModelError(
-            'int8 is calibrated on images of yours: name them with --calibration-images'
+            'int8 is calibrated on images of your camera: state their folder with '
+            '--calibration-images'
         )
     _nncf()
-    paths = sorted(p for p in folder.glob('*') if p.suffix.lower() in _SUFFIXES)[:_MOST_IMAGES]
-    if len(paths) < _FEWEST_IMAGES:
+    paths = sorted(p for p in folder.glob('*') if p.suffix.lower() in _SUFFIXES)[:_MAX_IMAGES]
+    if len(paths) < _MIN_IMAGES:
         raise ModelError(
-            f'expected at least {_FEWEST_IMAGES} images in {folder}, found {len(paths)} '
+            f'expected at least {_MIN_IMAGES} images in {folder}, found {len(paths)} '
             f'({" ".join(_SUFFIXES)})'
         )
     for path in paths:
@@ -98,8 +100,8 @@ def quantiser(folder: Path | None, max_lost: float) -> Callable[[ov.Model], tupl
 
     def convert(model: ov.Model) -> tuple[ov.Model, str]:
         inputs = [letterboxed(_read(path), input_hw(model)) for path in paths]
-        held_out = inputs[::_HELD_OUT]
-        quantised = quantise(model, [x for i, x in enumerate(inputs) if i % _HELD_OUT])
+        held_out = inputs[::_HELD_OUT_STEP]
+        quantised = quantise(model, [x for i, x in enumerate(inputs) if i % _HELD_OUT_STEP])
         difference = compare(model, quantised, held_out)
         report = f'int8 on {len(held_out)} held-out images, {difference}'
         _judge(difference, max_lost, report)
@@ -112,7 +114,7 @@ def _judge(difference: Difference, max_lost: float, report: str) -> None:
     if max_lost >= 1:
         return
     if not difference.keypoints:
-        raise ModelError(f'int8 cannot be judged: {report}. Give images with people')
+        raise ModelError(f'int8 cannot be judged: {report}. Use images with people')
     if max(difference.lost, difference.new) > max_lost:
         raise ModelError(f'int8 is refused, more than {max_lost:.0%} lost or new: {report}')
 
@@ -123,21 +125,23 @@ def quantise(model: ov.Model, inputs: Sequence[NDArray[np.float32]]) -> ov.Model
     Parameters
     ----------
     model
-        Takes BGR 0..255; is left as it is.
+        Takes BGR 0..255; it is not changed.
     inputs
-        To calibrate on, as `letterboxed` makes them.
+        For calibration, as `letterboxed` returns them.
     """
     nncf = _nncf()
     logging.getLogger('nncf').setLevel(logging.WARNING)
-    # NNCF gives all inputs of a concatenation one scale, which wipes out the maps (0 to 1) where
-    # they are joined with features of a larger range.
-    apart = nncf.IgnoredScope(types=['Concat'], validate=False)
+    # NNCF gives all inputs of a concatenation one scale, which rounds the maps (0 to 1) to nothing
+    # where they are concatenated with features of a larger range.
+    not_concatenations = nncf.IgnoredScope(types=['Concat'], validate=False)
     dataset = nncf.Dataset(list(inputs))
-    return nncf.quantize(model.clone(), dataset, subset_size=len(inputs), ignored_scope=apart)
+    return nncf.quantize(
+        model.clone(), dataset, subset_size=len(inputs), ignored_scope=not_concatenations
+    )
 
 
 def compare(a: ov.Model, b: ov.Model, inputs: Sequence[NDArray[np.float32]]) -> Difference:
-    """Compare the keypoints of two networks, in float32 but for what is int8."""
+    """Compare the keypoints of two networks; operations that are not int8 run in float32."""
     core = ov.Core()
     config = {'INFERENCE_PRECISION_HINT': 'f32'}
     networks = [core.compile_model(model, 'CPU', config) for model in (a, b)]
@@ -162,25 +166,25 @@ def compare(a: ov.Model, b: ov.Model, inputs: Sequence[NDArray[np.float32]]) -> 
 
 
 def letterboxed(image: NDArray[np.uint8], hw: tuple[int, int]) -> NDArray[np.float32]:
-    """Fit an image into ``(height, width)`` px as at run time: ``(1, 3, height, width)``, BGR."""
+    """Return an image fitted into ``hw`` px as at run time, ``(1, 3, height, width)``, BGR."""
     fitted = Letterbox.fit(image.shape[:2], hw, STRIDE_PX).apply(image, hw)
     return np.ascontiguousarray(fitted.transpose(2, 0, 1)[None], np.float32)
 
 
 def input_hw(model: ov.Model) -> tuple[int, int]:
-    """Height and width of a network's input, px."""
+    """Return height and width of a network's input, px."""
     _, _, height, width = model.input(0).get_shape()
     return int(height), int(width)
 
 
 def _peaks(heatmap: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Rows and columns ``(P, 2)`` of cells that none of the eight around exceeds."""
+    """Return row and column ``(P, 2)`` of the cells that none of the eight neighbours exceeds."""
     highest = cv2.dilate(heatmap, np.ones((3, 3), np.uint8))
     return np.argwhere((heatmap == highest) & (heatmap > _PEAK_SCORE))
 
 
 def _nearest(points: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Distance from each point to the nearest other, infinite where there is none."""
+    """Return the distance of each point to the nearest of `others`, infinite if there is none."""
     distances = np.linalg.norm(points[:, None] - others[None], axis=-1)
     return np.asarray(distances.min(axis=1, initial=np.inf))
 

@@ -26,7 +26,7 @@ _PAIR = ' + '
 # One network, or a person detector and a network on crops.
 ModelPath: TypeAlias = 'Path | tuple[Path, Path]'
 _RECORD = 'record.json'
-# Networks that come with the package: docs/models/demo_only.md.
+# Networks that are part of the package: docs/models/demo_only.md.
 DEMO_ONLY = 'demo_only'
 BUNDLED = {DEMO_ONLY: Path(__file__).parent / 'weights' / f'{DEMO_ONLY}.xml'}
 
@@ -234,7 +234,8 @@ def split_pair(model: str) -> list[str]:
 
 def _resolve_one(model: str, folder: Path | None) -> Path:
     paths = installed(folder)
-    entries = [entry for entry in CATALOGUE if model in ('auto', entry.name)]
+    entries = [e for e in CATALOGUE if e.finds_people] if model == 'auto' else []
+    entries += [entry for entry in CATALOGUE if entry.name == model]
     names = [installed_name(e.name, p) for e in entries for p in preferred_precisions(e)]
     for name in (*names, model, model.removesuffix('-f32')):
         if name in paths:
@@ -257,7 +258,8 @@ def _undamaged(xml: Path) -> Path:
     if record and record.network_sha256 and record.network_sha256 != checksum(str(xml)):
         raise ModelError(
             f'the files of the installed network {xml} have changed since it was installed; '
-            f'install it again with: {INSTALL_COMMAND} {record.name} --precision {record.precision}'
+            f'install it again with: {INSTALL_COMMAND} {record.name} '
+            f'--precision {record.precision}'
         )
     return xml
 

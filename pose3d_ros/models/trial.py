@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,8 @@ from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.images import CameraImage
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.store import ModelPath
-from pose3d_ros.people import People3D, TrackedPeople, TrackState
+from pose3d_ros.network_spec import NetworkSpec
+from pose3d_ros.people import People2D, People3D, TrackedPeople, TrackState
 from pose3d_ros.visualisation.overlay import draw_people
 
 # Detections of one image that are timed; the first one of all compiles and allocates.
@@ -58,7 +60,8 @@ def try_images(trial: Trial, images: Sequence[Path], output: Path) -> Iterator[s
     images
         Files that OpenCV reads.
     output
-        Folder; it is created. Each image is written there as NAME.png.
+        Folder; it is created. Each image is written there as NAME.png, or NAME-2.png and so on if
+        several have the same name.
 
     Raises
     ------
@@ -71,6 +74,7 @@ def try_images(trial: Trial, images: Sequence[Path], output: Path) -> Iterator[s
     )
     output.mkdir(parents=True, exist_ok=True)
     times_s: list[float] = []
+    written: set[Path] = set()
     for i, (path, bgr) in enumerate(read.items()):
         image = CameraImage(bgr, Intrinsics.guess(bgr.shape[1], bgr.shape[0]))
         detections = estimator.detect([image])[0]
@@ -80,15 +84,19 @@ def try_images(trial: Trial, images: Sequence[Path], output: Path) -> Iterator[s
         times_s.append(duration_s)
         drawn = bgr.copy()
         draw_people(drawn, _untracked(estimator.lift(detections, image.intrinsics)))
-        file = output / f'{path.stem}.png'
+        file = _free_name(output, path.stem, written)
+        written.add(file)
         if not cv2.imwrite(str(file), drawn):
             raise ModelError(f'{file} cannot be written')
-        scores = ' '.join(f'{score:.2f}' for score in detections.people.score)
-        people = len(detections.people)
-        duration_ms = 1e3 * duration_s
-        yield f'{path}: {people} people, scores: {scores or "-"}, {duration_ms:.0f} ms -> {file}'
-    median_ms = 1e3 * statistics.median(times_s)
-    yield f'median {median_ms:.0f} ms per image, on {estimator.detector.device}'
+        yield _found(path, detections.people, duration_s, file)
+    median_s = statistics.median(times_s)
+    yield f'median {1e3 * median_s:.0f} ms per image, on {estimator.detector.device}'
+
+
+def _found(path: Path, people: People2D, duration_s: float, file: Path) -> str:
+    scores = ' '.join(f'{score:.2f}' for score in people.score) or '-'
+    duration = f'{1e3 * duration_s:.0f} ms'
+    return f'{path}: people: {len(people)}, scores: {scores}, {duration} -> {file}'
 
 
 def _thresholds(trial: Trial) -> Thresholds | None:
@@ -113,9 +121,18 @@ def _read(path: Path) -> NDArray[np.uint8]:
 def _contract(detector: Detector) -> Iterator[str]:
     height, width = detector.input_hw
     yield f'{detector.name}: input {height} x {width} px (height x width)'
-    spec = getattr(detector, 'spec', None)
-    for name, value in spec.to_dict().items() if spec is not None else ():
-        yield f'  {name}: {value}'
+    # A pair has a contract for each of its networks.
+    for part in ('', 'person_detector', 'pose_network'):
+        spec = getattr(getattr(detector, part, None) if part else detector, 'spec', None)
+        if isinstance(spec, NetworkSpec):
+            if part:
+                yield f'  {part}:'
+            yield from (f'  {name}: {value}' for name, value in spec.to_dict().items())
+
+
+def _free_name(folder: Path, stem: str, written: set[Path]) -> Path:
+    names = (folder / (f'{stem}-{i}.png' if i > 1 else f'{stem}.png') for i in itertools.count(1))
+    return next(name for name in names if name not in written)
 
 
 def _duration_s(estimator: PoseEstimator, image: CameraImage) -> float:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Generator
 from copy import copy
 from typing import Any
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
 from pose3d_ros.ros import camera_parameters
+from pose3d_ros.ros.arguments import ArgumentError, check
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
@@ -31,6 +34,8 @@ from pose3d_ros.sources.video import Frame, VideoError
 
 # Discovery: a subscriber that this node knows may know this node a little later.
 SETTLE_S = 0.3
+# Longest wait for image_done, s.
+DONE_TIMEOUT_S = 10.0
 # Period of the messages on /diagnostics, s.
 DIAGNOSTICS_S = 1.0
 
@@ -62,10 +67,13 @@ class CameraNode(Node):
         self.calibration = read_calibration(calibration) if calibration else None
         self.last_error = ''
         self.video = open_source(str(self._value('source')), warn=self._warn)
-        self.published = 0
+        self.published = self.not_done = 0
+        self.done: tuple[int, int] | None = None
         self.first_s = self.last_s = 0.0
         self.image_publisher = self._publisher(Image, 'image_raw')
         self.info_publisher = self._publisher(CameraInfo, 'camera_info')
+        if self._value('wait_until_done'):
+            self.create_subscription(Header, 'image_done', self._on_done, done_qos())
         self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_timer(DIAGNOSTICS_S, self._diagnose)
         self.spinner = SingleThreadedExecutor(context=self.context)
@@ -96,7 +104,8 @@ class CameraNode(Node):
                 break
             stop.polled = True
             if wait_s is not None:
-                self._publish(bgr)
+                stamp = self._publish(bgr)
+                self._wait_until_done(stamp, stop)
         # What a reliable subscriber did not get yet would go with the node.
         self.image_publisher.wait_for_all_acked(Duration(seconds=1))
         if self.video.losses and not self.video.live and not stop.is_set():
@@ -107,7 +116,8 @@ class CameraNode(Node):
         duration_s = self.last_s - self.first_s
         rate_hz = (self.published - 1) / duration_s if duration_s > 0 else 0.0
         losses = f', {self.video.losses}' if self.video.losses else ''
-        return f'{self.published} images published, {rate_hz:.4g} Hz{losses}'
+        not_done = f', {self.not_done} not done' if self.not_done else ''
+        return f'{self.published} images published, {rate_hz:.4g} Hz{losses}{not_done}'
 
     def _images(self, stop: Stop) -> Generator[Frame, None, None]:
         options = {name: self._value(name) for name in ('skip', 'loop', 'mirror')}
@@ -135,7 +145,7 @@ class CameraNode(Node):
         overrides = QoSOverridingOptions.with_default_policies()
         return self.create_publisher(message_type, topic, qos, qos_overriding_options=overrides)
 
-    def _publish(self, bgr: NDArray[np.uint8]) -> None:
+    def _publish(self, bgr: NDArray[np.uint8]) -> Time:
         height, width = bgr.shape[:2]
         intrinsics = self._intrinsics(width, height)
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._value('frame_id'))
@@ -146,6 +156,21 @@ class CameraNode(Node):
         # First, so that a subscriber to both has it when the image comes.
         self.info_publisher.publish(camera_info_msg(intrinsics, width, height, header))
         self.image_publisher.publish(image_msg(bgr, header))
+        return header.stamp
+
+    def _on_done(self, header: Header) -> None:
+        self.done = (header.stamp.sec, header.stamp.nanosec)
+
+    def _wait_until_done(self, stamp: Time, stop: Stop) -> None:
+        if self.video.live or not self._value('wait_until_done'):
+            return
+        deadline_s = time.monotonic() + DONE_TIMEOUT_S
+        while self.done != (stamp.sec, stamp.nanosec) and not stop.is_set():
+            if time.monotonic() > deadline_s:
+                self.not_done += 1
+                self.get_logger().warning(f'no image_done for {DONE_TIMEOUT_S:g} s: next image')
+                return
+            self._spin(0.01, stop)
 
     def _intrinsics(self, width: int, height: int) -> Intrinsics | None:
         """Return the intrinsics of an image as it is published, mirrored or not."""
@@ -215,6 +240,11 @@ class CameraNode(Node):
         return self.get_parameter(name).value
 
 
+def done_qos() -> QoSProfile:
+    """Return the QoS of image_done: the last one reaches a camera that is matched later."""
+    return QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+
+
 def main(args: list[str] | None = None) -> int:
     """Run the node until its source ends or a signal comes.
 
@@ -225,6 +255,7 @@ def main(args: list[str] | None = None) -> int:
     """
 
     def work(stop: Stop) -> int:
+        check((args or sys.argv)[1:], 'camera_node', camera_parameters.PARAMETERS)
         node = CameraNode()
         end = 'source failed'
         try:
@@ -240,4 +271,5 @@ def main(args: list[str] | None = None) -> int:
             node.destroy_node()
         return 0
 
-    return run('camera_node', work, args, (VideoError, CalibrationError, DamagedSource))
+    errors = (ArgumentError, VideoError, CalibrationError, DamagedSource)
+    return run('camera_node', work, args, errors)

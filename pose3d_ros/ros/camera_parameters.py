@@ -45,6 +45,11 @@ PARAMETERS = {
     'wait_timeout': CameraParameter(
         10.0, 'Longest wait for subscribers, s; then begin without them', 3600.0
     ),
+    'wait_until_done': CameraParameter(
+        False,
+        'Publish the next image of a file when a std_msgs/Header with the stamp of the last has '
+        'come on image_done, or after 10 s, so that slow subscribers miss nothing',
+    ),
     'reconnect_timeout': CameraParameter(
         RECONNECT_S,
         'Time without an image, s, after which a stream or webcam that ended is given up; 0: at '

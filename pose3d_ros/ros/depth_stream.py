@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
 from pose3d_ros.images import CameraImage, DepthImage
 from pose3d_ros.ros.messages.camera_info import Calibration
 from pose3d_ros.ros.messages.images import MAX_PIXELS, ImageError, seconds
-
-ImageMsg: TypeAlias = Image | CompressedImage
 
 # Longest wait of an image for its depth image, s; it ends when a later one arrives.
 WAIT_S = 0.1
@@ -36,25 +34,21 @@ class DepthStream:
 
     Parameters
     ----------
-    process
-        Called with an image that has waited for its depth image.
     tolerance_s
         Largest difference between the stamps of an image and of its depth image, s.
     rectified
         The depth images are rectified: P of their CameraInfo applies.
     """
 
-    def __init__(
-        self, process: Callable[[ImageMsg], None], tolerance_s: float, rectified: bool
-    ) -> None:
-        self._process = process
+    def __init__(self, tolerance_s: float, rectified: bool) -> None:
         self.tolerance_s = tolerance_s
         self.calibration = Calibration(rectified=rectified)
         # Number of images without depth, and of those whose depth image could not be used.
         self.missing = self.bad_images = 0
         # Why the last image had no depth, or ''.
         self.last_error = ''
-        self.waiting: ImageMsg | None = None
+        # Stamp of the image that waits, and what processes it.
+        self.waiting: tuple[Time, Callable[[], None]] | None = None
         self._timer: Any = None
 
     def start(self, node: Node) -> None:
@@ -75,7 +69,7 @@ class DepthStream:
     def on_depth(self, depth: Image) -> None:
         """Keep a depth image, and process the image that need not wait any longer."""
         self.add(depth)
-        if self.waiting and not self._may_arrive(self.waiting.header.stamp):
+        if self.waiting and not self._may_arrive(self.waiting[0]):
             self.process_waiting()
 
     def add(self, depth: Image) -> None:
@@ -83,11 +77,19 @@ class DepthStream:
         self._held.append(depth)
         self._silent = False
 
-    def waits(self, image: ImageMsg) -> bool:
-        """Keep an image whose depth may still arrive; return whether it was kept."""
-        if self._silent or not self._may_arrive(image.header.stamp):
+    def waits(self, stamp: Time, process: Callable[[], None]) -> bool:
+        """Keep an image whose depth may still arrive; return whether it was kept.
+
+        Parameters
+        ----------
+        stamp
+            Its stamp.
+        process
+            Called when its depth has arrived, or does not arrive in time.
+        """
+        if self._silent or not self._may_arrive(stamp):
             return False
-        self.waiting = image
+        self.waiting = (stamp, process)
         self._silent = True  # until a depth image arrives
         self._timer.reset()
         return True
@@ -95,9 +97,9 @@ class DepthStream:
     def process_waiting(self) -> None:
         """Process the image that waits, if there is one."""
         if self.waiting:
-            image, self.waiting = self.waiting, None
+            (_, process), self.waiting = self.waiting, None
             self._timer.cancel()
-            self._process(image)
+            process()
 
     def _may_arrive(self, stamp: Time) -> bool:
         """Return whether the depth image of a stamp is missing and no later one has arrived."""

@@ -8,22 +8,28 @@ from collections.abc import Iterator
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from pose3d_ros.camera import IntrinsicsSource
-from pose3d_ros.detection.detector import Detector
 from pose3d_ros.ros.camera_stream import CameraStream
-from pose3d_ros.ros.image_statistics import RECENT_S, RecentStatistics
+from pose3d_ros.ros.image_statistics import RECENT_S, Outcome, RecentStatistics
 from pose3d_ros.ros.parameters import PoseParameters
+from pose3d_ros.ros.shared_network import SharedNetwork
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 # Latency, s, from which the stamps are assumed to be of another clock.
 OTHER_CLOCK_S = 60.0
 
 
-def network_status(name: str, detector: Detector, checksum: str) -> DiagnosticStatus:
+def network_status(name: str, network: SharedNetwork, checksum: str) -> DiagnosticStatus:
     """Return the status of the network."""
+    detector = network.estimator.detector
     height, width = detector.input_hw
     values = {'model': detector.name, 'sha256': checksum, 'input': f'{width}x{height}'}
-    values['device'] = detector.device
-    return _status(name, detector.device, OK, f'{detector.name} on {detector.device}', values)
+    values |= {'device': detector.device, 'inference errors': str(network.failures)}
+    level, text = OK, f'{detector.name} on {detector.device}'
+    if network.is_fallback:
+        level, text = WARN, f'{text} instead of {network.wanted_device}, which failed'
+    if network.error:
+        level, text = ERROR, network.error
+    return _status(name, detector.device, level, text, values)
 
 
 def camera_status(
@@ -42,14 +48,14 @@ def camera_status(
     p
         Thresholds.
     """
-    idle = idle or ('' if camera.subscriptions else 'no subscribers')
+    idle = idle or ('' if camera.topics.subscriptions else 'no subscribers')
     recent = camera.statistics.recent()
     found = [] if idle else list(complaints(camera, recent, p))
     level = max((level for level, _ in found), default=OK)
     # The most severe first.
     texts = [text for _, text in sorted(found, key=lambda one: one[0], reverse=True)]
     return _status(
-        name, camera.image_topic, level, '; '.join(texts) or idle or 'running',
+        name, camera.topics.image_topic, level, '; '.join(texts) or idle or 'running',
         {'state': idle or 'running', **values(camera, recent)},
     )  # fmt: skip
 
@@ -60,20 +66,12 @@ def complaints(
     """Yield level and text of each problem of a camera that is subscribed to."""
     silence_s = camera.statistics.silence_s()
     if silence_s > p.stale_after:
-        why = '' if camera.publisher_count() else f': no publisher on {camera.image_topic}'
-        yield ERROR, f'no image for {silence_s:.1f} s{why}'
+        yield ERROR, f'no image for {silence_s:.1f} s: {camera.topics.explain_silence()}'
         return
-    unprocessed = {
-        'could not be read': recent.bad_images,
-        f'have no transform to {p.target_frame}': recent.missing_transforms,
-    }
-    for what, number in unprocessed.items():
-        if number:
-            level = ERROR if number == recent.images else WARN
-            yield level, f'{number} of the last {recent.images} images {what}'
-    slow = recent.span_s == RECENT_S and recent.output_hz < p.min_rate
-    if slow and not any(unprocessed.values()):
-        yield WARN, f'publishing {recent.output_hz:.2g} Hz, below min_rate {p.min_rate:g} Hz'
+    if camera.network.error:
+        yield ERROR, camera.network.error
+    yield from _dropped_images(camera, recent, p)
+    yield from _publishers_and_stamps(camera, recent)
     if camera.last_error:
         yield WARN, camera.last_error
     if camera.depth and camera.depth.last_error:
@@ -81,7 +79,8 @@ def complaints(
     if camera.camera_pose.last_error:
         yield WARN, camera.camera_pose.last_error
     if camera.intrinsics_source == IntrinsicsSource.GUESSED:
-        yield WARN, 'focal length guessed, distances are inaccurate'
+        why = camera.topics.explain_no_camera_info()
+        yield WARN, f'focal length guessed, distances are inaccurate{why and f": {why}"}'
     if abs(recent.latency_s) > p.max_latency:
         other_clock = abs(recent.latency_s) > OTHER_CLOCK_S
         yield (
@@ -91,10 +90,49 @@ def complaints(
         )
 
 
+def _dropped_images(
+    camera: CameraStream, recent: RecentStatistics, p: PoseParameters
+) -> Iterator[tuple[bytes, str]]:
+    """Yield the problems of received images for which no poses were published."""
+    texts = {
+        Outcome.BAD: 'could not be read',
+        Outcome.NO_TRANSFORM: f'have no transform to {p.target_frame}',
+        Outcome.FAILED: 'were not processed, because the network failed',
+        Outcome.LATE: 'arrived after a newer one and were dropped',
+    }
+    unprocessed = {text: recent.outcomes[outcome] for outcome, text in texts.items()}
+    for text, number in unprocessed.items():
+        if number:
+            level = ERROR if number == recent.images else WARN
+            yield level, f'{number} of the last {recent.images} images {text}'
+    slow = recent.span_s == RECENT_S and recent.output_hz < p.min_rate
+    if slow and not any(unprocessed.values()):
+        yield WARN, f'publishing {recent.output_hz:.2g} Hz, below min_rate {p.min_rate:g} Hz'
+
+
+def _publishers_and_stamps(
+    camera: CameraStream, recent: RecentStatistics
+) -> Iterator[tuple[bytes, str]]:
+    """Yield the problems of images of several publishers, or without usable stamps."""
+    several = recent.publisher_changes > 1 or recent.outcomes[Outcome.LATE]
+    publishers = camera.topics.publisher_names() if several else ''
+    if publishers:
+        yield WARN, f'several nodes publish {camera.topics.image_topic}: {publishers}'
+    if recent.unstamped:
+        yield (
+            WARN,
+            (
+                f'the stamps of {recent.unstamped} of the last {recent.images} images did not '
+                'advance: arrival times are used for tracking'
+            ),
+        )
+
+
 def values(camera: CameraStream, recent: RecentStatistics) -> dict[str, str]:
     """Return the key-value pairs of a camera."""
     statistics, source = camera.statistics, camera.intrinsics_source
     calibration = 'unknown' if source is None else source.name
+    remark = camera.last_error or camera.calibration.note
     depth = camera.depth
     of_depth = (
         {}
@@ -113,9 +151,11 @@ def values(camera: CameraStream, recent: RecentStatistics) -> dict[str, str]:
         'parse mean (ms)': _number(1e3 * recent.parse_s),
         'images': str(statistics.images),
         'dropped images': 'unknown' if statistics.dropped is None else str(statistics.dropped),
-        'bad images': str(statistics.bad_images),
-        'images without a transform': str(statistics.missing_transforms),
-        'calibration': f'{calibration}: {camera.last_error}' if camera.last_error else calibration,
+        'bad images': str(statistics.outcomes[Outcome.BAD]),
+        'late images': str(statistics.outcomes[Outcome.LATE]),
+        'images lost to inference errors': str(statistics.outcomes[Outcome.FAILED]),
+        'images without a transform': str(statistics.outcomes[Outcome.NO_TRANSFORM]),
+        'calibration': f'{calibration}: {remark}' if remark else calibration,
         'time since last image (s)': _number(statistics.age_s()),
         **of_depth,
     }

@@ -13,7 +13,6 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from pose3d_ros.people import People2D, TrackedPeople, TrackState
-from pose3d_ros.ros.messages.images import seconds
 from pose3d_ros.ros.messages.transforms import PeopleInFrame, quaternion_msg
 from pose3d_ros.skeleton import PANOPTIC19
 
@@ -30,11 +29,12 @@ class HriError(Exception):
 
 
 class SeenIn(NamedTuple):
-    """Header and size, px, of the image in which people were detected."""
+    """Header, size, px, and time, s, of the image in which people were detected."""
 
     header: Header
     width: int
     height: int
+    time_s: float
 
 
 def body_frame(xyz_m: NDArray[np.float64]) -> Transform | None:
@@ -133,7 +133,7 @@ class Bodies:
         if self._tf is not None:
             self._tf.publish(self._tf_message(transforms=_transforms(tracked, ids, header)))
         if self._tracked is not None:
-            stamp_s = seconds(header.stamp)
+            stamp_s = image.time_s
             for i, name in ids.items():
                 self._publish_2d(name, stamp_s, tracked.people.people_2d, i, image)
             self._seen[camera] = stamp_s, list(ids.values())
@@ -199,5 +199,6 @@ def _messages(package: str, parameter: str) -> Any:
         apt = package.replace('_', '-')
         raise HriError(
             f'the parameter {parameter} needs {package}, which cannot be imported ({error}): '
-            f'apt install ros-$ROS_DISTRO-{apt}'
+            f'apt install ros-$ROS_DISTRO-{apt}, or, where the distribution does not have it, '
+            'build it from source'
         ) from error

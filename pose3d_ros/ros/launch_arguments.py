@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,11 +57,6 @@ def check_executable(package: str, executable: str, argument: str) -> None:
             f'launch argument {argument} needs {executable} of the package {package}, which is '
             f'not installed: sudo apt install ros-$ROS_DISTRO-{apt}'
         )
-
-
-def topic_beside(topic: str, name: str) -> str:
-    """Return the topic `name` in the namespace of another topic, as image_transport does."""
-    return posixpath.join(posixpath.dirname(topic), name)
 
 
 def is_true(value: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import Field, dataclass, field, fields
@@ -13,6 +14,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.validate_topic_name import validate_topic_name
 
+# Parameters that rclpy declares itself.
+BUILT_IN = {'use_sim_time', 'start_type_description_service'}
 WHILE_UNCONFIGURED = 'can be set while the node is unconfigured'
 
 
@@ -21,21 +24,16 @@ class ParameterError(ValueError):
 
 
 def _parameter(
-    default: Any,
-    description: str,
-    low: float = 0,
-    high: float = 0,
-    choices: tuple[str, ...] = (),
-    live: bool = False,
-    group: str = '',
+    default: Any, description: str, low: float = 0, high: float = 0, **metadata: Any
 ) -> Any:
     """Declare a parameter: a field with what ROS and the documents need to know.
 
-    The range is [low, high] where `high` is above `low`. A `live` parameter applies from the next
-    image on. `group` is its heading in the generated documents.
+    The range is [low, high] where `high` is above `low`. Other metadata are `choices`, a tuple of
+    the allowed values; `live`: it applies from the next image on; `group`, its heading in the
+    generated documents.
     """
-    metadata = {'text': description, 'low': low, 'high': high, 'choices': choices}
-    return field(default=default, metadata={**metadata, 'live': live, 'group': group})
+    known = {'text': description, 'low': low, 'high': high, 'choices': (), 'live': False}
+    return field(default=default, metadata={**known, **metadata})
 
 
 @dataclass(frozen=True)
@@ -88,8 +86,8 @@ class PoseParameters:
     input_height: int = _parameter(
         0,
         'Height of the network input, px, a multiple of 8 (of some models 32). People at a '
-        'greater distance need more; computing time grows with the area. 0: 320 where the model '
-        'takes any size, else the size of the model file.',
+        'greater distance need more; computing time grows with the area. 0: 320 (more for '
+        'portrait images) where the model takes any size, else the size of the model file.',
         0,
         4096,
         group='Network',
@@ -124,6 +122,21 @@ class PoseParameters:
         64,
         group='Network',
     )
+    detector_interval: int = _parameter(
+        1,
+        'With a pair of networks: run the person detector on every n-th image only. In between, '
+        'people are looked for where they are expected.',
+        1,
+        30,
+        group='Network',
+    )
+    max_people: int = _parameter(
+        20,
+        'With a pair of networks: largest number of people for an image; the largest come first.',
+        1,
+        100,
+        group='Network',
+    )
     image_transport: str = _parameter(
         'raw',
         'Transport of the images: raw, sensor_msgs/Image on image_raw, or compressed, '
@@ -143,6 +156,15 @@ class PoseParameters:
         'widths are assumed, and the message says GUESSED.',
         0.0,
         100000.0,
+        group='Camera',
+    )
+    image_rotation: str = _parameter(
+        'auto',
+        'Clockwise rotation, degrees, that turns the images of a camera mounted on its side or '
+        "upside down upright for the network: 0, 90, 180 or 270, or 'auto', by gravity_frame or "
+        'camera_up. Keypoints, overlay and poses stay those of the image as received.',
+        choices=('auto', '0', '90', '180', '270'),
+        live=True,
         group='Camera',
     )
     depth: bool = _parameter(
@@ -173,6 +195,13 @@ class PoseParameters:
         'measured by depth. 0: 1.7 for the lifting network, 1.8 for location maps.',
         0.0,
         2.5,
+        live=True,
+        group='3D',
+    )
+    camera_pose_from_people: bool = _parameter(
+        True,
+        'Estimate attitude and height of the camera from the people that it sees, where neither '
+        'gravity_frame nor camera_up and camera_height state them and the focal length is known.',
         live=True,
         group='3D',
     )
@@ -262,6 +291,15 @@ class PoseParameters:
         live=True,
         group='Tracking',
     )
+    appearance_memory: float = _parameter(
+        60.0,
+        'How long the colours of the clothes of a person who left are remembered, s, by which the '
+        'person gets the id back. They are kept in memory only. 0: never.',
+        0.0,
+        600.0,
+        live=True,
+        group='Tracking',
+    )
     diagnostics_period: float = _parameter(
         1.0, 'Period of the messages on /diagnostics, s.', 0.1, 60.0, group='Diagnostics'
     )
@@ -296,13 +334,23 @@ FIELDS: dict[str, Field[Any]] = {f.name: f for f in fields(PoseParameters)}
 
 
 def declare(node: Node) -> None:
-    """Declare all parameters.
+    """Declare all parameters; warn of given ones that do not exist.
+
+    The node must have been constructed with `automatically_declare_parameters_from_overrides`,
+    which is how rclpy lists the given parameters.
 
     Raises
     ------
     rclpy.exceptions.ParameterException
         If a value is of another type, out of its range, or none of the choices.
     """
+    given = set(node.get_parameters_by_prefix('')) - BUILT_IN
+    for name in sorted(given):
+        node.undeclare_parameter(name)
+        if name not in FIELDS and not name.startswith('qos_overrides.'):
+            nearest = difflib.get_close_matches(name, FIELDS, n=1)
+            hint = f', did you mean {nearest[0]}?' if nearest else ''
+            node.get_logger().warning(f'parameter {name} does not exist and is ignored{hint}')
     for name, f in FIELDS.items():
         node.declare_parameter(name, f.default, descriptor(f))
 
@@ -313,7 +361,9 @@ def descriptor(f: Field[Any]) -> ParameterDescriptor:
     constraints = [f'one of: {", ".join(choices)}'] if choices else []
     constraints += [] if f.metadata['live'] else [WHILE_UNCONFIGURED]
     made = ParameterDescriptor(
-        description=f.metadata['text'], additional_constraints='; '.join(constraints)
+        description=f.metadata['text'],
+        additional_constraints='; '.join(constraints),
+        dynamic_typing=_is_numeric_choice(f),
     )
     if high > low and isinstance(f.default, float):
         made.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
@@ -336,7 +386,7 @@ def refusal(changes: Iterable[Parameter[Any]], configured: PoseParameters | None
         if change.name not in FIELDS:
             continue
         metadata = FIELDS[change.name].metadata
-        if metadata['choices'] and change.value not in metadata['choices']:
+        if metadata['choices'] and str(change.value) not in metadata['choices']:
             return (
                 f'{change.name} must be one of: {", ".join(metadata["choices"])}, '
                 f'found {change.value!r}'
@@ -345,19 +395,26 @@ def refusal(changes: Iterable[Parameter[Any]], configured: PoseParameters | None
             continue
         # Setting the present value is no change, so that a dump of all parameters can be loaded.
         value = change.value
-        if _frozen(value) != getattr(configured, change.name):
+        if _read(value, FIELDS[change.name]) != getattr(configured, change.name):
             return f'{change.name}: {WHILE_UNCONFIGURED}: deactivate and clean up first'
     return ''
 
 
 def read(node: Node) -> PoseParameters:
     """Return the present values."""
-    return PoseParameters(**{n: _frozen(node.get_parameter(n).value) for n in FIELDS})
+    return PoseParameters(**{n: _read(node.get_parameter(n).value, f) for n, f in FIELDS.items()})
 
 
-def _frozen(value: Any) -> Any:
-    """Return a tuple for the lists and arrays of rclpy, other values as they are."""
+def _read(value: Any, f: Field[Any]) -> Any:
+    """Return a value of a parameter in the type of its field."""
+    if _is_numeric_choice(f):
+        return str(value)
     return value if isinstance(value, (bool, int, float, str)) else tuple(value)
+
+
+def _is_numeric_choice(f: Field[Any]) -> bool:
+    """Return whether choices look like numbers: YAML and `-p NAME:=90` make integers of them."""
+    return any(choice.isdigit() for choice in f.metadata['choices'])
 
 
 def check_together(p: PoseParameters) -> None:

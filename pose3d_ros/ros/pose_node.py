@@ -15,6 +15,7 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
 from pose3d_ros.detection.detector import Thresholds
+from pose3d_ros.detection.top_down import TopDownOptions
 from pose3d_ros.estimator import LIFTERS, PoseEstimator
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.store import checksum, compiled_folder, resolve
@@ -22,14 +23,18 @@ from pose3d_ros.ros import parameters
 from pose3d_ros.ros.camera_stream import CameraStream
 from pose3d_ros.ros.diagnostics import camera_status, network_status
 from pose3d_ros.ros.hri import Bodies, HriError
+from pose3d_ros.ros.image_statistics import Outcome
 from pose3d_ros.ros.parameters import ParameterError, PoseParameters
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
 from pose3d_ros.ros.qos import result_qos
+from pose3d_ros.ros.shared_network import SharedNetwork
 from pose3d_ros.ros.transforms import FrameError, Transforms
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 # Raised by a wrong configuration; any other exception is a bug.
 CONFIGURATION_ERRORS = (ModelError, ParameterError, FrameError, HriError)
+# Period of looking at the ROS graph, s.
+GRAPH_PERIOD_S = 1.0
 
 
 class PoseNode(LifecycleNode):
@@ -50,11 +55,13 @@ class PoseNode(LifecycleNode):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__('pose_node', **options)
-        self.estimator: PoseEstimator | None = None
+        super().__init__(
+            'pose_node', automatically_declare_parameters_from_overrides=True, **options
+        )
+        self.network: SharedNetwork | None = None
         self.cameras: list[CameraStream] = []
         self.diagnostics: Any = None
-        self.diagnostics_timer: Any = None
+        self.periodic: list[Any] = []
         self.transforms: Transforms | None = None
         self.bodies: Bodies | None = None
         self.active = self.paused = False
@@ -108,54 +115,59 @@ class PoseNode(LifecycleNode):
     def _configure(self) -> None:
         p = parameters.read(self)
         parameters.check_together(p)
-        self.estimator = load(p)
-        self.sha256 = checksum(self.estimator.detector.name)
-        self._update_estimator(p)
+        self.network = SharedNetwork(self, self._load, p.device)
+        detector = self.network.estimator.detector
+        self.sha256 = checksum(detector.name)
         self.transforms = Transforms(self) if p.target_frame or p.gravity_frame else None
         if p.publish_body_tf or p.hri:
             self.bodies = Bodies(self, p.publish_body_tf, p.hri)
-        detector = self.estimator.detector
         height, width = detector.input_hw
         for name in p.cameras:
-            camera = CameraStream(self, name, self.estimator, p, self.transforms, self.bodies)
+            camera = CameraStream(self, name, self.network, p, self.transforms, self.bodies)
             self.cameras.append(camera)
             camera.create_publishers()
             self.get_logger().info(
-                f'{camera.image_topic} -> {camera.poses.topic_name} with {detector.name} '
+                f'{camera.topics.image_topic} -> {camera.poses.topic_name} with {detector.name} '
                 f'({width}x{height}) on {detector.device}'
             )
         self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', result_qos())
         # By the steady clock: a simulated clock may stand still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.diagnostics_timer = self.create_timer(
-            p.diagnostics_period, self._diagnose, clock=steady
-        )
+        for period_s, work in (
+            (p.diagnostics_period, self._diagnose),
+            (GRAPH_PERIOD_S, self._check_graph),
+        ):
+            self.periodic.append(self.create_timer(period_s, work, clock=steady))
+
+    def _check_graph(self) -> None:
+        for camera in self.cameras:
+            camera.check_graph()
 
     def _diagnose(self) -> None:
-        assert self.estimator
+        assert self.network
         p, node = parameters.read(self), self.get_fully_qualified_name().lstrip('/')
         idle = 'inactive' if not self.active else 'paused' if self.paused else ''
         array = DiagnosticArray()
         array.header.stamp = self.get_clock().now().to_msg()
         array.status = [
-            network_status(f'{node}: network', self.estimator.detector, self.sha256),
+            network_status(f'{node}: network', self.network, self.sha256),
             *(camera_status(f'{node}: {c.name or "camera"}', c, idle, p) for c in self.cameras),
         ]
         self.diagnostics.publish(array)
 
     def _release(self) -> None:
         self.active = False
-        if self.diagnostics_timer:
-            self.destroy_timer(self.diagnostics_timer)
+        while self.periodic:
+            self.destroy_timer(self.periodic.pop())
         if self.diagnostics:
             self.destroy_publisher(self.diagnostics)
-        self.diagnostics = self.diagnostics_timer = None
+        self.diagnostics = None
         while self.cameras:
             self.cameras.pop().destroy()
-        for helper in (self.transforms, self.bodies):
+        for helper in (self.transforms, self.bodies, self.network):
             if helper:
                 helper.destroy()
-        self.estimator = self.transforms = self.bodies = None
+        self.network = self.transforms = self.bodies = None
 
     def _set_active(self, active: bool) -> None:
         self.active = active
@@ -169,29 +181,35 @@ class PoseNode(LifecycleNode):
         return response
 
     def _check_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
-        configured = parameters.read(self) if self.estimator else None
+        configured = parameters.read(self) if self.network else None
         reason = parameters.refusal(changes, configured)
         return SetParametersResult(successful=not reason, reason=reason)
 
     def _on_parameters_set(self, changes: list[Parameter[Any]]) -> None:
-        if self.estimator is not None and any(c.name in parameters.FIELDS for c in changes):
+        if self.network is not None and any(c.name in parameters.FIELDS for c in changes):
             p = parameters.read(self)
-            self._update_estimator(p)
+            apply_live(p, self.network.estimator)
             for camera in self.cameras:
                 camera.update_parameters(p)
 
-    def _update_estimator(self, p: PoseParameters) -> None:
-        """Apply the live parameters of detection and lifting."""
-        assert self.estimator
-        height_m = p.assumed_person_height or LIFTERS[p.lifting].DEFAULT_HEIGHT_M
-        self.estimator.lifter.assumed_person_height_m = height_m
-        self.estimator.detector.thresholds = Thresholds(
-            p.keypoint_threshold, p.limb_threshold, p.min_keypoints, p.person_threshold
-        )
+    def _load(self, device: str) -> PoseEstimator:
+        p = parameters.read(self)
+        estimator = load(p, device)
+        apply_live(p, estimator)
+        return estimator
 
 
-def load(p: PoseParameters) -> PoseEstimator:
-    """Load and compile the network of the parameters.
+def apply_live(p: PoseParameters, estimator: PoseEstimator) -> None:
+    """Apply the live parameters of detection and lifting."""
+    height_m = p.assumed_person_height or LIFTERS[p.lifting].DEFAULT_HEIGHT_M
+    estimator.lifter.assumed_person_height_m = height_m
+    estimator.detector.thresholds = Thresholds(
+        p.keypoint_threshold, p.limb_threshold, p.min_keypoints, p.person_threshold
+    )
+
+
+def load(p: PoseParameters, device: str) -> PoseEstimator:
+    """Load and compile the network of the parameters for a device.
 
     Raises
     ------
@@ -200,13 +218,14 @@ def load(p: PoseParameters) -> PoseEstimator:
     """
     made = PoseEstimator(
         resolve(p.model),
-        p.device,
+        device,
         input_hw=(p.input_height, p.input_width or None) if p.input_height else None,
         precision=p.precision,
         input_mean=p.input_mean,
         input_scale=p.input_scale,
         cache_dir=compiled_folder(),
         lifting=p.lifting,
+        top_down=TopDownOptions(max_people=p.max_people, detector_interval=p.detector_interval),
         spec=p.spec or None,
     )
     if p.stride and p.stride != made.detector.stride:
@@ -232,7 +251,8 @@ def main(args: list[str] | None = None) -> int:
         while not stop.is_set():
             executor.spin_once(timeout_sec=STOP_WITHIN_S)
         statistics = [camera.statistics for camera in node.cameras]
-        images, bad = sum(s.images for s in statistics), sum(s.bad_images for s in statistics)
+        images = sum(s.images for s in statistics)
+        bad = sum(s.outcomes[Outcome.BAD] for s in statistics)
         node.get_logger().info(f'stopped after {images} images, {bad} of them unreadable')
         executor.shutdown()
         node.destroy_node()

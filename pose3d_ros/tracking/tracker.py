@@ -9,9 +9,10 @@ from pose3d_ros.people import People3D, TrackedPeople, TrackState
 from pose3d_ros.tracking import appearance, association, heading, motion, range_filter
 from pose3d_ros.tracking.memory import PERSON, Memory
 
-# Largest jump back of stamps, s, that counts as a clock being set; more is a recording that starts
-# again.
-CLOCK_STEP_S = 0.1
+# Largest jump back of stamps, s, that counts as a late image or a clock being set; more is a
+# recording that starts again, and so are RESTART_IMAGES such images in succession and in order.
+CLOCK_STEP_S = 1.0
+RESTART_IMAGES = 3
 # Least number of images in which a confirmed person was detected: two may be the same error twice.
 CONFIRM_IMAGES = 3
 # Longest time, s, for which the boxes of people are predicted.
@@ -100,6 +101,7 @@ class Tracker:
         self._tracks = np.zeros(0, TRACK)
         self._memory = Memory()
         self._stamp_s = -np.inf
+        self._earlier_s: list[float] = []  # stamps before the newest one, in succession
 
     def predict_boxes(self, stamp_s: float) -> NDArray[np.float64] | None:
         """Predict where the people of the last image are at a time.
@@ -139,8 +141,9 @@ class Tracker:
         people
             The N people of the image. Not written into.
         stamp_s
-            When it was taken, s. The same stamp again means that no time has passed; a jump back
-            of more than ``CLOCK_STEP_S`` starts anew.
+            When it was taken, s. The same or an earlier stamp means that no time has passed. A
+            jump back of more than ``CLOCK_STEP_S``, or ``RESTART_IMAGES`` earlier stamps in
+            succession and in order, start anew.
         colours
             ``(N, PARTS, BINS)``, as ``appearance.describe`` returns them. None: unknown.
         up
@@ -172,7 +175,7 @@ class Tracker:
         """Predict the tracks at the time of the image; drop those not detected for too long."""
         if not np.isfinite(stamp_s):
             raise ValueError(f'stamp_s must be finite, found {stamp_s}')
-        if stamp_s < self._stamp_s - CLOCK_STEP_S:
+        if self._starts_again(stamp_s):
             self.reset()
         stamp_s = max(stamp_s, self._stamp_s)
         lost = stamp_s - self._tracks['last_s'] > self._max_age_s
@@ -191,6 +194,17 @@ class Tracker:
             )
         self._stamp_s = stamp_s
         self._image += 1
+
+    def _starts_again(self, stamp_s: float) -> bool:
+        """Return whether the stamps belong to a recording that starts again."""
+        if stamp_s >= self._stamp_s:
+            self._earlier_s.clear()
+            return False
+        if self._earlier_s and stamp_s < self._earlier_s[-1]:
+            self._earlier_s.clear()
+        self._earlier_s.append(stamp_s)
+        jump = stamp_s < self._stamp_s - CLOCK_STEP_S
+        return jump or len(self._earlier_s) >= RESTART_IMAGES
 
     def _associate(self, people: People3D, colours: NDArray[np.float64]) -> NDArray[np.intp]:
         """Return the row of ``_tracks`` of each person; update the rows, add those of the new."""

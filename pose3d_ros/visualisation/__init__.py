@@ -1,1 +1,1 @@
-"""People drawn on images and in 3D."""
+"""Drawings of people, on images and in 3D."""

@@ -6,16 +6,15 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
+from sensor_msgs.msg import Image
 from support.node_under_test import PROFILE
-from support.robot import GREY, TRUTH, camera_info, metres
+from support.robot import GREY, TRUTH, metres
+from support.strategies import camera_infos
 
 from pose3d_ros.demo import clip
 
 OK, ERROR = DiagnosticStatus.OK, DiagnosticStatus.ERROR
-ROI = ('x_offset', 'y_offset', 'width', 'height')
 
 
 def test_a_camera_that_stops_and_returns(start_node):
@@ -66,7 +65,7 @@ def test_stamps_that_jump(start_node):
     """A jump of the stamps starts new tracks: where people went meanwhile is unknown."""
     node = start_node()
     known = set()
-    for start_s in (1000, 900, 10**6, 0, 2**31 - 2, 1, -50, -(2**31), 500):
+    for start_s in (1000, 900, 10**6, 3, 2**31 - 2, 1, -50, -(2**31), 500):
         seen, tenths = [], itertools.count()
 
         def image(start_s=start_s, tenths=tenths):
@@ -101,30 +100,6 @@ def test_a_simulated_clock_that_jumps_and_stops(start_node):
     node.until_status(ERROR, 'no image for 0.')
     assert len(node.await_poses().poses) == 2
     node.check_counts()
-
-
-numbers = st.one_of(
-    st.floats(), st.sampled_from([0.0, 1.0, -1.0, 1e-300, 1e300, 224.0, 360.0]), st.floats(0, 1000)
-)
-sizes = st.one_of(st.sampled_from([0, 1, 256, 448, 896, 2**32 - 1]), st.integers(0, 2**32 - 1))
-
-
-@st.composite
-def camera_infos(draw):
-    info = CameraInfo(width=draw(sizes), height=draw(sizes))
-    if draw(st.booleans()):
-        info = camera_info()
-    info.distortion_model = draw(
-        st.sampled_from(['', 'plumb_bob', 'rational_polynomial', 'equidistant', 'nonsense'])
-    )
-    info.d = draw(st.lists(numbers, max_size=15))
-    for matrix in (info.k, info.p):
-        if draw(st.booleans()):
-            matrix[:] = draw(st.lists(numbers, min_size=len(matrix), max_size=len(matrix)))
-    if draw(st.booleans()):
-        info.binning_x, info.binning_y = draw(sizes), draw(sizes)
-        info.roi = RegionOfInterest(**{name: draw(sizes) for name in ROI})
-    return info
 
 
 def test_absurd_camera_infos(start_node):

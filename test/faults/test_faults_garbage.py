@@ -9,60 +9,13 @@ from hypothesis import strategies as st
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image
 from support.node_under_test import PROFILE, nanoseconds
+from support.strategies import images, noise
 
 BATCH = 25
-# Bytes of a pixel.
-ENCODINGS = {
-    'bgr8': 3, 'rgb8': 3, 'bgra8': 4, 'rgba8': 4, 'mono8': 1, '8UC1': 1, '8UC3': 3, '8UC4': 4,
-    'rgb16': 6, 'mono16': 2, 'bayer_rggb8': 1, 'bayer_gbrg16': 2, 'uyvy': 2, 'yuv422_yuy2': 2,
-    'nv12': 1, 'nv21': 1,
-}  # fmt: skip
-OTHERS = (
-    '', '8UC2', '8UC5', '8UC0', '8UC', '16UC1', '16SC3', '32FC1', '32FC3', '32SC2', '64FC4',
-    '8UC99999', '16UC65', 'nv24', 'yuv444', 'yuv42216', 'uyvy16', '816', '16', 'bayer_16',
-    'jpeg', 'MONO8', 'bgr8 ', 'bgr8\x00', 'bgr8' * 1000,
-)  # fmt: skip
 FORMATS = (
     'jpeg', 'png', 'bgr8; jpeg compressed bgr8', 'rgb8; png compressed rgb8',
     'bayer_rggb8; png compressed', 'bayer_x; png compressed', '; ; compressed',
 )  # fmt: skip
-uint32 = st.one_of(
-    st.integers(0, 70), st.sampled_from([2**16, 2**31, 2**32 - 1]), st.integers(0, 2**32 - 1)
-)
-few = st.integers(1, 40)
-
-
-def noise(number, seed=0):
-    return np.random.default_rng(seed).bytes(number)
-
-
-@st.composite
-def images(draw):
-    """An image, and whether it must be processed; None: it may be or not."""
-    encoding = draw(st.sampled_from(sorted(ENCODINGS)))
-    # Even, which half of the encodings must be.
-    height, width = 2 * draw(few), 2 * draw(few)
-    step = ENCODINGS[encoding] * width + draw(st.sampled_from([0, 0, 1, 64]))
-    rows = height * 3 // 2 if encoding.startswith('nv') else height
-    image = Image(height=height, width=width, step=step, encoding=encoding)
-    image.data = noise(rows * step, draw(st.integers(0, 2**32 - 1)))
-    image.is_bigendian = draw(st.integers(0, 255))
-    image.header.frame_id = draw(st.text(max_size=20))
-    fault = draw(st.sampled_from(['none', 'data', 'step', 'encoding', 'size', 'all']))
-    if fault == 'data':
-        image.data = image.data[: draw(st.integers(0, rows * step - 1))]
-    if fault == 'step':
-        image.step = draw(st.integers(0, ENCODINGS[encoding] * width - 1))
-    if fault in ('encoding', 'all'):
-        image.encoding = draw(st.one_of(st.sampled_from(OTHERS), st.text(max_size=12)))
-    if fault in ('size', 'all'):
-        image.height, image.width = draw(uint32), draw(uint32)
-    if fault == 'all':
-        image.step = draw(uint32)
-        image.data = noise(draw(st.integers(0, 5000)))
-    return image, {'none': True, 'data': False, 'step': False}.get(fault)
-
-
 FILES = {
     ending: cv2.imencode(ending, np.frombuffer(noise(40 * 60 * 3), np.uint8).reshape(40, 60, 3))[1]
     for ending in ('.jpg', '.png', '.webp', '.bmp', '.tiff', '.ppm')

@@ -1,4 +1,4 @@
-"""Our people against exact truth and the published implementation's, on recorded outputs."""
+"""Accuracy on recorded outputs, against exact truth and the published implementation."""
 
 from pathlib import Path
 
@@ -9,13 +9,12 @@ from benchmark.golden import BODY, MATCH_PX, Tally, frames, id_switches, matches
 from pose3d_ros.detection.openpose.location_map_lifter import HEIGHT_SD
 from pose3d_ros.skeleton import PANOPTIC19
 
-# People of the published implementation that we do not find, by frame: a second, partial copy of
-# somebody who is found whole, and two who are put together from several people
+# People of the published implementation that are not found here, by frame: a second, partial
+# copy of a person who is found completely, and two people combined from several
 # (docs/decisions/0002-grouping.md).
 NOT_PEOPLE = {28: 1, 82: 1, 101015: 1}
-# Groups of at least four keypoints that are nobody, of several people who stand in each other's
-# way.
-NOBODY = {'noise': 5, 'overlap': 7, 'sequence': 4}
+# Largest number of false people by category, mostly made of people who cover each other.
+FALSE_PEOPLE = {'noise': 5, 'overlap': 7, 'sequence': 4}
 
 PELVIS = PANOPTIC19.index('pelvis')
 CHI2_90 = 6.25  # of three numbers
@@ -24,7 +23,7 @@ CATEGORIES += ['spurious', 'empty', 'sequence']
 
 
 def score(folder):
-    ours, theirs, missed = {}, {}, {}
+    ours, published, missed = {}, {}, {}
     for frame in frames(folder):
         people = frame.estimate()
         xy = people.people_2d.xy_px + 0.5
@@ -34,28 +33,28 @@ def score(folder):
         if lost:
             missed[frame.key] = lost
         tally(ours.setdefault(frame.category, Tally()), frame, xy, 100 * people.xyz_m)
-        tally(theirs.setdefault(frame.category, Tally()), frame, ref_xy, ref_cm)
-    return ours, theirs, missed
+        tally(published.setdefault(frame.category, Tally()), frame, ref_xy, ref_cm)
+    return ours, published, missed
 
 
-def check(ours, theirs, category):
-    a, b = ours[category], theirs[category]
+def check(ours, published, category):
+    a, b = ours[category], published[category]
     assert a.people == b.people
     assert a.found >= b.found
-    assert a.right >= b.right
+    assert a.correct >= b.correct
     if b.errors_cm:
-        ours_cm, theirs_cm = np.concatenate(a.errors_cm), np.concatenate(b.errors_cm)
+        ours_cm, published_cm = np.concatenate(a.errors_cm), np.concatenate(b.errors_cm)
         assert np.isfinite(ours_cm).all()
-        assert np.mean(ours_cm) < 0.7 * np.mean(theirs_cm)
-        assert np.median(ours_cm) < 0.6 * np.median(theirs_cm)
-        assert np.percentile(ours_cm, 95) < 0.9 * np.percentile(theirs_cm, 95)
+        assert np.mean(ours_cm) < 0.7 * np.mean(published_cm)
+        assert np.median(ours_cm) < 0.6 * np.median(published_cm)
+        assert np.percentile(ours_cm, 95) < 0.9 * np.percentile(published_cm, 95)
 
 
 def test_recorded_sequence():
-    ours, theirs, missed = score(Path(__file__).parent)
+    ours, published, missed = score(Path(__file__).parent)
     assert missed == {}
-    check(ours, theirs, 'sequence')
-    assert ours['sequence'].nobody <= 1  # part of a person who is found
+    check(ours, published, 'sequence')
+    assert ours['sequence'].false <= 1  # part of a person who is found
 
 
 @pytest.fixture(scope='module')
@@ -63,26 +62,26 @@ def everything(shared):
     return score(shared / 'golden')
 
 
-def test_everybody_of_the_published_implementation_is_found(everything):
+def test_all_people_of_the_published_implementation_are_found(everything):
     assert everything[2] == NOT_PEOPLE
 
 
 @pytest.mark.parametrize('category', CATEGORIES)
-def test_nearer_to_the_truth_in_every_category(everything, category):
-    ours, theirs, _ = everything
-    check(ours, theirs, category)
-    assert ours[category].nobody <= NOBODY.get(category, 0)
+def test_errors_are_smaller_than_published_in_every_category(everything, category):
+    ours, published, _ = everything
+    check(ours, published, category)
+    assert ours[category].false <= FALSE_PEOPLE.get(category, 0)
 
 
-def test_fewer_than_a_quarter_of_the_id_switches(shared):
+def test_id_switches_are_fewer_than_a_quarter_of_the_published(shared):
     ids = id_switches(shared / 'golden')
     assert len(ids['ours'].last) == len(ids['published'].last) == 10
     assert ids['published'].switches == 20
     assert ids['ours'].switches < 20 / 4
 
 
-def test_true_roots_lie_inside_the_covariance(shared):
-    """Also where the height is known, as here: without its part of the covariance."""
+def test_covariances_cover_the_true_roots(shared):
+    """Also without the covariance's part for the height, which is known here."""
     inside = []
     for frame in frames(shared / 'golden'):
         if frame.category == 'overlap':  # where keypoints of two people are mixed

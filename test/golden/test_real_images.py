@@ -1,4 +1,4 @@
-"""Real pictures with a real 2D network: the people that it is known to find are found."""
+"""Real images with a real 2D network: people that it is known to find are found."""
 
 import json
 
@@ -18,7 +18,7 @@ SIGMAS |= {'elbow': 0.072, 'wrist': 0.062, 'hip': 0.107, 'knee': 0.087, 'ankle':
 
 
 def keypoints(person):
-    """Visible keypoints by our names: name -> (x, y)."""
+    """Return visible keypoints by name, (x, y)."""
     found = {}
     for name, (x, y, visible) in person['keypoints_2d'].items():
         side, _, part = name.rpartition('_')
@@ -29,7 +29,7 @@ def keypoints(person):
 
 
 def similarity(people, person):
-    """Object keypoint similarity of each person found with one of truth, ``(N,)``."""
+    """Return the OKS of each detected person with a true one, ``(N,)``."""
     truth = keypoints(person)
     k = [PANOPTIC19.index(name) for name in truth]
     sigmas = np.array([SIGMAS[name.rpartition('_')[2]] for name in truth])

@@ -1,12 +1,17 @@
 """CameraInfo tested with 3D points projected by a full camera, then binned, cropped and scaled."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 from pose3d_ros.camera import IntrinsicsSource
-from pose3d_ros.ros.messages.camera_info import Calibration, intrinsics_of
+from pose3d_ros.ros.messages.camera_info import Calibration, intrinsics_of, read_camera_info
+from pose3d_ros.ros.messages.distortion import read_distortion
 
 WIDTH, HEIGHT = 1280, 960
 K = np.array([[900.0, 0, 650], [0, 920, 470], [0, 0, 1]])
@@ -153,13 +158,10 @@ def with_k(index, value):
         (with_k(4, 1e30), 'found fx=900, fy=1e.30'),
         (with_k(2, 1e9), 'cx must be -1280 to 2560 px, found 1e.09'),
         (with_k(5, -5000.0), 'cy must be -960 to 1920 px, found -5000'),
-        ({'d': [float('nan')] * 5}, 'must be finite'),
-        ({'d': [1.0, 2.0]}, "'plumb_bob' with 2"),
-        ({'distortion_model': 'fancy'}, "'fancy' with 5"),
-        ({'d': [1e9, 0.0, 0.0, 0.0, 0.0]}, 'plumb_bob distortion .* no ray reaches'),
-        ({'d': [1e300] * 5}, 'no ray reaches'),
-        ({'width': 0, 'height': 0}, 'width and height must be positive, found 0x0'),
-        ({'roi': RegionOfInterest(x_offset=10)}, 'roi must lie within 1280x960, found 0x0'),
+        ({'k': K.T.ravel()}, 'K is transposed'),
+        ({'k': [900, 650, 0, 920, 470, 0, 0, 0, 1]}, r'must be .fx 0 cx 0 fy cy 0 0 1., found'),
+        ({'k': np.eye(3).ravel()}, 'found fx=1, fy=1'),
+        ({'roi': RegionOfInterest(x_offset=10, width=9)}, 'within 1280x960, found 9x0'),
         ({'roi': RegionOfInterest(width=2000, height=9)}, 'found 2000x9 at'),
         ({'roi': RegionOfInterest(width=10)}, 'found 10x0 at'),
         ({'roi': RegionOfInterest(**{**ROI, 'y_offset': 4000000000})}, r'\(200, 4000000000\)'),
@@ -174,7 +176,7 @@ def test_invalid_camera_info_is_refused(fields, text):
 
 
 def test_rectified_images_need_p():
-    with pytest.raises(ValueError, match='P is zeros'):
+    with pytest.raises(ValueError, match='P is zero'):
         intrinsics_of(camera_info(p=np.zeros(12)), WIDTH, HEIGHT, rectified=True)
 
 
@@ -203,3 +205,139 @@ def test_the_same_calibration_with_another_stamp_is_not_read_again():
     calibration.update(again)
     assert calibration.intrinsics(640, 480)[0] is first
     assert (again.header.stamp.sec, calibration.info) == (7, again)
+
+
+D5 = (-0.05, 0.02, 0.0003, -0.0002, -0.004)
+D8 = (0.4, -2.1, 0.0005, 0.0002, 1.2, 0.3, -1.9, 1.1)
+FISHEYE = (-0.01, 0.04, -0.04, 0.008)
+
+
+@pytest.mark.parametrize(
+    ('model', 'd', 'expected', 'note'),
+    [
+        ('plumb_bob', D5, ('plumb_bob', D5), ''),
+        ('plumb_bob', (*D5, 0, 0, 0), ('plumb_bob', D5), ''),  # Orbbec
+        ('plumb_bob', D8, ('rational_polynomial', D8), ''),  # Azure Kinect
+        ('plumb_bob', (*D5, *[0] * 9), ('plumb_bob', D5), ''),  # all that OpenCV has
+        ('rational_polynomial', D5, ('plumb_bob', D5), ''),
+        ('rational_polynomial', (*D8, *[0] * 6), ('rational_polynomial', D8), ''),
+        ('rational_polynomial', D8[:6], ('rational_polynomial', (*D8[:6], 0, 0)), '6 dist.* as 8'),
+        ('plumb_bob', (-0.05, 0.02), ('plumb_bob', (-0.05, 0.02, 0, 0)), '2 dist.* read as 4'),
+        ('', D5, ('plumb_bob', D5), 'empty distortion model read as plumb_bob'),
+        ('', D8, ('rational_polynomial', D8), 'read as rational_polynomial'),
+        ('Plumb Bob', D5, ('plumb_bob', D5), ''),
+        ('equidistant', FISHEYE, ('equidistant', FISHEYE), ''),
+        ('equidistant', (*FISHEYE, 0), ('equidistant', FISHEYE), ''),  # RealSense T265
+        ('fisheye', FISHEYE, ('equidistant', FISHEYE), "'fisheye' read as equidistant"),
+        ('kannala_brandt4', FISHEYE, ('equidistant', FISHEYE), 'read as equidistant'),
+        ('Inverse Brown Conrady', [0] * 5, ('plumb_bob', ()), ''),
+        ('nonsense', [], ('plumb_bob', ()), ''),
+    ],
+)
+def test_distortion_is_read_as_opencv_does(model, d, expected, note):
+    found_model, coefficients, found_note = read_distortion(model, d)
+    assert (found_model, coefficients) == expected
+    assert re.search(note, found_note) if note else found_note == ''
+
+
+@pytest.mark.parametrize(
+    ('model', 'd', 'problem'),
+    [
+        ('plum_bob', D5, "'plum_bob' is unknown, did you mean 'plumb_bob'"),
+        ('Inverse Brown Conrady', D5, 'is unknown, known are plumb_bob'),
+        ('plumb_bob', (-0.05, 0.02, 0.1), 'has 4, 5, 8, 12, 14 coefficients, found 3'),
+        ('plumb_bob', [0.01] * 15, 'found 15'),
+        ('equidistant', (*FISHEYE, 0.1), 'has 4 coefficients, found 5'),
+        ('plumb_bob', [float('nan')] * 5, 'must be finite'),
+        ('plumb_bob', (1e9, 0.0, 0.0, 0.0, 0.0), 'plumb_bob distortion .* no ray reaches'),
+        ('plumb_bob', [1e300] * 5, 'no ray reaches'),
+    ],
+)
+def test_k_is_used_without_a_distortion_that_cannot_be_read(model, d, problem):
+    info = camera_info(model, map(float, d))
+    intrinsics, note, error = read_camera_info(info, WIDTH, HEIGHT)
+    assert (intrinsics.fx, intrinsics.cy, intrinsics.distortion) == (900, 470, ())
+    assert intrinsics.source == IntrinsicsSource.CAMERA_INFO
+    assert note == ''
+    assert re.search(f'CameraInfo is used without its distortion: .*{problem}', error)
+
+
+def cropped_info(k, **roi):
+    fields = {'width': 640, 'height': 400, 'roi': RegionOfInterest(**roi), 'd': []}
+    return camera_info(**{**fields, 'k': k})
+
+
+@pytest.mark.parametrize(
+    ('k', 'expected', 'note'),
+    [
+        # Of the full resolution of 1280x800, and of the region itself.
+        ([410.0, 0, 650, 0, 410, 390, 0, 0, 1], (410, 330, 190), 'K taken as that of the full'),
+        ([410.0, 0, 330, 0, 410, 190, 0, 0, 1], (410, 330, 190), 'that of the region of interest'),
+    ],
+)
+@pytest.mark.parametrize('size', [{}, {'width': 640, 'height': 400}])
+def test_camera_info_with_the_size_of_its_region_of_interest(k, expected, note, size):
+    info = cropped_info(k, x_offset=320, y_offset=200, **size)
+    intrinsics, found_note, problem = read_camera_info(info, 640, 400)
+    assert (intrinsics.fx, intrinsics.cx, intrinsics.cy) == expected
+    assert note in found_note
+    assert problem == ''
+
+
+def test_camera_info_without_a_size_is_that_of_the_images():
+    info = camera_info(width=0, height=0)
+    intrinsics, note, problem = read_camera_info(info, WIDTH, HEIGHT)
+    assert (intrinsics.fx, intrinsics.cx) == (900, 650)
+    assert intrinsics.distortion == LENSES['plumb_bob']
+    assert 'size 0x0' in note
+    assert problem == ''
+    with pytest.raises(ValueError, match='found fx=900'):  # absurd for such images
+        intrinsics_of(info, 8, 6)
+
+
+def test_the_centre_of_a_larger_calibration():
+    """A camera of 1280x960 sends 1280x720: the upper and lower 120 rows are missing."""
+    intrinsics, note, problem = read_camera_info(camera_info(), 1280, 720)
+    assert (intrinsics.fx, intrinsics.cx, intrinsics.cy) == (900, 650, 470 - 120)
+    assert 'taken as the centre of 1280x960' in note
+    assert problem == ''
+
+
+def test_an_image_that_is_turned_against_its_calibration():
+    intrinsics, note, problem = read_camera_info(camera_info(), HEIGHT, WIDTH)
+    found = (intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy)
+    assert found == (920, 900, (HEIGHT - 1) / 2, (WIDTH - 1) / 2)
+    assert intrinsics.distortion == ()
+    assert note == ''
+    assert 'is turned by 90 degrees' in problem
+
+
+numbers = st.one_of(
+    st.floats(), st.sampled_from([0.0, 1.0, -1.0, 1e-300, 1e300, 640.0]), st.floats(0, 2000)
+)
+sizes = st.one_of(st.sampled_from([0, 1, 640, 1280, 2**32 - 1]), st.integers(0, 2**32 - 1))
+
+
+@st.composite
+def camera_infos(draw):
+    model = draw(st.one_of(st.sampled_from(['', *LENSES, 'fisheye', 'plum']), st.text(max_size=9)))
+    matrix = st.one_of(st.just(K.ravel()), st.lists(numbers, min_size=9, max_size=9))
+    size = draw(st.one_of(st.just((WIDTH, HEIGHT)), st.tuples(sizes, sizes)))
+    fields = {'width': size[0], 'height': size[1], 'k': np.array(draw(matrix), float)}
+    info = camera_info(model, draw(st.lists(numbers, max_size=16)), **fields)
+    if draw(st.booleans()):
+        info.roi = RegionOfInterest(**{name: draw(sizes) for name in ROI})
+        info.binning_x, info.binning_y = draw(sizes), draw(sizes)
+    return info
+
+
+@settings(max_examples=500, deadline=None)
+@given(camera_infos(), st.booleans())
+def test_any_camera_info_gives_valid_intrinsics_or_a_reason(info, rectified):
+    calibration = Calibration(rectified=rectified)
+    calibration.update(info)
+    intrinsics, problem = calibration.intrinsics(WIDTH, HEIGHT)
+    assert np.isfinite([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy]).all()
+    assert '\n' not in problem + calibration.note
+    if intrinsics.source == IntrinsicsSource.GUESSED:
+        assert problem or not (info.p if rectified else info.k)[0]

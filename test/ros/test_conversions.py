@@ -1,8 +1,10 @@
 """Pixels of images as drivers send them: known colours, and garbage."""
 
 import struct
+import sys
 import zlib
 from array import array
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,7 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sensor_msgs.msg import CompressedImage, Image
 
-from pose3d_ros.ros.messages.images import ENCODINGS, ImageError, bgr_array, decoded
+from pose3d_ros.ros.messages import images
+from pose3d_ros.ros.messages.camera_info import Calibration
+from pose3d_ros.ros.messages.images import (
+    ENCODINGS,
+    ImageError,
+    bgr_array,
+    decoded,
+    read_camera_image,
+)
 
 # An orange: no two channels are alike, so that none can be taken for another.
 BLUE, GREEN, RED = BGR = (40, 120, 230)
@@ -283,3 +293,62 @@ def test_compressed_garbage_is_an_image_or_an_image_error(garbage, where, extens
         except ImageError:
             continue
         assert (bgr.ndim, bgr.shape[2], bgr.dtype) == (3, 3, np.uint8)
+
+
+class Decoder:
+    """Stands in for a library that raises on outside data."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __call__(self, *_):
+        raise self.error
+
+
+ERRORS = [
+    cv2.error('assertion'), MemoryError(), SystemError('returned NULL'),
+    AttributeError('_ARRAY_API not found'), RuntimeError('x'), KeyError('y'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('error', ERRORS, ids=lambda error: type(error).__name__)
+def test_any_exception_of_a_decoder_is_an_image_error(monkeypatch, error):
+    png = CompressedImage(
+        format='png', data=cv2.imencode('.png', np.zeros((4, 4, 3)))[1].tobytes()
+    )
+    yuv = Image(height=2, width=2, step=4, encoding='uyvy', data=bytes(8))
+    rare = Image(height=2, width=2, step=24, encoding='32FC3', data=bytes(48))
+    for target, name, message in (
+        (images.cv2, 'imdecode', png),
+        (images.cv2, 'cvtColor', yuv),
+        (images, '_convert', rare),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(target, name, Decoder(error))
+            with pytest.raises(ImageError):
+                read_camera_image(message, Calibration())
+
+
+class Bridge:
+    """Stands in for a cv_bridge that was built for another NumPy."""
+
+    def imgmsg_to_cv2(self, *_):
+        raise AttributeError('_ARRAY_API not found')
+
+
+@pytest.mark.parametrize('bridge', [Bridge, None])
+def test_cv_bridge_that_cannot_convert_is_not_used(monkeypatch, bridge):
+    module = bridge and SimpleNamespace(CvBridge=bridge)
+    monkeypatch.setitem(sys.modules, 'cv_bridge', module)
+    assert images._cv_bridge() is None
+
+
+def test_cv_bridge_that_converts_is_used(monkeypatch):
+    class Working:
+        def imgmsg_to_cv2(self, image, encoding):
+            assert encoding == 'bgr8'
+            return np.full((image.height, image.width, 3), 7, np.uint8)
+
+    monkeypatch.setitem(sys.modules, 'cv_bridge', SimpleNamespace(CvBridge=Working))
+    convert = images._cv_bridge()
+    assert (convert(Image(height=2, width=3)) == 7).all()

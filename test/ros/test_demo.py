@@ -1,6 +1,8 @@
 """The command `pose3d`, as processes."""
 
+import importlib.metadata
 import itertools
+import os
 import re
 import signal
 import subprocess
@@ -14,21 +16,26 @@ import openvino as ov
 import pytest
 import rclpy
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
+import pose3d_ros
 from pose3d_ros.demo import clip
-from pose3d_ros.demo.demo import Listener
-from pose3d_ros.demo.recorder import Recorder
+from pose3d_ros.demo.child import START
+from pose3d_ros.demo.listener import Listener
+from pose3d_ros.demo.recorder import Recorder, Shown, side_by_side
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
 from pose3d_ros.ros.messages.images import image_msg
-from pose3d_ros.visualisation.overlay import LEFT_RGB, RIGHT_RGB
+from pose3d_ros.ros.messages.people import tracked_people
+from pose3d_ros.sources.open_source import open_source
+from pose3d_ros.sources.playback import frames
+from pose3d_ros.visualisation.style import LEFT_RGB, RIGHT_RGB
 from synthetic import test_card
 from synthetic.test_card_network import network
 
 
 def pose3d(*arguments, timeout_s=120):
-    command = [sys.executable, '-m', 'pose3d_ros.cli', *map(str, arguments)]
+    headless = ['--headless'] if arguments[0] == 'demo' else []
+    command = [sys.executable, '-m', 'pose3d_ros.cli', *map(str, arguments), *headless]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
@@ -59,28 +66,27 @@ def test_the_demo_shows_the_people_of_the_test_card(tmp_path, test_card_xml):
     table = figures(done.stdout)
     answered = int(table['images answered'].split(',')[0])
     assert int(table['images sent']) == 40
-    assert 40 >= answered >= 20
+    assert answered == 40
     assert 2 <= float(table['people per image'].split()[0]) <= 3
     assert table['device'] == 'CPU'
-    video = cv2.VideoCapture(str(tmp_path / 'demo.mp4'))
-    assert answered - 3 <= video.get(cv2.CAP_PROP_FRAME_COUNT) <= answered
-    assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(10, abs=1)
+    (written,) = [path for path in tmp_path.glob('demo.*') if path.suffix != '.png']
+    video = open_source(str(written))
+    assert sum(1 for _ in frames(video)) == 40
     picture = cv2.imread(str(tmp_path / 'demo.png'))
-    assert picture.shape[0] == 480
     for rgb in (LEFT_RGB, RIGHT_RGB):
         bgr = np.round(255 * np.array(rgb[::-1]))
-        on_the_image, beside_it = np.array_split(picture, [840], axis=1)
+        on_the_image, beside_it = np.array_split(picture, [picture.shape[1] - 640], axis=1)
         for half in (on_the_image, beside_it):
             assert (np.abs(half.astype(float) - bgr).max(-1) < 30).sum() > 100
 
 
 def test_the_demo_compares_the_bundled_clip_with_its_truth(tmp_path):
-    """Slower than it was drawn, for busy machines; the numbers have a margin."""
-    done = pose3d('demo', '--rate', 10, '--device', 'CPU', '--output', tmp_path)
+    """All of its images, however busy the machine; the numbers have a margin."""
+    done = pose3d('demo', '--device', 'CPU', '--output', tmp_path)
     assert done.returncode == 0, done.stderr
     table = figures(done.stdout)
     found, people, false = map(int, re.findall(r'\d+', table['against the truth']))
-    assert people >= 500  # of 585, should images make way for newer ones
+    assert people == 585  # of all images
     assert found / people > 0.8
     assert found / (found + false) > 0.7
     assert float(table['error, seen 2D'].split()[0]) < 10
@@ -90,7 +96,7 @@ def test_the_demo_compares_the_bundled_clip_with_its_truth(tmp_path):
 
 
 def message(xy_px, number=0, score=1.0):
-    """People at their pixels, in an image of the clip."""
+    """Return people at their pixels, in an image of the clip."""
     poses = [
         Pose3D(
             state=Pose3D.CONFIRMED,
@@ -101,58 +107,88 @@ def message(xy_px, number=0, score=1.0):
     return PoseArray3D(header=Header(stamp=Time(sec=number + 1)), poses=poses)
 
 
-def test_the_picture_is_of_the_image_that_is_most_clear(tmp_path):
+def test_the_picture_is_of_the_image_with_most_correct_people(tmp_path):
     people = clip.truth().xy_px[0]
     recorder = Recorder(tmp_path)
-    for grey, clear, score in ((60, 2, 1.0), (120, 3, 0.3), (180, 3, 0.6), (240, 3, 0.5)):
-        recorder.add(np.full((480, 640, 3), grey, np.uint8), message(people, score=score), clear)
-    recorder.close()
+    for i, (grey, correct, score) in enumerate(
+        ((60, 2, 1.0), (120, 3, 0.3), (180, 3, 0.6), (240, 3, 0.5))
+    ):
+        tracked = tracked_people(message(people, score=score))
+        overlay = np.full((480, 640, 3), grey, np.uint8)
+        recorder.add(Shown(overlay, tracked, float(i), correct))
+    assert [path.name for path in recorder.close()][1] == 'demo.png'
     assert (cv2.imread(str(tmp_path / 'demo.png'))[:, :640] == 180).all()
 
 
-def test_an_image_is_clear_if_all_who_are_found_are_somebody():
-    truth = clip.truth()
-    recorder, clears = Mock(), []
-    recorder.add = lambda overlay, poses, clear: clears.append(clear)
-    rclpy.init()
-    listener = Listener('/clear', recorder, clip.Score(truth))
-    grey = np.zeros((48, 64, 3), np.uint8)
-    try:
-        for number in (0, 1, 2):
-            people = truth.xy_px[number]
-            false = people[:1] + 1000
-            poses = message([people, people[:2], np.concatenate([people, false])][number], number)
-            listener.on_info(CameraInfo(header=poses.header))
-            listener.on_poses(poses, {'received_timestamp': 0})
-            listener.on_overlay(image_msg(grey, poses.header))
-        # Of an image that was not announced nothing is known.
-        late = message(truth.xy_px[3], 3)
-        listener.on_poses(late, {'received_timestamp': 0})
-        listener.on_overlay(image_msg(grey, late.header))
-    finally:
-        listener.destroy_node()
-        rclpy.shutdown()
-    assert clears == [3, 2, 0, 0]
+def test_portrait_images_are_made_taller_rather_than_narrow():
+    no_people = tracked_people(PoseArray3D())
+    portrait = side_by_side(np.zeros((1920, 1080, 3), np.uint8), no_people, 4.0)
+    assert portrait.shape[:2] == (720, 406 + 640) or portrait.shape[:2] == (720, 404 + 640)
+    assert side_by_side(np.zeros((360, 640, 3), np.uint8), no_people, 4.0).shape[0] == 480
 
 
-def test_images_that_were_answered_before_one_was_announced_count():
-    truth = clip.truth()
-    recorder, clears = Mock(), []
-    recorder.add = lambda overlay, poses, clear: clears.append(clear)
+@pytest.fixture
+def listener():
+    """Return a function that makes a listener whose recorder notes what is correct."""
     rclpy.init()
-    listener = Listener('/late', recorder, clip.Score(truth))
-    grey = np.zeros((48, 64, 3), np.uint8)
-    try:
-        for number in range(61):
-            poses = message(truth.xy_px[number], number)
-            if number == 60:
-                listener.on_info(CameraInfo(header=poses.header))
-            listener.on_poses(poses, {'received_timestamp': 0})
-            listener.on_overlay(image_msg(grey, poses.header))
-    finally:
-        listener.destroy_node()
-        rclpy.shutdown()
-    assert clears == [0] * 60 + [3]
+    made = []
+
+    def make(**options):
+        recorder = Mock()
+        recorder.correct = []
+        recorder.add = lambda shown, wait: recorder.correct.append((shown.correct, wait))
+        made.append(Listener('/unit', recorder, clip.Score(clip.truth()), **options))
+        return made[-1]
+
+    yield make
+    for node in made:
+        node.destroy_node()
+    rclpy.shutdown()
+
+
+def receive(node, poses):
+    node.on_poses(poses, {'received_timestamp': 0})
+    node.on_overlay(image_msg(np.zeros((48, 64, 3), np.uint8), poses.header))
+
+
+def test_people_of_a_file_are_compared_with_the_truth_of_their_image(listener):
+    node, truth = listener(), clip.truth()
+    for number in (0, 1, 2):
+        people = truth.xy_px[number]
+        false = people[:1] + 1000
+        shown = [people, people[:2], np.concatenate([people, false])][number]
+        receive(node, message(shown, number))
+    assert node.recorder.correct == [(3, True), (2, True), (0, True)]
+    assert node.judge(3)[0].startswith('against the truth   8 of 9 people found, 1 false')
+
+
+def test_a_comparison_with_images_missing_is_not_made(listener):
+    node = listener()
+    receive(node, message(clip.truth().xy_px[0]))
+    assert node.judge(2) == ['against the truth   unknown: 1 images were not answered']
+
+
+def test_every_image_is_reported_as_done(listener):
+    node, done = listener(), []
+    node.done.publish = done.append
+    poses = message(clip.truth().xy_px[0], 6)
+    node.on_poses(poses, {'received_timestamp': 0})
+    assert not done
+    node.on_overlay(image_msg(np.zeros((48, 64, 3), np.uint8), poses.header))
+    assert done == [poses.header]
+    # Without an overlay, after a while, so that the camera goes on.
+    late = message(clip.truth().xy_px[1], 7)
+    node.on_poses(late, {'received_timestamp': 0})
+    node.last_s -= 60
+    node._report_without_overlay()
+    assert done == [poses.header, late.header]
+
+
+def test_live_images_are_skipped_rather_than_waited_for_and_that_is_said(listener):
+    node = listener(live=True)
+    receive(node, message(clip.truth().xy_px[0]))
+    assert node.recorder.correct == [(0, False)]
+    assert 'images sent         5, 4 skipped' in node.table(5, 'CPU')
 
 
 @pytest.mark.parametrize(
@@ -179,7 +215,7 @@ def test_a_folder_of_pictures_without_people(tmp_path, test_card_xml):
     assert done.returncode == 0, done.stderr
     table = figures(done.stdout)
     assert table['images sent'] == '5'
-    assert table['images answered'] == '5, 5 of them with nobody'
+    assert table['images answered'] == '5, 5 of them without people'
 
 
 def test_a_real_video_with_a_real_network(shared, tmp_path):
@@ -189,30 +225,56 @@ def test_a_real_video_with_a_real_network(shared, tmp_path):
         '--seconds', 8, '--output', tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    answered = int(figures(done.stdout)['images answered'].split(',')[0])
-    assert answered > 40
+    table = figures(done.stdout)
+    answered = int(table['images answered'].split(',')[0])
+    # Of every image but the one that the end cut short.
+    assert 0 < answered <= int(table['images sent']) <= answered + 1
     assert (tmp_path / 'demo.png').is_file()
 
 
-def test_commands_explain_themselves():
+def test_help_lists_the_commands_and_unknown_options_are_refused():
     done = pose3d('--help')
     for command in ('demo', 'model', 'node', 'camera'):
         assert command in done.stdout
-    assert pose3d('demo', '--nonsense').returncode == 2
+    refused = pose3d('demo', '--precison', 'f32')
+    assert refused.returncode == 2
+    assert 'did you mean --precision?' in refused.stderr
+    assert pose3d('--version').stdout.strip() == importlib.metadata.version('pose3d_ros')
+
+
+@pytest.mark.parametrize(
+    ('command', 'parameter'),
+    [('node', 'keypoint_threshold (float, 0.01 to 1; default'), ('camera', 'rate (float, 0 to')],
+)
+def test_help_of_a_node_lists_its_parameters(command, parameter):
+    done = pose3d(command, '--help')
+    assert done.returncode == 0
+    assert parameter in done.stdout
+
+
+def test_modules_in_the_current_folder_do_not_break_the_nodes(tmp_path):
+    (tmp_path / 'queue.py').write_text("raise SystemExit('the wrong queue')")
+    root = str(Path(pose3d_ros.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, '-c', START, 'camera', '--help'],
+        cwd=tmp_path, env={**os.environ, 'PYTHONPATH': root}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_demo_and_both_nodes(tmp_path, number):
+def test_a_signal_ends_the_demo_its_nodes_and_its_page(tmp_path, number):
     command = [sys.executable, '-m', 'pose3d_ros.cli', 'demo', '--output', str(tmp_path)]
     # Of a session of its own, so that only the demo gets the signal.
     demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     for line in demo.stdout:  # until the first images have been sent
-        if 'images sent' in line:
+        if 'images answered' in line:
             break
     demo.send_signal(number)
     printed, _ = demo.communicate(timeout=30)
     assert demo.returncode == 0
     assert 'images answered' in printed
-    named = f'__ns:=/pose3d_demo_{demo.pid}'
+    named = f'/pose3d_demo_{demo.pid}'
     running = [path.read_bytes() for path in Path('/proc').glob('[0-9]*/cmdline') if path.exists()]
     assert not any(named.encode() in line for line in running)

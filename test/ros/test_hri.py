@@ -18,7 +18,7 @@ from pose3d_ros.skeleton import PANOPTIC19
 from synthetic.scene import CAMERA, figure_m
 
 PELVIS = (0.5, -0.2, 3.0)
-IMAGE = SeenIn(header(7), 200, 100)
+IMAGE = SeenIn(header(7), 200, 100, 7.0)
 
 
 def without(xyz_m, *names):
@@ -153,7 +153,9 @@ def test_topics_of_bodies_are_created_and_destroyed(node):
     mine = {f'/humans/bodies/front_pose_node_4/{name}' for name in ('roi', 'skeleton2d')}
 
     def publish(tracked, second):
-        bodies.publish('', PeopleInFrame(tracked, header(second), UP), IMAGE)
+        bodies.publish(
+            '', PeopleInFrame(tracked, header(second), UP), IMAGE._replace(time_s=float(second))
+        )
         return topics_of(node) - before
 
     assert publish(people(state=0), 10) == tracked  # TENTATIVE
@@ -179,7 +181,11 @@ def test_cameras_of_one_node_share_the_list(node):
         rclpy.spin_once(node, timeout_sec=0.05)
 
     def ids(camera, tracked, second):
-        bodies.publish(camera, PeopleInFrame(tracked, header(second), UP), IMAGE)
+        bodies.publish(
+            camera,
+            PeopleInFrame(tracked, header(second), UP),
+            IMAGE._replace(time_s=float(second)),
+        )
         number = len(received)
         while len(received) == number:
             rclpy.spin_once(node, timeout_sec=1.0)

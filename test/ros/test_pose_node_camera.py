@@ -10,6 +10,7 @@ from support.robot import GREY, TRUTH, camera_info, header, metres
 
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.msg import PoseArray3D
+from pose3d_ros.ros.image_statistics import Outcome
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
 from pose3d_ros.ros.messages.images import image_msg
 from synthetic.scene import CAMERA
@@ -85,7 +86,7 @@ def test_truncated_compressed_images_are_counted_and_dropped(robot, part, capfd)
     image = jpeg(GREY, header())
     image.data = bytes(image.data)[: int(part * len(image.data))]
     r.send(image)
-    assert (r.camera.statistics.images, r.camera.statistics.bad_images) == (1, 1)
+    assert (r.camera.statistics.images, r.camera.statistics.outcomes[Outcome.BAD]) == (1, 1)
     assert r.received[PoseArray3D] == []
     assert re.search(f'WARN.*1 of 1.*found {len(image.data)} bytes', capfd.readouterr().err)
     assert len(r.poses_of(jpeg(GREY, header(1))).poses) == 2
@@ -155,7 +156,7 @@ def invalid(**fields):
 def test_a_bad_image_is_counted_and_dropped(robot, image, text, capfd):
     r = robot()
     r.send(image)
-    assert (r.camera.statistics.images, r.camera.statistics.bad_images) == (1, 1)
+    assert (r.camera.statistics.images, r.camera.statistics.outcomes[Outcome.BAD]) == (1, 1)
     assert r.received[PoseArray3D] == []
     logged = capfd.readouterr().err
     assert re.search(f'WARN.*1 of 1.*{text}', logged)

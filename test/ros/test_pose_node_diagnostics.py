@@ -1,56 +1,30 @@
 """Diagnostics of the pose node."""
 
 import hashlib
+import re
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+from support.monitor import Monitor, values
 from support.robot import GREY, camera_info, header
 
 from pose3d_ros.camera import IntrinsicsSource
 from pose3d_ros.ros.diagnostics import complaints
-from pose3d_ros.ros.image_statistics import RECENT_S, ImageStatistics, RecentStatistics
+from pose3d_ros.ros.image_statistics import (
+    RECENT_S,
+    ImageStatistics,
+    Outcome,
+    RecentStatistics,
+)
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.parameters import PoseParameters
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
-
-
-class Monitor:
-    """Receives the diagnostics of one node."""
-
-    def __init__(self, robot, topic='/diagnostics'):
-        self.robot, self.arrays = robot, []
-        self.node = robot.pose_node.get_fully_qualified_name()[1:]
-        robot.node.create_subscription(DiagnosticArray, topic, self.on_diagnostics, 10)
-
-    def on_diagnostics(self, array):
-        if array.status[0].name.startswith(self.node):
-            self.arrays.append(array)
-
-    def next(self):
-        """Return the statuses of the next message by their names without that of the node."""
-        self.robot.spin_until(lambda: self.arrays)
-        number = len(self.arrays)
-        self.robot.spin_until(lambda: len(self.arrays) > number)
-        return {s.name.removeprefix(f'{self.node}: '): s for s in self.arrays[-1].status}
-
-    def until(self, level, text, name='camera'):
-        found = []
-        self.robot.spin_until(
-            lambda: (
-                found.append(self.next()[name])
-                or (found[-1].level == level and text in found[-1].message)
-            )
-        )
-        return found[-1]
-
-
-def values(status):
-    return {pair.key: pair.value for pair in status.values}
 
 
 def now(robot):
@@ -80,14 +54,16 @@ def test_the_network_and_the_camera_are_described(quick, two_people_xml):
     weights = two_people_xml.with_suffix('.bin').read_bytes()
     digest = hashlib.sha256(two_people_xml.read_bytes() + weights).hexdigest()
     assert values(network) == {
-        'model': str(two_people_xml), 'sha256': digest, 'device': 'CPU', 'input': '448x256'
+        'model': str(two_people_xml), 'sha256': digest, 'device': 'CPU', 'input': '448x256',
+        'inference errors': '0',
     }  # fmt: skip
     assert (camera.level, camera.message) == (OK, 'running')
     assert camera.hardware_id == r.images.topic_name
     found = values(camera)
     exact = {
         'state': 'running', 'images': '3', 'dropped images': '0', 'bad images': '0',
-        'images without a transform': '0', 'calibration': 'CAMERA_INFO',
+        'images without a transform': '0', 'calibration': 'CAMERA_INFO', 'late images': '0',
+        'images lost to inference errors': '0',
     }  # fmt: skip
     assert found.items() >= exact.items()
     numbers = {key: float(value) for key, value in found.items() if key not in exact}
@@ -120,7 +96,7 @@ def test_no_image_is_an_error_until_the_next_image(quick):
     r.poses_of(image_msg(GREY, now(r)))
     monitor.until(OK, 'running')
     r.node.destroy_publisher(r.images)
-    monitor.until(ERROR, f'no publisher on {r.camera.image_topic}')
+    monitor.until(ERROR, f'no publisher on {r.camera.topics.image_topic}')
 
 
 def test_bad_images_and_a_guessed_focal_length(quick):
@@ -183,14 +159,16 @@ def test_waiting_image_is_not_bad():
     """The next diagnostics may be published meanwhile."""
     statistics = ImageStatistics()
     statistics.record_arrival({'publication_sequence_number': 1})
-    assert (statistics.recent().images, statistics.recent().bad_images) == (1, 0)
-    statistics.record_bad_image()
+    recent = statistics.recent()
+    assert (recent.images, recent.outcomes[Outcome.BAD]) == (1, 0)
+    statistics.record(Outcome.BAD)
     statistics.record_arrival({'publication_sequence_number': 2})
-    assert (statistics.recent().images, statistics.recent().bad_images) == (2, 1)
+    recent = statistics.recent()
+    assert (recent.images, recent.outcomes[Outcome.BAD]) == (2, 1)
 
 
 FINE = {
-    'span_s': RECENT_S, 'images': 150, 'bad_images': 0, 'input_hz': 30.0, 'output_hz': 10.0,
+    'span_s': RECENT_S, 'images': 150, 'outcomes': Counter(), 'input_hz': 30.0, 'output_hz': 10.0,
     'latency_s': 0.1, 'latency_p95_s': 0.2, 'inference_s': 0.01, 'parse_s': 0.001,
 }  # fmt: skip
 
@@ -200,17 +178,32 @@ FINE = {
     [
         ({'output_hz': 0.5}, WARN, 'publishing 0.5 Hz, below min_rate 1 Hz'),
         ({'output_hz': 0.5, 'span_s': 3.0}, OK, ''),  # it has only just started
-        ({'bad_images': 1}, WARN, '1 of the last 150'),
-        ({'bad_images': 150, 'output_hz': 0.0}, ERROR, '150 of the last 150'),
-        ({'missing_transforms': 1}, WARN, '1 of the last 150 images have no transform to '),
-        ({'missing_transforms': 150, 'output_hz': 0.0}, ERROR, '150 of the last 150'),
+        ({'outcomes': Counter({Outcome.BAD: 1})}, WARN, '1 of the last 150'),
+        (
+            {'outcomes': Counter({Outcome.BAD: 150}), 'output_hz': 0.0},
+            ERROR,
+            '150 of the last 150',
+        ),
+        (
+            {'outcomes': Counter({Outcome.NO_TRANSFORM: 1})},
+            WARN,
+            '1 of the last 150 images have no transform to ',
+        ),
+        ({'outcomes': Counter({Outcome.LATE: 2})}, WARN, '2 of .* arrived after a newer one'),
+        ({'outcomes': Counter({Outcome.FAILED: 150}), 'output_hz': 0.0}, ERROR, 'network failed'),
+        ({'unstamped': 150}, WARN, 'stamps of 150 of the last 150 images did not advance'),
+        ({'publisher_changes': 7}, WARN, 'several nodes publish /image: /a and /b'),
+        ({'publisher_changes': 1}, OK, ''),
         ({'latency_s': 0.7}, WARN, 'latency 0.7 s, above max_latency 0.5 s'),
         ({'latency_s': -1e9}, WARN, 'check use_sim_time'),
         ({'latency_s': float('nan')}, OK, ''),
     ],
 )
 def test_thresholds(change, level, text):
+    topics = SimpleNamespace(image_topic='/image', publisher_names=lambda: '/a and /b')
     camera = SimpleNamespace(
+        topics=topics,
+        network=SimpleNamespace(error=''),
         statistics=ImageStatistics(),
         last_error='',
         intrinsics_source=IntrinsicsSource.CAMERA_INFO,
@@ -221,4 +214,4 @@ def test_thresholds(change, level, text):
     assert found == []
     found = list(complaints(camera, RecentStatistics(**{**FINE, **change}), PoseParameters()))
     assert max((one for one, _ in found), default=OK) == level
-    assert text in ''.join(problem for _, problem in found)
+    assert re.search(text, '; '.join(problem for _, problem in found))

@@ -10,6 +10,7 @@ from support.robot import GREY, TRUTH, camera_info, header, metres
 from visualization_msgs.msg import Marker, MarkerArray
 
 from pose3d_ros.msg import PoseArray3D
+from pose3d_ros.ros.image_statistics import Outcome
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.pose_node import SUCCESS
 
@@ -45,9 +46,13 @@ def test_without_a_transform_at_the_stamp_nothing_is_published(robot, set_transf
     message = r.poses_of(image_msg(GREY, header(12)))
     assert message.header.stamp.sec == 12
     assert len(r.received[PoseArray3D]) == 1
-    assert r.camera.statistics.missing_transforms == 3
+    assert r.camera.statistics.outcomes[Outcome.NO_TRANSFORM] == 3
     recent = r.camera.statistics.recent()
-    assert (recent.images, recent.missing_transforms, recent.bad_images) == (4, 3, 0)
+    assert (
+        recent.images,
+        recent.outcomes[Outcome.NO_TRANSFORM],
+        recent.outcomes[Outcome.BAD],
+    ) == (4, 3, 0)
 
 
 def test_image_already_in_the_target_frame(robot, set_transform):

@@ -72,7 +72,7 @@ def test_repeated_transitions_leak_nothing(robot):
             assert manager.change(transition)
             assert manager.state() == state
             if state == State.PRIMARY_STATE_ACTIVE:
-                networks.append(weakref.ref(r.pose_node.estimator.detector))
+                networks.append(weakref.ref(r.pose_node.network.estimator.detector))
                 r.spin_until(r.images.get_subscription_count)
                 assert len(r.poses_of(image_msg(GREY, header(number))).poses) == 2
         assert topics(r.pose_node) == before
@@ -181,5 +181,5 @@ def test_shutdown_releases_everything(robot, steps):
     )
     assert manager.change(shutdown[steps])
     assert manager.state() == State.PRIMARY_STATE_FINALIZED
-    assert r.pose_node.estimator is None
+    assert r.pose_node.network is None
     assert topics(r.pose_node) == before

@@ -15,9 +15,10 @@ from pose3d_ros.ros.parameters import FIELDS, WHILE_UNCONFIGURED
 from pose3d_ros.ros.pose_node import SUCCESS, PoseNode
 
 LIVE = {
-    'lazy', 'assumed_person_height', 'keypoint_threshold', 'limb_threshold', 'person_threshold',
+    'lazy', 'appearance_memory', 'assumed_person_height', 'camera_pose_from_people',
+    'keypoint_threshold', 'limb_threshold', 'person_threshold',
     'min_keypoints', 'smoothing', 'smoothing_min_cutoff', 'smoothing_beta', 'track_memory',
-    'stale_after', 'min_rate', 'max_latency', 'depth_tolerance',
+    'stale_after', 'min_rate', 'max_latency', 'depth_tolerance', 'image_rotation',
 }  # fmt: skip
 
 
@@ -46,6 +47,10 @@ class Client:
         return self.call(self.client.describe_parameters(names)).descriptors
 
 
+# Values other than the default, where `other` would be invalid.
+OTHERS = {'keypoint_threshold': 0.2, 'image_rotation': '90'}
+
+
 def other(value):
     """Another value of the same type, within every range."""
     if isinstance(value, bool):
@@ -71,7 +76,7 @@ def test_parameters_that_are_not_live_are_refused(robot):
     client = Client(r)
     before = client.all()
     for name in FIELDS:
-        value = other(before[name]) if name != 'keypoint_threshold' else 0.2
+        value = OTHERS.get(name) or other(before[name])
         result = client.set(**{name: value})
         assert result.successful == (name in LIVE), name
         if name not in LIVE:
@@ -180,3 +185,14 @@ def test_parameter_dump_can_be_loaded(robot, tmp_path):
         if '.subscription.' not in name:
             assert node.get_parameter(name).value == value
     node.destroy_node()
+
+
+def test_misspelt_parameters_are_named(robot, capfd):
+    override = {'qos_overrides./x/poses.publisher.depth': 3}
+    robot(focal_lenght=600.0, unrelated='x', activate=False, **override)
+    logged = capfd.readouterr().err
+    assert 'parameter focal_lenght does not exist and is ignored, did you mean focal_length?' in (
+        logged
+    )
+    assert 'parameter unrelated does not exist and is ignored\n' in logged
+    assert logged.count('does not exist') == 2

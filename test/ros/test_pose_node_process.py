@@ -83,10 +83,21 @@ def test_wrong_configuration_ends_the_process_with_one_line(capfd):
 
 
 def test_a_bug_ends_the_process_with_its_traceback(monkeypatch, capfd):
-    def bug(_):
+    def bug(*_):
         raise IndexError('a bug')
 
     monkeypatch.setattr(pose_node, 'load', bug)
     assert main([]) == 1
     assert 'IndexError: a bug' in ''.join(capfd.readouterr())
+    assert not rclpy.ok()
+
+
+@pytest.mark.parametrize('content', ['model: auto', 'pose_node: [1', '/**: {ros__parameters: 3}'])
+def test_a_broken_parameter_file_ends_the_process_with_one_line(tmp_path, capfd, content):
+    path = tmp_path / 'broken.yaml'
+    path.write_text(content)
+    assert main(['--ros-args', '--params-file', str(path)]) == 1
+    logged = ''.join(capfd.readouterr())
+    assert str(path) in logged
+    assert 'Traceback' not in logged
     assert not rclpy.ok()

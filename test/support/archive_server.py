@@ -1,4 +1,4 @@
-"""A plain HTTP server on loopback that can misbehave."""
+"""An HTTP server on loopback that can interrupt connections and refuse ranges."""
 
 import contextlib
 import dataclasses
@@ -8,9 +8,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclasses.dataclass
 class Server:
-    """Serves bytes; cuts the first connections short, and knows ranges unless told otherwise.
+    """State of a server of one file, which can interrupt connections and refuse ranges.
 
-    `others` are what lies at paths of their own.
+    Parameters
+    ----------
+    content, others
+        Bytes of the file, and of files at other paths.
+    cut_at
+        Bytes after which each of the next connections is closed.
+    ranges
+        Whether requests for a part of the file are answered with that part.
+    status
+        HTTP status of every response.
+    asked
+        The header Range of each request so far.
+    address
+        Of the file.
     """
 
     content: bytes
@@ -24,7 +37,7 @@ class Server:
 
 @contextlib.contextmanager
 def serve(content):
-    """A Server on loopback, which remembers what was asked of it."""
+    """Run a server on loopback and yield its state."""
     state = Server(content)
 
     class Handler(BaseHTTPRequestHandler):

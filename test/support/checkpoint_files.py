@@ -1,4 +1,4 @@
-"""Checkpoints as PyTorch writes them, written by hand, since PyTorch is not to be needed."""
+"""Checkpoints as PyTorch writes them, encoded without PyTorch."""
 
 import gzip
 import io
@@ -14,7 +14,7 @@ from synthetic.random_network import random_tensors as random_tensors
 
 @dataclass(frozen=True)
 class Name:
-    """A pickled reference to something importable."""
+    """A pickled reference to an importable object."""
 
     module: str
     name: str
@@ -64,7 +64,7 @@ def _opcodes(value):
 
 
 def tensor(key, array, *, shape=None, stride=None, offset=0, extra=()):
-    """The pickled form of a tensor whose numbers are stored under a key."""
+    """Return the pickled form of a tensor whose numbers are stored under a key."""
     kind = {'f': 'FloatStorage', 'd': 'DoubleStorage', 'l': 'LongStorage'}[array.dtype.char]
     storage = Call(
         None, ('storage', Name('torch', kind), key, 'cpu', array.size, *extra), opcode=b'Q'
@@ -79,7 +79,7 @@ def tensor(key, array, *, shape=None, stride=None, offset=0, extra=()):
 
 
 def legacy(arrays, content=None):
-    """The serialisation of before 2020, by default of a bare state_dict."""
+    """Return the serialisation used before 2020, by default of a bare state_dict."""
     keys = {name: str(1000 + i) for i, name in enumerate(arrays)}
     if content is None:
         content = {n: tensor(keys[n], array, extra=(None,)) for n, array in arrays.items()}
@@ -92,7 +92,7 @@ def legacy(arrays, content=None):
 
 
 def zipped(arrays, content=None, prefix='module.'):
-    """Today's serialisation, by default of {'state_dict': ...} with a prefix before every name."""
+    """Return today's serialisation, by default of {'state_dict': ...} with prefixed names."""
     keys = {name: str(i) for i, name in enumerate(arrays)}
     if content is None:
         state = {prefix + name: tensor(keys[name], array) for name, array in arrays.items()}
@@ -108,7 +108,7 @@ def zipped(arrays, content=None, prefix='module.'):
 
 
 def archive(members):
-    """A tar.gz of files by name; a value that is a TarInfo goes in as it is."""
+    """Return a tar.gz of files by name; a value that is a TarInfo is added as it is."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode='w') as tar:
         for name, content in members.items():

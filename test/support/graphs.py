@@ -11,7 +11,7 @@ def constant_network(inputs, outputs, element_type=np.float32):
     `inputs` is ``(name, shape)``; `outputs` has an array by name.
     """
     name, shape = inputs
-    image = ops.parameter(ov.PartialShape(list(shape)), element_type, name)
+    image = ops.parameter(ov.PartialShape(list(shape)), element_type, name=name)
     image.output(0).get_tensor().set_names({name})
     total = ops.reduce_sum(ops.convert(image, 'f32'), ops.constant(np.arange(4)), False)
     nothing = ops.multiply(total, np.float32(0))

@@ -41,7 +41,7 @@ PROFILE = settings(
     derandomize=True, database=None, deadline=None, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
-COUNTS = ('images', 'dropped images', 'bad images')
+COUNTS = ('images', 'dropped images', 'bad images', 'late images')
 
 
 class NodeUnderTest:
@@ -80,7 +80,7 @@ class NodeUnderTest:
             kind: self.peer.create_client(kind, f'pose_node/{name}')
             for kind, name in ((ChangeState, 'change_state'), (GetState, 'get_state'))
         }
-        self.parameter_client = AsyncParameterClient(self.node, 'pose_node')
+        self.parameter_client = AsyncParameterClient(self.peer, 'pose_node')
         self.start()
 
     def _queue_images(self, depth):
@@ -199,7 +199,7 @@ class NodeUnderTest:
         found, processed = self.counts(), self.processed_stamps()
         assert len(set(processed)) == len(processed)
         assert set(processed) <= set(self.sent)
-        assert found['images'] == len(processed) + found['bad images']
+        assert found['images'] == len(processed) + found['bad images'] + found['late images']
         assert len(self.sent) == found['images'] + found['dropped images']
         return found
 

@@ -15,6 +15,7 @@ from visualization_msgs.msg import MarkerArray
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
 from pose3d_ros.ros.pose_node import SUCCESS, PoseNode
+from pose3d_ros.ros.topic_names import topic_beside
 from synthetic.scene import CAMERA, people_m
 
 # The people that the network of fixture two_people_xml detects in GREY and not in BLACK.
@@ -118,6 +119,9 @@ class Robot:
         self.spin_until(lambda: len(received) > number)
         return received[-1]
 
+    def now_s(self):
+        return time.monotonic()
+
     def close(self):
         self.executor.shutdown()
         self.pose_node.destroy_node()
@@ -133,7 +137,7 @@ class FakeCamera:
         topic = f'{prefix}{image}{"/compressed" if compressed else ""}'
         self.images = node.create_publisher(kind, topic, qos_profile_sensor_data)
         self.infos = node.create_publisher(
-            CameraInfo, f'{prefix}camera_info', qos_profile_sensor_data
+            CameraInfo, topic_beside(f'{prefix}{image}', 'camera_info'), qos_profile_sensor_data
         )
         self.received = {kind: [] for kind in OUTPUTS}
         self.subscriptions = []

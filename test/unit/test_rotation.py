@@ -7,7 +7,8 @@ import pytest
 from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.images import CameraImage
 from pose3d_ros.people import K, People2D, People3D
-from pose3d_ros.rotation import Rotation, upright_degrees
+from pose3d_ros.rotation import CHECKED_PEOPLE, MountingCheck, Rotation, upright_degrees
+from pose3d_ros.skeleton import PANOPTIC19
 
 WIDTH, HEIGHT = 60, 40
 LENSES = {
@@ -33,7 +34,7 @@ def image(lens='none'):
 @TURNS
 def test_pixels_move_where_turn_xy_says(degrees):
     rotation, source = Rotation(degrees, WIDTH, HEIGHT), image()
-    turned = rotation.turn(source).bgr
+    turned = rotation.turn(source, None)[0].bgr
     assert turned.shape[:2] == ((WIDTH, HEIGHT) if degrees in (90, 270) else (HEIGHT, WIDTH))
     for x, y in ((0, 0), (59, 0), (7, 31), (59, 39)):
         u, v = np.rint(rotation.turn_xy(np.array([x, y], float))).astype(int)
@@ -46,14 +47,20 @@ def test_pixels_move_where_turn_xy_says(degrees):
 def test_a_point_is_projected_to_its_turned_pixel(degrees, lens):
     rotation = Rotation(degrees, WIDTH, HEIGHT)
     xyz_m = np.random.default_rng(1).uniform((-0.4, -0.3, 1), (0.4, 0.3, 2), (20, 3))
-    turned_camera = rotation.turn(image(lens)).intrinsics
+    turned_camera = rotation.turn(image(lens), None)[0].intrinsics
     expected = rotation.turn_xy(camera(lens).project(xyz_m))
     found = turned_camera.project(xyz_m @ rotation._matrix().T)
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+def test_boxes_are_turned_with_the_image():
+    turned = Rotation(90, WIDTH, HEIGHT).turn_boxes(np.array([[10.0, 5, 30, 25]]))
+    np.testing.assert_allclose(turned, [[HEIGHT - 1 - 25, 10, HEIGHT - 1 - 5, 30]])
+    assert Rotation(0, WIDTH, HEIGHT).turn_boxes(np.zeros((0, 4))).shape == (0, 4)
+
+
 def test_a_right_turn_is_opencvs():
-    turned = Rotation(90, WIDTH, HEIGHT).turn(image()).bgr
+    turned = Rotation(90, WIDTH, HEIGHT).turn(image(), None)[0].bgr
     np.testing.assert_array_equal(turned, np.rot90(image().bgr, -1))
     assert cv2.ROTATE_90_CLOCKWISE == 0
 
@@ -95,11 +102,40 @@ def test_people_are_turned_back(degrees):
 def test_rotation_from_the_up_vector(up, degrees):
     pose = CameraPose(np.array(up) / np.linalg.norm(up))
     assert upright_degrees(pose) == degrees
-    turned = Rotation(degrees, WIDTH, HEIGHT).turn_camera_pose(pose)
+    rotation = Rotation.of(image(), pose)
+    assert rotation == Rotation(degrees, WIDTH, HEIGHT)
+    _, turned = rotation.turn(image(), pose)
     assert upright_degrees(turned) == 0
+    assert Rotation.of(image(), pose, 90).degrees == 90
 
 
 def test_unknown_roll_and_invalid_angle():
     assert upright_degrees(None) == 0
     with pytest.raises(ValueError, match='found 45'):
         Rotation(45, WIDTH, HEIGHT)
+
+
+def standing(up_px, n=1):
+    """People whose neck is at `up_px` from the hips."""
+    xy_px = np.full((n, K, 2), np.nan)
+    xy_px[:, PANOPTIC19.indices(('left_hip', 'right_hip'))] = 100.0
+    xy_px[:, PANOPTIC19.index('neck')] = 100 + np.array(up_px)
+    return People2D(xy_px, np.isfinite(xy_px[..., 0]).astype(float), np.ones(n))
+
+
+@pytest.mark.parametrize(
+    ('up_px', 'degrees'), [((0, -50), 0), ((40, 10), 270), ((0, 50), 180), ((-50, 5), 90)]
+)
+@pytest.mark.parametrize('applied', [0, 90])
+def test_mounting_is_judged_by_many_people(up_px, degrees, applied):
+    check = MountingCheck()
+    assert check.update(standing(up_px, CHECKED_PEOPLE - 1), applied) is None
+    assert check.update(standing(up_px), applied) == (None if degrees == applied else degrees)
+
+
+def test_people_who_lie_now_and_then_are_no_evidence():
+    check = MountingCheck()
+    for up_px in [(0, -50), (50, 0)] * CHECKED_PEOPLE:
+        assert check.update(standing(up_px), 0) is None
+    unknown = standing((np.nan, 0), CHECKED_PEOPLE)
+    assert MountingCheck().update(unknown, 0) is None

@@ -1,1 +1,1 @@
-"""The image network: from rendered frames to a network that the package runs."""
+"""Train the bundled image network on rendered frames, and export it."""

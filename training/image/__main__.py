@@ -1,7 +1,7 @@
 """Train the bundled image network from nothing: `python -m training.image --out FOLDER`.
 
-Draws the pictures, trains on them and writes `demo_only.xml` and `.bin` into the folder. Ended
-early, the same command goes on with what lies there.
+Renders the pictures, trains on them and writes `demo_only.xml` and `.bin` into the folder. After
+an interruption, the same command continues.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 from training.image import export, train
 from training.render import dataset
 
-# What is drawn: kind, shards and the first one's seed. Other seeds are for evaluation.
+# Rendered data: kind, number of shards, first seed. Other seeds are for evaluation.
 PICTURES = (('stills', 60, 1), ('clips', 40, 500_000))
 
 
 def draw(folder: Path, processes: int) -> None:
-    """Draw the shards that the folder lacks, in several processes."""
+    """Render the missing shards of a folder in several processes."""
     context = multiprocessing.get_context('spawn')
     for kind, shards, seed in PICTURES:
         asked = [str(folder), '--kind', kind, '--shards', str(shards), '--seed', str(seed)]

@@ -1,4 +1,4 @@
-"""Frames -> what is trained on: crops at random scales, turned, mirrored, with their targets."""
+"""Cut training crops out of frames: randomly scaled, rotated and mirrored, with targets."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from training.render.dataset import Example, Shard
 
 SCALES = (0.65, 1.3)
 TURN_RAD = 0.12
-# Of the crops are centred near somebody, of frames where somebody is.
+# Share of crops near a person, in frames with people.
 ON_PEOPLE = 0.85
-# Shards in memory at a time.
+# Number of shards in memory.
 SHARDS_AT_A_TIME = 24
 
 _MIRRORED = PANOPTIC19.indices(
@@ -36,7 +36,7 @@ _MIRRORED = PANOPTIC19.indices(
 def crop(
     example: Example, random: np.random.Generator | None, size_hw: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], Targets]:
-    """Cut a crop out of a frame, with its targets; `random` None: the frame as it is."""
+    """Cut a crop with its targets out of a frame; `random` None: the whole frame."""
     affine, mirror = np.eye(3)[:2], False
     if random is not None:
         affine, mirror = _sample(example, random, size_hw)
@@ -57,7 +57,7 @@ def crop(
 def _sample(
     example: Example, random: np.random.Generator, size_hw: tuple[int, int]
 ) -> tuple[NDArray[np.float64], bool]:
-    """Draw how a crop lies in its frame: ``(2, 3)``, frame px to crop px, and whether mirrored."""
+    """Sample the transform ``(2, 3)`` from frame px to crop px, and whether it mirrors."""
     h, w = example.bgr.shape[:2]
     scale = np.exp(random.uniform(*np.log(SCALES)))
     c, s = (scale * f(random.normal(0, TURN_RAD / 2)) for f in (np.cos, np.sin))
@@ -68,7 +68,7 @@ def _sample(
         centre = example.xy_px[person, keypoint]
     mirror = random.random() < 0.5
     linear = np.array([[c, -s], [s, c]]) * ([-1, 1] if mirror else [1, 1])
-    # The chosen keypoint lands anywhere in the middle half, but the crop stays in the frame.
+    # The chosen keypoint is anywhere in the middle half, but the crop stays inside the frame.
     size = np.array(size_hw[::-1])
     lands = size * random.uniform(0.25, 0.75, 2)
     offset = lands - linear @ centre
@@ -79,7 +79,7 @@ def _sample(
 
 
 class Crops(IterableDataset):
-    """Crops for ever, of all shards in a folder, new ones too, shard after shard at random.
+    """An endless stream of crops from all shards in a folder, also new ones, in random order.
 
     Each is an image ``(3, H, W)`` uint8, maps and weights ``(57, h, w)`` float16.
     """
@@ -107,6 +107,6 @@ class Crops(IterableDataset):
                 example = shard[i]
                 bgr, wanted = crop(example, random, self.size_hw)
                 image = torch.from_numpy(np.ascontiguousarray(bgr.transpose(2, 0, 1)))
-                # Half as much to hand over between processes; what is lost is a thousandth.
+                # float16 halves the data between processes and costs a precision of a thousandth.
                 maps, weights = (a.astype(np.float16) for a in (wanted.maps, wanted.weights))
                 yield image, torch.from_numpy(maps), torch.from_numpy(weights)

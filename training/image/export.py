@@ -1,4 +1,4 @@
-"""A checkpoint -> a network that the package runs: OpenVINO, float16.
+"""Export a checkpoint as a network for the package: OpenVINO, float16.
 
 python -m training.image.export RUN/checkpoint.pt --out demo.xml [--height 256 --width 448]
 """
@@ -17,7 +17,7 @@ from training.image.network import HEATMAPS, ImageNetwork
 
 
 class _Last(nn.Module):
-    """The answers of the second stage alone."""
+    """The network with the outputs of the second stage only."""
 
     def __init__(self, network: ImageNetwork) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class _Last(nn.Module):
 
 
 def convert(network: ImageNetwork, size_hw: tuple[int, int]) -> ov.Model:
-    """Convert; the input is BGR 0..255, ``(1, 3, *size_hw)``."""
+    """Convert a network whose input is BGR 0..255, ``(1, 3, *size_hw)``."""
     example = torch.zeros(1, 3, *size_hw)
     model = ov.convert_model(
         _Last(network.eval().float()), example_input=example, input=[1, 3, *size_hw]
@@ -43,7 +43,7 @@ def convert(network: ImageNetwork, size_hw: tuple[int, int]) -> ov.Model:
 
 
 def load(checkpoint: Path) -> ImageNetwork:
-    """Take the averaged network out of a checkpoint, or of what lies beside it."""
+    """Read the averaged network from a checkpoint, or from the file beside it."""
     network = ImageNetwork()
     found = torch.load(checkpoint, map_location='cpu', weights_only=True)
     network.load_state_dict(found['averaged'])

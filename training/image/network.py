@@ -1,9 +1,9 @@
 """The image network: heatmaps and part affinity fields from an image, small enough for a CPU.
 
-Dense 3 x 3 convolutions throughout, because depthwise ones train slowly on CPUs. What costs is the
-grid of stride 8 that the answers lie on; most of the weights therefore work on the coarser grids
-below it (U-Net, arXiv 1505.04597), which also see the whole person. Two stages, the second with
-the answers of the first before it, as in OpenPose (arXiv 1812.08008).
+Dense 3 x 3 convolutions throughout, because depthwise ones train slowly on CPUs. Most time is
+spent at the stride of 8 of the outputs; most weights are therefore at coarser strides (U-Net,
+arXiv 1505.04597), which also have the whole person in their receptive field. Two stages; the
+second one takes the outputs of the first, as in OpenPose (arXiv 1812.08008).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn import functional
 from pose3d_ros.detection.openpose.channels import HEATMAP_CHANNELS, PAF_CHANNELS
 
 STRIDE = 8
-# Of the input's sides: the coarsest grid has this stride.
+# The input's sides are multiples of this: the stride of the coarsest grid.
 MULTIPLE = 32
 MEAN, SCALE = 128.0, 255.0
 HEATMAPS, PAFS = len(HEATMAP_CHANNELS) + 1, 2 * len(PAF_CHANNELS)
@@ -48,9 +48,9 @@ def _blocks(number: int, channels: int) -> list[nn.Module]:
 
 
 class ImageNetwork(nn.Module):
-    """Takes ``(B, 3, H, W)`` BGR 0..255, sides multiples of ``MULTIPLE``.
+    """Network of images ``(B, 3, H, W)`` BGR 0..255, sides multiples of ``MULTIPLE``.
 
-    Gives the answers of both stages, ``(B, 57, H/8, W/8)`` each: heatmaps, then part affinity
+    Returns the outputs of both stages, ``(B, 57, H/8, W/8)`` each: heatmaps, then part affinity
     fields, in the order of `pose3d_ros.skeleton`.
     """
 
@@ -74,7 +74,7 @@ class ImageNetwork(nn.Module):
         )
 
     def forward(self, bgr: Tensor) -> tuple[Tensor, Tensor]:
-        """Answer."""
+        """Return the outputs of all stages."""
         fine = self.fine((bgr - MEAN) / SCALE)
         middle = self.middle(fine)
         coarse = self.coarse_up(self.coarse(middle))

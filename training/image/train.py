@@ -1,9 +1,9 @@
-"""Train the image network: as long as it takes, in as many pieces as it takes.
+"""Train the image network, with checkpoints from which training continues.
 
     python -m training.image.train --frames FRAMES --out RUN --samples 250000
 
-The run's folder holds the last checkpoint, from which the same command goes on, and a log. On a
-machine with an accelerator the same command uses it; give it `--batch` and `--workers` then.
+The run's folder holds the last checkpoint, from which the same command continues, and a log. An
+accelerator is used if there is one; set `--batch` and `--workers` then.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAF_SHARE = 0.5
 
 @dataclass
 class Run:
-    """What a checkpoint holds.
+    """Contents of a checkpoint.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Run:
 
     @classmethod
     def start(cls, device: torch.device, rate: float) -> Run:
-        """Begin, or prepare to load."""
+        """Create a new state, or one to load into."""
         network = ImageNetwork().to(device, memory_format=torch.channels_last)
         averaged = ImageNetwork().to(device, memory_format=torch.channels_last)
         averaged.load_state_dict(network.state_dict())
@@ -64,7 +64,7 @@ class Run:
         return cls(network, averaged, optimiser)
 
     def save(self, path: Path) -> None:
-        """Write all of it or nothing; and the averaged network, which is small, beside it."""
+        """Write the checkpoint atomically, and the averaged network, which is small, beside it."""
         states = {name: getattr(self, name).state_dict() for name in _STATES}
         small = {'averaged': states['averaged'], 'samples': self.samples}
         for file, what in ((path, {**states, **small}), (path.with_name('averaged.pt'), small)):
@@ -73,14 +73,14 @@ class Run:
             os.replace(new, file)
 
     def load(self, path: Path, device: torch.device) -> None:
-        """Go on where a checkpoint was written."""
+        """Continue from a checkpoint."""
         found = torch.load(path, map_location=device, weights_only=True)
         for name in _STATES:
             getattr(self, name).load_state_dict(found[name])
         self.samples = found['samples']
 
     def average(self, decay: float) -> None:
-        """Let the averaged network follow."""
+        """Update the averaged network."""
         with torch.no_grad():
             theirs = self.network.state_dict()
             for name, value in self.averaged.state_dict().items():
@@ -94,7 +94,7 @@ _STATES = ('network', 'averaged', 'optimiser')
 
 
 def loss(answers: tuple[Tensor, ...], maps: Tensor, weights: Tensor) -> Tensor:
-    """Squared errors of all stages, weighted, per crop and cell: heatmaps and fields."""
+    """Return the weighted squared errors of all stages per crop and cell: heatmaps, fields."""
     maps, weights = maps.float(), weights.float()
     total = maps.new_zeros(())
     for answer in answers:
@@ -108,7 +108,7 @@ def loss(answers: tuple[Tensor, ...], maps: Tensor, weights: Tensor) -> Tensor:
 
 
 def rate_at(share: float, rate: float) -> float:
-    """Learning rate after a share of the training: a short rise, then half a cosine."""
+    """Return the learning rate at a share of the training: a short ramp, then half a cosine."""
     if share < WARM_UP:
         return rate * share / WARM_UP + 1e-8
     share = min((share - WARM_UP) / (1 - WARM_UP), 1.0)
@@ -116,7 +116,7 @@ def rate_at(share: float, rate: float) -> float:
 
 
 def step(run: Run, batch: list[Tensor], device: torch.device, rate: float) -> float:
-    """Take one step; the loss before it."""
+    """Take one step; return the loss before it."""
     image, maps, weights = (t.to(device, non_blocking=True) for t in batch)
     image = image.float().contiguous(memory_format=torch.channels_last)
     for group in run.optimiser.param_groups:
@@ -129,21 +129,21 @@ def step(run: Run, batch: list[Tensor], device: torch.device, rate: float) -> fl
     torch.nn.utils.clip_grad_norm_(run.network.parameters(), LARGEST_GRADIENT)
     run.optimiser.step()
     run.samples += len(image)
-    # In the beginning the average must not remember where it began.
+    # In the beginning the average must not be dominated by the initial weights.
     steps = run.samples / len(image)
     run.average(min(0.999, (1 + steps) / (10 + steps)))
     return float(value.detach())
 
 
 def train(args: argparse.Namespace) -> Run:
-    """Train, or go on; returns when all samples were seen or the time is over."""
+    """Train, or continue, until all samples were used or the time is over."""
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     run, checkpoint = Run.start(device, args.rate), args.out / 'checkpoint.pt'
     if checkpoint.exists():
         run.load(checkpoint, device)
-    # What was seen before is not seen again in the same order.
+    # After continuing, samples have another order than before.
     crops = Crops(args.frames, (args.size, args.size), args.seed + run.samples, args.only)
     loader = iter(
         DataLoader(crops, args.batch, num_workers=args.workers, pin_memory=device.type == 'cuda')

@@ -1,1 +1,1 @@
-"""Pictures of synthetic people, and everything that is true of them."""
+"""Render synthetic people with their complete truth."""

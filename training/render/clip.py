@@ -1,4 +1,4 @@
-"""The bundled clip: three people in a hall, of whom everything is known.
+"""Render the bundled clip: three people in a hall, with their complete truth.
 
     python -m training.render.clip [--out FOLDER]
 
@@ -36,7 +36,7 @@ SIZE_HW = (360, 640)
 RATE_HZ, DURATION_S = 20, 10.0
 FOCAL_LENGTH_PX = 520.0
 CAMERA_M, TARGET_M = np.array([0.0, -4.6, 1.1]), np.array([0.0, -1.2, 0.98])
-# Drawn so much larger and averaged, against jagged edges.
+# Oversampling factor against jagged edges.
 OVERSAMPLING = 2
 DEPTH_EVERY = 10
 BODIES_SEED, ROOM_SEED = 5, 12
@@ -49,13 +49,13 @@ _WAVE = {**_UP, 'right_elbow_flexion': 65.0, 'right_arm_plane': 10.0}
 _BOTH = {**_UP, **{name.replace('right', 'left'): value for name, value in _UP.items()}}
 _POINT = {'left_arm_raised': 85.0, 'left_arm_plane': 20.0, 'left_elbow_flexion': 5.0}
 MOTIONS = (
-    # Across from left to right, stops, and raises both arms.
+    # Walks from left to right, stops, and raises both arms.
     Motion(
         path=[(-1, -3.2, 0.1), (4.2, 1.35, -0.3), (10, 1.35, -0.3)],
         facing=[(0, 1.3), (4.5, 1.3), (5.5, 0.15), (10, 0.15)],
         gestures=[(5.6, {}), (6.4, _BOTH), (7.6, _BOTH), (8.4, {})],
     ),
-    # Across from right to left, in front of the others and back again behind them.
+    # Walks from right to left in front of the others, and back behind them.
     Motion(
         path=[(-1, 2.9, -1.5), (3.6, -1.25, -1.3), (4.4, -1.25, -1.3), (8.8, 2.55, 1.0),
               (10, 2.55, 1.0)],
@@ -84,21 +84,21 @@ CLOTHES = (
 
 
 def stamps_s() -> Array:
-    """When each image is taken."""
+    """Return the time of each image, s."""
     return np.arange(round(DURATION_S * RATE_HZ)) / RATE_HZ
 
 
 def camera(oversampling: int = 1) -> View:
-    """Give the camera."""
+    """Return the camera, with enlarged images for oversampling."""
     h, w = (oversampling * size for size in SIZE_HW)
     focal = oversampling * FOCAL_LENGTH_PX
-    # The middle of the image stays the middle.
+    # The centre of the image stays the centre.
     intrinsics = Intrinsics(focal, focal, (w - 1) / 2, (h - 1) / 2)
     return View(intrinsics, look_at(CAMERA_M, TARGET_M), CAMERA_M, (h, w))
 
 
 def frames(model: BodyModel, regions: Regions, every: int = 1) -> Iterator[tuple[Frame, Frame]]:
-    """Draw every n-th image: as large as it is, for its truth, and larger, for the picture."""
+    """Render every n-th image in its own size, for the truth, and enlarged, for the picture."""
     times = stamps_s()[::every]
     random = np.random.default_rng(BODIES_SEED)
     shapes = model.sample(random, len(MOTIONS), annotated=False)
@@ -120,7 +120,7 @@ def _dressed(
     lower: tuple[float, ...],
     shoes: tuple[float, ...],
 ) -> Outfit:
-    """Change the colours of an outfit."""
+    """Return an outfit with other colours."""
     kind, first, second = upper
     pieces = [material(kind, np.array(first), np.array(second), 0.1)]
     pieces += [material('plain', np.array(colour)) for colour in (lower, shoes)]
@@ -130,7 +130,7 @@ def _dressed(
 def _moved(
     model: BodyModel, shapes: Shapes, i: int, times: Array
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Vertices ``(T, V, 3)`` and keypoints ``(T, K, 3)`` of one person over time, m."""
+    """Return vertices ``(T, V, 3)`` and keypoints ``(T, K, 3)`` of one person over time, m."""
     angles, xy, yaw = MOTIONS[i].at(times)
     same = shapes.take(np.full(len(times), i))
     rotations = poses.rotations(angles, yaw)
@@ -141,7 +141,7 @@ def _moved(
 
 
 def _room() -> tuple[Room, tuple[Array, Array, Array]]:
-    """Furnish the hall, and light it."""
+    """Return the furnished hall and its lamp."""
     random = np.random.default_rng(ROOM_SEED)
     room = Room(np.array([4.5, 5.0, 2.9]))
     floor = material('planks', np.array([0.13, 0.22, 0.34]), np.array([0.07, 0.12, 0.2]), 0.16)
@@ -169,13 +169,13 @@ def _room() -> tuple[Room, tuple[Array, Array, Array]]:
 
 
 def picture(frame: Frame, random: np.random.Generator) -> NDArray[np.uint8]:
-    """Take the picture of a frame drawn larger: ``(*SIZE_HW, 3)`` BGR."""
+    """Reduce an enlarged frame to a picture ``(*SIZE_HW, 3)`` BGR."""
     light = cv2.resize(frame.light, SIZE_HW[::-1], interpolation=cv2.INTER_AREA)
     return tone(np.asarray(light, np.float32), 1.15, NOISE, random)
 
 
 def write(folder: Path) -> None:
-    """Draw and write the clip and its truth."""
+    """Render and write the clip and its truth."""
     model = BodyModel('anny')
     regions = Regions.of(model)
     random = np.random.default_rng(0)
@@ -203,7 +203,7 @@ def write(folder: Path) -> None:
 
 
 def write_video(path: Path, pictures: list[NDArray[np.uint8]]) -> None:
-    """Write pictures as VP9 of constant quality, which the writer of OpenCV cannot."""
+    """Write pictures as VP9 of constant quality, which OpenCV's writer does not support."""
     import av
 
     with av.open(str(path), 'w') as container:
@@ -220,7 +220,7 @@ def write_video(path: Path, pictures: list[NDArray[np.uint8]]) -> None:
 
 
 def _packed(depth_mm: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Differences from image to image, modulo 2**16: the room's are 0, and take no space."""
+    """Return differences between images modulo 2**16: those of the room are 0 and compress."""
     return np.diff(depth_mm, axis=0, prepend=np.zeros_like(depth_mm[:1]))
 
 

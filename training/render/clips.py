@@ -1,4 +1,4 @@
-"""Other clips of the bundled one's kind: other halls, people, paths and gestures.
+"""Sample clips like the bundled one: other halls, people, paths and gestures.
 
 What the network for the demo is to be good at, and what it is measured on: instants of clips that
 it was not trained on.
@@ -24,7 +24,7 @@ from training.render.wardrobe import sample_outfit
 Array = NDArray[np.float64]
 
 DURATION_S = 10.0
-# Instants of each clip.
+# Number of instants of each clip.
 INSTANTS = 8
 FASTEST_M_S, SLOWEST_M_S = 1.4, 0.6
 NEAREST_M, FARTHEST_M = 2.0, 6.0
@@ -42,7 +42,7 @@ GESTURES: tuple[dict[str, float], ...] = (
 
 
 def scenes(seed: int, model: BodyModel, regions: Regions) -> Iterator[Scene]:
-    """Draw clips for ever, and give INSTANTS scenes of each; the same ones for the same seed."""
+    """Yield INSTANTS scenes of each of an endless series of clips, determined by the seed."""
     random = np.random.default_rng([seed, 2])
     while True:
         yield from sample_clip(random, model, regions)
@@ -51,7 +51,7 @@ def scenes(seed: int, model: BodyModel, regions: Regions) -> Iterator[Scene]:
 def sample_clip(
     random: np.random.Generator, model: BodyModel, regions: Regions
 ) -> Iterator[Scene]:
-    """Draw one clip, and give instants of it."""
+    """Sample one clip, and yield instants of it."""
     room = sample_room(random)
     view = sample_view(random, room, SIZE_HW)
     number = 1 + int(random.choice(len(PEOPLE), p=PEOPLE))
@@ -82,7 +82,7 @@ def sample_clip(
 
 
 def sample_motion(random: np.random.Generator, room: Room, view: View, size: float) -> Motion:
-    """Draw where somebody of some size walks and stands, and what their arms do."""
+    """Sample the path and the gestures of a person of a given size."""
     time, place = -random.uniform(0, 3), _place(random, room, view)
     path = [(time, *place)]
     gestures: list[tuple[float, dict[str, float]]] = [(-1.0, {})]
@@ -109,7 +109,7 @@ def sample_motion(random: np.random.Generator, room: Room, view: View, size: flo
 
 
 def _place(random: np.random.Generator, room: Room, view: View) -> Array:
-    """Draw a place in the room; most are in view."""
+    """Sample a position in the room; most are in view."""
     half = view.size_hw[1] / 2 / view.intrinsics.fx
     for _ in range(20):
         away = random.uniform(NEAREST_M, FARTHEST_M)
@@ -121,7 +121,7 @@ def _place(random: np.random.Generator, room: Room, view: View) -> Array:
 
 
 def _gesture(random: np.random.Generator) -> dict[str, float]:
-    """Draw what one arm does, or both."""
+    """Sample a gesture of one arm or both."""
     sides = [('right',), ('left',), ('left', 'right')][random.choice(3, p=[0.35, 0.35, 0.3])]
     angles = GESTURES[random.integers(len(GESTURES))]
     named = [(f'{side}_{name}', value) for side in sides for name, value in angles.items()]

@@ -1,9 +1,9 @@
-"""Frames on disk, so that rendering and training are processes of their own.
+"""Store rendered frames on disk, so that rendering and training are separate processes.
 
     python -m training.render.dataset FOLDER --shards 80 [--seed 1]
 
-Each shard is one .npz with FRAMES_PER_SHARD pictures as JPEG and what is true of them. A shard
-that is there is not made again; several processes can work on one folder, with `--every`.
+Each shard is one .npz with FRAMES_PER_SHARD pictures as JPEG and their truth. Existing shards are
+not rendered again; several processes can work on one folder, with `--every`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Example:
 
 
 class Shard:
-    """One file of frames, in memory as it lies on disk: pictures are unpacked when asked for."""
+    """One file of frames; pictures are decompressed on access."""
 
     def __init__(self, path: Path) -> None:
         with np.load(path) as arrays:
@@ -72,7 +72,7 @@ class Shard:
 
 
 def write_shard(path: Path, examples: Iterator[Example]) -> None:
-    """Write the examples; all of the file or nothing."""
+    """Write examples to a file atomically."""
     jpeg, first_byte, first_person = [], [0], [0]
     xy_px, xyz_m, seen, cameras = [], [], [], []
     for example in examples:
@@ -95,7 +95,7 @@ def write_shard(path: Path, examples: Iterator[Example]) -> None:
 
 
 def render(seed: int, number: int, kind: str = 'stills') -> Iterator[Example]:
-    """Render frames of the family, or of clips of it; the same ones for the same seed."""
+    """Render frames of the family of scenes, or of clips, determined by the seed."""
     # Imported here so that frames can be read without the body model.
     from training.render import clips, family
     from training.render.photograph import photograph
@@ -123,7 +123,7 @@ def _body_model() -> BodyModel:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Render what is missing."""
+    """Render the missing shards."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('folder', type=Path)
     parser.add_argument('--kind', choices=('stills', 'clips'), default='stills')

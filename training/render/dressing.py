@@ -11,7 +11,7 @@ from training.render.raster import Surfaces
 from training.render.regions import ARM, EYE, FOOT, HEAD, LEG, NECK, TORSO, Regions
 from training.render.wardrobe import Outfit
 
-# What covers a place: one of the three garments, or a plain colour.
+# Codes of what covers a place: one of the three garments, or a plain colour.
 UPPER, LOWER, SHOES, SKIN, LIPS, HAIR, PUPIL, WHITE, INNER, SOCK, BEARD = range(11)
 # Sizes on the template's face, m.
 _BROW, _EYELID, _PUPIL, _LIPS = (0.018, 0.0045), (0.013, 0.006), 0.006, (0.022, 0.008)
@@ -51,7 +51,7 @@ def colour_person(
 
 
 def _palette(look: NDArray[np.void]) -> NDArray[np.float32]:
-    """Plain colours, BGR, in the order above; those of garments are not used."""
+    """Return the plain colours, BGR, in the order above; those of garments are not used."""
     colours = np.zeros((BEARD + 1, 3), np.float32)
     for code, name in (
         (SKIN, 'skin'), (LIPS, 'lips'), (HAIR, 'hair'), (PUPIL, 'eyes'), (INNER, 'inner'),
@@ -104,7 +104,7 @@ def _interpolate(value, corners, weights, of_vertices):
 @numba.njit(cache=True, fastmath=True)
 def _cloth(colour, n, m, part, at, look):
     """Colour a garment; its folds are light and dark, and tilt the surface."""
-    # On arms and legs patterns go along them.
+    # Patterns follow arms and legs.
     along = -at[4] if part in (ARM, LEG) else at[2]
     share, bright = blend(m, at[0], 0.3 * at[1], along)
     fold = look.folds * (noise(14 * at[0], 14 * at[1], 9 * at[2], look.seed) - 0.5)
@@ -170,6 +170,6 @@ def _leg(part, at, look):
     if part == FOOT or bones > look.shoe:
         return SHOES
     if bones < look.leg:
-        # A long upper garment reaches over the thighs.
+        # A long upper garment covers the thighs.
         return UPPER if at[2] > look.hem else LOWER
     return SOCK if bones > 1.72 else SKIN

@@ -1,8 +1,8 @@
-"""One family of scenes, which the bundled clip comes from: people up and about in a hall.
+"""Sample scenes of the family of the bundled clip: people on their feet in a hall.
 
 A robot's camera, 0.7 to 1.5 m high, looks at one to four people who stand, walk, reach and wave
-two to six metres away; now and then somebody sits or bends, something stands in front of somebody,
-or nobody is there at all. Rooms, bodies, clothes, light and lenses vary.
+two to six metres away; sometimes a person sits or bends, an object stands in front of a person,
+or there are no people. Rooms, bodies, clothes, light and lenses vary.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from training.render.wardrobe import sample_outfit
 Array = NDArray[np.float64]
 
 SIZE_HW = (256, 448)
-NOBODY = 0.12
+EMPTY_SHARE = 0.12
 PEOPLE = (0.3, 0.3, 0.25, 0.15)  # shares of one to four people
 OTHERWISE = 0.1  # of the poses are anything at all
 COVERED = 0.35  # of the scenes with people have something in front of one
 NEAREST_M, FARTHEST_M, APART_M = 1.8, 6.0, 0.45
-# Bodies that the body model makes at a time.
+# Number of bodies that the body model makes at a time.
 BATCH = 64
 
 
 def scenes(seed: int, model: BodyModel, regions: Regions) -> Iterator[Scene]:
-    """Draw scenes for ever; the same ones for the same seed."""
+    """Yield an endless series of scenes, determined by the seed."""
     random = np.random.default_rng(seed)
     bodies = _bodies(random, model)
     while True:
@@ -51,10 +51,10 @@ def scenes(seed: int, model: BodyModel, regions: Regions) -> Iterator[Scene]:
 def sample_scene(
     random: np.random.Generator, bodies: Iterator[tuple[Array, Array]], regions: Regions
 ) -> Scene:
-    """Draw one scene; its people's bodies come from `bodies`."""
+    """Sample one scene, with people from `bodies`."""
     room = sample_room(random)
     view = sample_view(random, room, SIZE_HW)
-    number = 0 if random.random() < NOBODY else 1 + int(random.choice(len(PEOPLE), p=PEOPLE))
+    number = 0 if random.random() < EMPTY_SHARE else 1 + int(random.choice(len(PEOPLE), p=PEOPLE))
     places = _places(random, room, view, number)
     people = []
     for place in places:
@@ -67,7 +67,7 @@ def sample_scene(
     furnish(random, room, places, view.position, things)
     if number and random.random() < COVERED:
         put_in_front(random, room, places[random.integers(number)], view.position)
-    if number == 0:  # what else could be taken for somebody
+    if number == 0:  # only objects that resemble people
         for _ in range(random.integers(1, 4)):
             what = str(random.choice(['dummy', 'coats', 'lamp', 'plant', 'pole']))
             put(random, room, ahead[:2] + random.normal(0, 1.0, 2), what)
@@ -76,7 +76,7 @@ def sample_scene(
 
 
 def sample_view(random: np.random.Generator, room: Room, size_hw: tuple[int, int]) -> View:
-    """Draw a robot's camera near one wall, looking across the room."""
+    """Sample a robot's camera near one wall, looking across the room."""
     h, w = size_hw
     focal = w / 2 / np.tan(np.deg2rad(random.uniform(55, 80)) / 2)
     place = np.array([random.uniform(-1.5, 1.5), -room.size_m[1] + random.uniform(0.2, 1.0), 0])
@@ -88,7 +88,7 @@ def sample_view(random: np.random.Generator, room: Room, size_hw: tuple[int, int
 
 
 def _places(random: np.random.Generator, room: Room, view: View, number: int) -> Array:
-    """Draw where people stand, ``(n, 2)`` m: in view, in the room, not within each other."""
+    """Sample positions of people, ``(n, 2)`` m: in view, in the room, not overlapping."""
     places: list[Array] = []
     half = view.size_hw[1] / 2 / view.intrinsics.fx
     for _ in range(20 * number):
@@ -103,7 +103,7 @@ def _places(random: np.random.Generator, room: Room, view: View, number: int) ->
 
 
 def _bodies(random: np.random.Generator, model: BodyModel) -> Iterator[tuple[Array, Array]]:
-    """Draw bodies in poses for ever: vertices ``(V, 3)`` and keypoints ``(K, 3)``, m."""
+    """Yield an endless series of posed bodies: vertices ``(V, 3)``, keypoints ``(K, 3)``, m."""
     while True:
         shapes = model.sample(random, BATCH, annotated=False)
         rotations = poses.rotations(
@@ -115,7 +115,7 @@ def _bodies(random: np.random.Generator, model: BodyModel) -> Iterator[tuple[Arr
 
 
 def sample_poses(random: np.random.Generator, n: int) -> Array:
-    """Draw poses ``(n, A)``, OTHERWISE of them anything, the others of people on their feet."""
+    """Sample poses ``(n, A)``: a share of OTHERWISE of any kind, the others on their feet."""
     drawn = activities.sample(random, 4 * n)
     leaning = np.abs(drawn[:, poses.INDEX['pitch']]) + drawn[:, poses.INDEX['spine_flexion']]
     legs = [

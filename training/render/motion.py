@@ -1,7 +1,7 @@
-"""People who move smoothly: along a path, swinging arms and legs, and making gestures.
+"""Smooth motion of people: along a path, with swinging arms and legs, and gestures.
 
-Everything is laid out as straight lines between moments and then smoothed over time, so that
-positions and angles have no corners.
+Everything is interpolated linearly between given times and then smoothed, so that positions and
+angles have no corners.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ Array = NDArray[np.float64]
 
 RATE_HZ = 100.0
 PATH_SMOOTH_S, GESTURE_SMOOTH_S, TURN_SMOOTH_S = 0.25, 0.13, 0.22
-# Slower than this is standing, and this fast is walking, m/s.
+# Speeds below which a person stands, and from which one walks, m/s.
 STANDING_M_S, WALKING_M_S = 0.15, 0.7
 HIP_DEG, KNEE_DEG, ARM_DEG = 24.0, 52.0, 20.0
-# Two steps of somebody of 1.70 m whose legs swing so far.
+# Length of two steps of a person of 1.70 m with this swing of the legs.
 CYCLE_M = 1.36
 STANDING = {
     'spine_flexion': 3.0, 'left_arm_raised': 9.0, 'right_arm_raised': 9.0,
@@ -32,21 +32,21 @@ STANDING = {
 
 @dataclass(frozen=True)
 class Motion:
-    """What somebody does.
+    """Path and gestures of a person.
 
     Parameters
     ----------
     path
-        When they are where: s, x, y (m).
+        Positions over time: s, x, y (m).
     facing
-        When they look where while they stand: s, yaw in rad, 0 is -y.
+        Directions over time while standing: s, yaw in rad, 0 is -y.
     gestures
-        When which angles are what, degrees; an angle that is named at one moment only is as ever
-        at the moments before and after.
+        Angles over time, degrees; an angle that is named at one time only has its usual value
+        at the times before and after.
     phase_rad
-        Of their steps.
+        Phase of the steps.
     size
-        Their height by 1.70 m: the taller, the longer the steps.
+        Height / 1.70 m; taller people take longer steps.
     """
 
     path: list[tuple[float, float, float]]
@@ -56,9 +56,9 @@ class Motion:
     size: float = 1.0
 
     def at(self, times_s: Array) -> tuple[Array, Array, Array]:
-        """Angles ``(T, A)`` in degrees, places ``(T, 2)`` in m and yaws ``(T,)`` in rad."""
+        """Return angles ``(T, A)``, degrees, positions ``(T, 2)``, m, and yaws ``(T,)``, rad."""
         path = np.array(self.path)
-        # All of the path, whatever is asked for: smoothing looks ahead.
+        # The whole path, whatever part is requested: smoothing looks ahead.
         first_s, last_s = (f(*path[:, 0], *times_s) for f in (min, max))
         grid_s = np.arange(first_s, last_s + 1 / RATE_HZ, 1 / RATE_HZ)
         xy = np.stack([np.interp(grid_s, path[:, 0], path[:, i]) for i in (1, 2)], axis=1)
@@ -83,7 +83,7 @@ def _ramp(x: Array) -> Array:
 
 
 def _smooth(values: NDArray[np.inexact], sigma_s: float) -> NDArray[np.inexact]:
-    """Smooth over time, ``(T, C)``; ends stay where they are."""
+    """Smooth ``(T, C)`` over time; the ends stay fixed."""
     reach = round(3 * sigma_s * RATE_HZ)
     weights = np.exp(-((np.arange(-reach, reach + 1) / RATE_HZ / sigma_s) ** 2) / 2)
     padded = np.pad(values, ((reach, reach), (0, 0)), mode='edge')
@@ -92,7 +92,7 @@ def _smooth(values: NDArray[np.inexact], sigma_s: float) -> NDArray[np.inexact]:
 
 
 def _steps(phase: Array, walks: Array) -> Array:
-    """Angles ``(T, A)`` of standing and walking; `walks`, [0, 1], how much of it is walking."""
+    """Return angles ``(T, A)`` of standing and walking; `walks`: share of walking, [0, 1]."""
     angles = np.zeros((len(phase), len(ANGLES)))
     for name, value in STANDING.items():
         angles[:, INDEX[name]] = value
@@ -111,7 +111,7 @@ def _steps(phase: Array, walks: Array) -> Array:
         angles[:, INDEX[f'{side}_knee_flexion']] = knee
         angles[:, INDEX[f'{side}_ankle_flexion']] = 0.8 * np.clip(knee - hip, -18, 12)
         angles[:, INDEX[f'{side}_hip_abduction']] *= 1 - 0.6 * walks
-        # To the front or to the back, and always a little to the side: no jump in between.
+        # Forward or backward, and always a little to the side: no jump in between.
         angles[:, INDEX[f'{side}_arm_plane']] = np.rad2deg(np.arctan2(swing, raised))
         angles[:, INDEX[f'{side}_arm_raised']] = np.hypot(raised, swing)
         angles[:, INDEX[f'{side}_elbow_flexion']] += walks * (12 - 0.4 * swing)
@@ -121,7 +121,7 @@ def _steps(phase: Array, walks: Array) -> Array:
 def _gestured(
     angles: Array, gestures: list[tuple[float, dict[str, float]]], grid_s: Array
 ) -> Array:
-    """Blend gestures in: angles that one names change, the others stay."""
+    """Blend gestures in: the angles that a gesture names change, the others stay."""
     angles = angles.copy()
     moments = [time for time, _ in gestures]
     for name in sorted({name for _, what in gestures for name in what}):
@@ -130,6 +130,6 @@ def _gestured(
         share = _smooth(np.interp(grid_s, moments, stated)[:, np.newaxis], GESTURE_SMOOTH_S)[:, 0]
         wanted = np.interp(grid_s, moments, value * stated)[:, np.newaxis]
         column = angles[:, INDEX[name]]
-        # `wanted` is weighted by its share already: both fade together.
+        # `wanted` is already weighted by its share: both fade together.
         angles[:, INDEX[name]] = (1 - share) * column + _smooth(wanted, GESTURE_SMOOTH_S)[:, 0]
     return angles

@@ -1,4 +1,4 @@
-"""What cameras do to light: exposure, white balance, blur, noise, JPEG."""
+"""Simulate a camera: exposure, white balance, blur, noise, JPEG."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 def photograph(
     light: NDArray[np.float32], random: np.random.Generator, good: bool = False
 ) -> NDArray[np.uint8]:
-    """Take a picture of linear light ``(H, W, 3)`` BGR with a camera that is drawn, too.
+    """Photograph linear light ``(H, W, 3)`` BGR with a randomly sampled camera.
 
-    `good`: one that is held still, and neither too bright nor too dark.
+    `good`: without motion blur, and neither too bright nor too dark.
     """
     if good:
         exposure = random.uniform(0.36, 0.55) / (float(light[::4, ::4].mean()) + 0.05)
@@ -32,7 +32,7 @@ def photograph(
 def tone(
     light: NDArray[np.float32], exposure: float, noise: float, random: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Linear light to what is displayed, with a soft shoulder, a gamma of 2, and noise."""
+    """Convert linear light to display values, with a soft shoulder, a gamma of 2, and noise."""
     light = np.minimum(light * np.float32(exposure), 4)
     values = np.sqrt(light * (1 + light / 6) / (1 + 0.8 * light))
     noisy = values + np.float32(noise) * random.standard_normal(values.shape, np.float32)

@@ -1,4 +1,4 @@
-"""Where on the body what is: the same places on all shapes, as all are made of one template."""
+"""Map vertices and faces to regions of the body; all shapes share one template."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Regions:
-    """Where on the body each vertex and face is.
+    """Region and position on the body of each vertex and face.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Regions:
 
     @classmethod
     def of(cls, model: BodyModel) -> Regions:
-        """Find them from the bones that move each vertex."""
+        """Derive the regions from the bones that move each vertex."""
         anny = model.anny
         bones = anny.template_bone_heads.numpy().astype(np.float64)
         xyz = anny.template_vertices.numpy().astype(np.float64)
@@ -87,11 +87,11 @@ class Regions:
 
 
 def _along(xyz: NDArray[np.float64], chain: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far along a chain of three joints points are, in bones and in m: ``(n, 2)``."""
+    """Return the position along a chain of three joints, in bones and in m, ``(n, 2)``."""
     bone = np.diff(chain, axis=0)
     length = np.linalg.norm(bone, axis=1)
     upper, lower = (((xyz - chain[i]) @ bone[i]) / length[i] ** 2 for i in (0, 1))
-    # Past the middle joint where the lower bone says so.
+    # Past the middle joint if the lower bone determines it.
     bones = np.where(lower > 0, 1 + lower, np.minimum(upper, 1))
     metres = np.minimum(bones, 1) * length[0] + np.maximum(bones - 1, 0) * length[1]
     return np.stack([bones, metres], axis=1)
@@ -100,7 +100,7 @@ def _along(xyz: NDArray[np.float64], chain: NDArray[np.float64]) -> NDArray[np.f
 def vertex_normals(
     vertices_m: NDArray[np.floating], faces: NDArray[np.int32]
 ) -> NDArray[np.float64]:
-    """Give unit normals ``(V, 3)``: the mean of the faces around, larger ones counting more."""
+    """Return unit normals ``(V, 3)``: the area-weighted mean of the adjacent faces."""
     return np.asarray(_vertex_normals(np.ascontiguousarray(vertices_m, np.float64), faces))
 
 

@@ -1,4 +1,4 @@
-"""Rooms: floor, walls, furniture, lamps, plants, and things that look like people and are not."""
+"""Sample rooms: floor, walls, furniture, lamps, plants, and objects that resemble people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLOSEST_M = 0.9
 
 @dataclass
 class Room:
-    """What stands in a room; grows while it is furnished.
+    """The solids and materials of a room; grows while it is furnished.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Room:
     def add(
         self, kind: int, centre: Array, size: Array, what: NDArray[np.void], turn_rad: float = 0
     ) -> None:
-        """Put something there: its centre, and its extent along its own axes, m."""
+        """Add a solid by its centre and its extent along its own axes, m."""
         solid = np.zeros((), SOLID)
         solid['kind'], solid['owner'] = kind, FIRST_SOLID
         solid['material'] = len(self.materials)
@@ -46,16 +46,16 @@ class Room:
         self.materials.append(what)
 
     def solid_array(self) -> NDArray[np.void]:
-        """All solids, ``(S,)`` SOLID."""
+        """Return all solids, ``(S,)`` SOLID."""
         return np.array(self.solids, SOLID)
 
     def material_array(self) -> NDArray[np.void]:
-        """All materials, ``(M,)`` MATERIAL."""
+        """Return all materials, ``(M,)`` MATERIAL."""
         return np.array(self.materials, MATERIAL)
 
 
 def sample_room(random: np.random.Generator) -> Room:
-    """Draw an empty room with doors, windows and pictures."""
+    """Sample an empty room with doors, windows and pictures."""
     room = Room(
         np.array([random.uniform(3.5, 7), random.uniform(3.5, 7), random.uniform(2.4, 3.5)])
     )
@@ -76,7 +76,7 @@ def sample_room(random: np.random.Generator) -> Room:
 
 
 def _hang(random: np.random.Generator, room: Room) -> None:
-    """Put a door, a window or a picture on a wall."""
+    """Add a door, a window or a picture to a wall."""
     axis, sign = random.integers(2), random.choice([-1, 1])
     what = random.choice(['door', 'window', 'picture', 'board'], p=[0.25, 0.3, 0.35, 0.1])
     wide, high, up = {
@@ -88,7 +88,7 @@ def _hang(random: np.random.Generator, room: Room) -> None:
     along = random.uniform(-1, 1) * max(room.size_m[1 - axis] - wide, 0.1)
     centre, size = np.zeros(3), np.zeros(3)
     centre[axis], centre[1 - axis], centre[2] = sign * room.size_m[axis], along, up
-    # Each as thick as no other: two that lie over each other must not flicker.
+    # Each has its own thickness: two that overlap must not flicker.
     size[axis], size[1 - axis], size[2] = 0.06 + 0.01 * len(room.solids), wide, high
     if what == 'window':
         light = random.uniform(0.8, 2.5) * np.array([1.0, 0.95, 0.9])
@@ -109,7 +109,7 @@ def _hang(random: np.random.Generator, room: Room) -> None:
 def sample_light(
     random: np.random.Generator, room: Room, target: Array
 ) -> tuple[Array, Array, Array]:
-    """Draw where the lamp is, m, its colour, and that of the light from everywhere."""
+    """Sample the position of the lamp, m, its colour, and that of the ambient light."""
     if random.random() < 0.5:  # on the ceiling
         place = target + random.uniform(-2, 2, 3)
         place[2] = room.size_m[2] - 0.1
@@ -124,7 +124,7 @@ def sample_light(
 def furnish(
     random: np.random.Generator, room: Room, keep_clear: Array, camera_m: Array, number: int
 ) -> None:
-    """Put furniture where nobody is: `keep_clear` is ``(n, 2)`` m on the floor."""
+    """Add furniture away from people: `keep_clear` is ``(n, 2)`` m on the floor."""
     clear = np.concatenate([keep_clear.reshape(-1, 2), camera_m[np.newaxis, :2]])
     for _ in range(number):
         for _attempt in range(8):
@@ -140,7 +140,7 @@ def furnish(
 def put_in_front(
     random: np.random.Generator, room: Room, person_m: Array, camera_m: Array
 ) -> None:
-    """Put something between the camera and somebody."""
+    """Add an object between the camera and a person."""
     share = random.uniform(0.45, 0.85)
     place = camera_m[:2] + share * (person_m[:2] - camera_m[:2])
     if np.linalg.norm(place - camera_m[:2]) > CLOSEST_M:
@@ -148,7 +148,7 @@ def put_in_front(
 
 
 def put(random: np.random.Generator, room: Room, place: Array, what: str | None = None) -> None:
-    """Put a piece of furniture on the floor."""
+    """Add a piece of furniture on the floor."""
     pieces = {
         'table': _table, 'chair': _chair, 'cupboard': _cupboard, 'sofa': _sofa, 'pole': _pole,
         'lamp': _lamp, 'plant': _plant, 'boxes': _boxes, 'dummy': _dummy, 'coats': _coats,
@@ -261,7 +261,7 @@ def _boxes(random: np.random.Generator, room: Room, at: Array, turn: float) -> N
 
 
 def _dummy(random: np.random.Generator, room: Room, at: Array, turn: float) -> None:
-    """Somebody's outline without being somebody: a tailor's dummy, a bottle, a ninepin."""
+    """Add an object with the outline of a person: a tailor's dummy, a bottle, a ninepin."""
     what, high = random_material(random, ('plain', 'bands', 'blotches'), 0.5, 0.15), 0.8
     room.add(CYLINDER, at + _up(high / 2), np.array([0.05, 0.05, high]), _wood(random))
     wide = random.uniform(0.3, 0.5)

@@ -1,4 +1,4 @@
-"""A scene -> a picture of it, and everything that is true of it."""
+"""Render a scene to a picture and its complete truth."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 LEAVES = 900
 SHADOW_SIZE_HW = (320, 320)
-# How deep below the surface that is seen a keypoint may lie, m, for somebody of 1.70 m.
+# Largest depth of a visible keypoint below the visible surface, m, for a person of 1.70 m.
 DEPTH_M = {
     'nose': 0.05, 'eye': 0.05, 'ear': 0.08, 'neck': 0.16, 'shoulder': 0.16, 'elbow': 0.11,
     'wrist': 0.09, 'hip': 0.2, 'pelvis': 0.22, 'knee': 0.13, 'ankle': 0.11,
@@ -31,7 +31,7 @@ DEEPEST_M = np.array([DEPTH_M[name.rpartition('_')[2]] for name in PANOPTIC19.ke
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody in a scene, in the world.
+    """A person in a scene, in the world frame.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Scene:
     room
         With its furniture.
     people
-        Who is there.
+        The people in it.
     lamp_m, lamp, ambient
         Where the lamp is, its colour, and that of the light from everywhere.
     view
@@ -90,7 +90,7 @@ class Frame:
         ``(N, K, 2)``.
     seen
         ``(N, K)`` uint8: OUTSIDE the image (or behind the camera), COVERED by something or
-        somebody else, TURNED_AWAY (behind the person's own body), VISIBLE.
+        another person, TURNED_AWAY (behind the person's own body), VISIBLE.
     """
 
     light: NDArray[np.float32]
@@ -102,7 +102,7 @@ class Frame:
 
 
 def look_at(position: Array, target: Array, roll_rad: float = 0.0) -> Array:
-    """Rotation ``(3, 3)`` from the world to a camera that looks at a point."""
+    """Return the rotation ``(3, 3)`` from the world to a camera that looks at a point."""
     z = (target - position) / np.linalg.norm(target - position)
     up = np.array([0.0, 0.0, 1.0]) if abs(z[2]) < 0.99 else np.array([0.0, 1.0, 0.0])
     x = np.cross(z, up)
@@ -113,7 +113,7 @@ def look_at(position: Array, target: Array, roll_rad: float = 0.0) -> Array:
 
 
 def draw(scene: Scene, regions: Regions) -> Frame:
-    """Draw a scene as its camera sees it."""
+    """Render a scene in its camera."""
     skins = [_dressed(person, regions) for person in scene.people]
     surfaces = _surfaces(scene, scene.view, skins, regions)
     light = _light(scene, skins, regions)
@@ -127,7 +127,7 @@ def draw(scene: Scene, regions: Regions) -> Frame:
 
 
 def truth(scene: Scene, surfaces: Surfaces) -> tuple[Array, Array, NDArray[np.uint8]]:
-    """Say where all keypoints are: in the camera optical frame, as pixels, and whether seen."""
+    """Return all keypoints in the camera optical frame, m, in pixels, and their visibility."""
     n, k = len(scene.people), len(PANOPTIC19)
     world = np.array([person.keypoints_m for person in scene.people]).reshape(n, k, 3)
     xyz_m = scene.view.to_camera(world)
@@ -156,7 +156,7 @@ def truth(scene: Scene, surfaces: Surfaces) -> tuple[Array, Array, NDArray[np.ui
 
 
 def _dressed(person: Person, regions: Regions) -> tuple[Array, Array]:
-    """Vertices with their clothes on, m, and their normals, ``(V, 3)`` both."""
+    """Return the vertices of a person with clothes, m, and their normals, ``(V, 3)`` both."""
     vertices = np.asarray(person.vertices_m, np.float64)
     normals = vertex_normals(vertices, regions.faces)
     offset = offsets_m(person.outfit, regions).astype(np.float64)
@@ -178,7 +178,7 @@ def _surfaces(
 
 
 def _light(scene: Scene, skins: list[tuple[Array, Array]], regions: Regions) -> Light:
-    """Look from the lamp: what it does not see is in the shadow."""
+    """Render the depth from the lamp, for shadows."""
     points = np.concatenate([skin[0][::50] for skin in skins] or [np.zeros((1, 3))])
     target = (points.min(0) + points.max(0)) / 2
     rotation = look_at(scene.lamp_m, target)
@@ -188,7 +188,7 @@ def _light(scene: Scene, skins: list[tuple[Array, Array]], regions: Regions) -> 
     h, w = SHADOW_SIZE_HW
     focal = w / 2 / min(1.5 * wide, 3.0)
     view = View(Intrinsics(focal, focal, w / 2, h / 2), rotation, scene.lamp_m, SHADOW_SIZE_HW)
-    # The room itself casts no shadow: the sun shines through its walls.
+    # The room itself casts no shadow: light passes through its walls.
     surfaces = Surfaces.empty(SHADOW_SIZE_HW)
     for i, (vertices, _) in enumerate(skins):
         draw_mesh(surfaces, view, vertices, regions.faces, i)

@@ -1,4 +1,4 @@
-"""Who wears what: skin, hair and clothes by regions of the body, and how far they stand off."""
+"""Sample skin, hair and clothes by regions of the body, and their offset from the skin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from training.render.materials import MATERIAL, random_material
 from training.render.regions import ARM, FOOT, HEAD, LEG, NECK, TORSO, Regions
 
-# Skin from the darkest to the lightest, BGR as displayed, and how red it is.
+# Skin from the darkest to the lightest, BGR as displayed, and its redness.
 SKIN = np.array([[28, 40, 62], [62, 92, 140], [120, 160, 205], [185, 205, 235]]) / 255
 HAIR = np.array([[18, 18, 22], [25, 35, 55], [40, 65, 105], [95, 150, 190], [175, 180, 185]]) / 255
 LOOK = np.dtype(
@@ -27,7 +27,7 @@ LOOK = np.dtype(
 
 @dataclass(frozen=True)
 class Outfit:
-    """What somebody looks like.
+    """Appearance of a person.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Outfit:
 
 
 def sample_outfit(random: np.random.Generator, regions: Regions) -> Outfit:
-    """Dress somebody: everything from shorts and T-shirts to long coats, long hair to none."""
+    """Sample an outfit, from shorts and T-shirts to long coats, from long hair to none."""
     look = np.zeros((), LOOK)
     tone = random.uniform(0, len(SKIN) - 1)
     skin = np.array([np.interp(tone, range(len(SKIN)), SKIN[:, k]) for k in range(3)])
@@ -96,7 +96,7 @@ def sample_outfit(random: np.random.Generator, regions: Regions) -> Outfit:
 
 
 def offsets_m(outfit: Outfit, regions: Regions) -> NDArray[np.float32]:
-    """How far each vertex's surface lies outside the skin, ``(V,)`` m, without steps."""
+    """Return the offset of each vertex's surface from the skin, ``(V,)`` m, without steps."""
     look, place, part = outfit.look, regions.place, regions.part
     z, bones = place[:, 2], place[:, 3]
 
@@ -108,7 +108,7 @@ def offsets_m(outfit: Outfit, regions: Regions) -> NDArray[np.float32]:
     covered = ramp(z - look['hem'], 0.02) * (1 - ramp(z - regions.neck[2] + 0.02, 0.04))
     offset[torso] = (outfit.upper_m * covered)[torso]
     offset[arm] = (outfit.upper_m * (1 - ramp(bones - look['sleeve'], 0.1)))[arm]
-    # Loose round the calf, less so at the top.
+    # Loose around the calf, less so at the top.
     loose = outfit.lower_m * (0.4 + 0.6 * np.clip(bones, 0, 2) / 2)
     offset[leg] = (loose * (1 - ramp(bones - look['leg'], 0.1)))[leg]
     offset[leg | torso] = np.maximum(offset, 0.002)[leg | torso]
@@ -122,7 +122,7 @@ def offsets_m(outfit: Outfit, regions: Regions) -> NDArray[np.float32]:
 def hairline(
     look: NDArray[np.void], y: NDArray[np.float32], regions: Regions
 ) -> NDArray[np.float32]:
-    """Height of the lower edge of the hair, at places from the face to the back of the head."""
+    """Return the height of the lower edge of the hair, from the face to the back of the head."""
     back = np.clip((y - regions.eye[1] - 0.035) / 0.05, 0, 1)
     front = float(look['hair_front'])
     return np.asarray(front + (float(look['hair_back']) - front) * back, np.float32)

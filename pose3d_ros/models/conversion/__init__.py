@@ -1,1 +1,1 @@
-"""From published files to OpenVINO graphs: needed to install a network, never to run it."""
+"""Conversion of published files to OpenVINO graphs: used to install a network, never to run it."""

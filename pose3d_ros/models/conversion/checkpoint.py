@@ -1,9 +1,9 @@
-"""Tensors out of a PyTorch checkpoint, without PyTorch.
+"""Read the tensors of a PyTorch checkpoint without PyTorch.
 
 Both serialisations of `torch.save` are read: the zip file of today, and the one of before 2020,
 which is five pickles (magic number, protocol, system, object, keys of the storages) and then the
-storages, each as an int64 count and its numbers. Either may lie in a tar.gz. Nothing is ever
-unpacked to disk, and nothing in the file is run.
+storages, each as an int64 count and its numbers. Either may be in a tar.gz. Nothing is unpacked to
+the disk, and nothing in the file is executed.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def read_checkpoint(data: bytes) -> Tensors:
 
     Returns
     -------
-    Every tensor under its name, without the prefix ``module.`` of networks trained on several
-    devices. Arrays are views of the data; do not write into them.
+    Every tensor by its name, without the prefix ``module.`` of networks trained on several
+    devices. The arrays are views of the data and cannot be written.
 
     Raises
     ------
     ModelError
-        If the file is none of these, is damaged, or holds anything but tensors and containers.
+        If the file is none of these, is damaged, or contains anything but tensors and containers.
     """
     if data.startswith(b'\x1f\x8b'):
         data = _checkpoint_of_archive(data)
@@ -70,7 +70,7 @@ def _checkpoint_of_archive(data: bytes) -> bytes:
 
 
 def _read_zip(data: bytes) -> tuple[Any, dict[str, bytes]]:
-    """Object and storages of today's serialisation: NAME/data.pkl and NAME/data/KEY."""
+    """Return object and storages of today's serialisation: NAME/data.pkl and NAME/data/KEY."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = {entry.filename: entry for entry in archive.infolist()}
@@ -104,7 +104,7 @@ def _read_zip(data: bytes) -> tuple[Any, dict[str, bytes]]:
 
 
 def _read_legacy(data: bytes) -> tuple[Any, dict[str, bytes]]:
-    """Object and storages of the serialisation of before 2020."""
+    """Return object and storages of the serialisation used before 2020."""
     file = io.BytesIO(data)
     magic, protocol, system = (read_pickle(file)[0] for _ in range(3))
     if magic != _LEGACY_MAGIC or protocol != 1001 or not isinstance(system, dict):
@@ -152,7 +152,7 @@ def _state_dict(content: Any) -> dict[str, StoredTensor]:
 
 
 def _view(name: str, tensor: StoredTensor, storages: dict[str, bytes]) -> NDArray[Any]:
-    """View a tensor in its storage, after checking that it lies within."""
+    """Return a view of a tensor in its storage, after checking that it is within its bounds."""
     storage = tensor.storage
     data = storages.get(storage.key)
     if data is None or len(data) != storage.count * storage.dtype.itemsize:

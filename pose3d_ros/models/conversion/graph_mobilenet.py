@@ -2,9 +2,8 @@
 
 Structure: Lightweight OpenPose (https://arxiv.org/abs/1811.12004) with a head for location maps
 after https://arxiv.org/abs/1712.03453; published as models/with_mobilenet.py and modules/conv.py
-of Daniil-Osokin/lightweight-human-pose-estimation-3d-demo.pytorch. Two halves: `layout` says which
-tensors there must be, with all numbers of channels; `build` says how they are joined, and takes
-the channels from the tensors.
+of Daniil-Osokin/lightweight-human-pose-estimation-3d-demo.pytorch. `layout` states the
+tensors with their shapes; `build` connects them, and takes the numbers of channels from them.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ Weights = Mapping[str, NDArray[Any]]
 
 
 def layout() -> Shapes:
-    """Name and shape of every tensor that the network needs."""
+    """Return the shape of every tensor of the network by its name."""
     shapes = _convolution('model.0', 32, 3, 3, bias=False, norm=True)
     for i, (into, out, _, _) in enumerate(_SEPARABLE, 1):
         shapes |= {f'model.{i}.0.weight': (into, 1, 3, 3), **_norm(f'model.{i}.1', into)}
@@ -94,7 +93,7 @@ def _refinement_blocks(name: str, blocks: int, into: int) -> Shapes:
 
 
 def check(tensors: Weights) -> None:
-    """ModelError that names the tensors that are missing, too many, misshapen, not finite."""
+    """Raise ModelError unless all tensors are there, known, finite and of the right shape."""
     expected = layout()
     fake = {_FAKE['heatmaps']: (_HEATMAPS,) * 2 + (1, 1), _FAKE['pafs']: (_PAFS,) * 2 + (1, 1)}
     faults = [f'{name} is missing' for name in expected if name not in tensors]
@@ -103,7 +102,7 @@ def check(tensors: Weights) -> None:
         if name.endswith('.num_batches_tracked'):  # counts training steps
             continue
         if shape is None:
-            faults.append(f'{name} does not belong to it')
+            faults.append(f'{name} is not a tensor of it')
         elif tensor.shape != shape:
             faults.append(f'{name} must have shape {shape}, found {tensor.shape}')
         elif tensor.dtype.kind != 'f' or not np.isfinite(tensor).all():
@@ -130,9 +129,9 @@ def build(tensors: Weights) -> ov.Model:
 
     Returns
     -------
-    Input ``data`` (1, 3, 256, 448) float32, BGR 0..255, normalised inside, any multiple of 8 by
-    ``reshape``; outputs ``features`` (1, 57, h, w), ``heatmaps`` (1, 19, h, w), ``pafs`` (1, 38,
-    h, w) with stride 8.
+    Network with the input ``data`` (1, 3, 256, 448) float32, BGR 0..255, which it normalises, and
+    which ``reshape`` changes to any multiple of 8; outputs ``features`` (1, 57, h, w),
+    ``heatmaps`` (1, 19, h, w) and ``pafs`` (1, 38, h, w) with stride 8.
 
     Raises
     ------
@@ -236,7 +235,10 @@ def _stem(tensors: Weights, x: Any) -> Any:
 
 
 def _fake(tensors: Weights, name: str, x: Any) -> Any:
-    """Add the convolution (of zeros) that once kept a converter from dropping an output."""
+    """Add the convolution by which the authors kept a converter from removing an output.
+
+    Its kernel is zero in the published file.
+    """
     weight = tensors.get(_FAKE[name])
     if weight is None or not weight.any():
         return x

@@ -1,4 +1,4 @@
-"""Intel's human-pose-estimation-0001, an IR already: its outputs get the names of ours.
+"""Name the outputs of Intel's human-pose-estimation-0001, which is published as IR.
 
 Heatmaps and part affinity fields are in OpenPose's order of COCO, as in
 `detection/openpose/channels.py`, and the input is BGR 0..255 (docs/decisions/0004-converter.md
@@ -12,7 +12,7 @@ import openvino as ov
 from pose3d_ros.detection.openpose.channels import HEATMAP_CHANNELS, PAF_CHANNELS
 from pose3d_ros.models import ModelError
 
-# What an output is, by its channels: its name has differed between versions of the converter.
+# Meaning of an output by its number of channels: names differ between versions of the converter.
 NAMES = {len(HEATMAP_CHANNELS) + 1: 'heatmaps', 2 * len(PAF_CHANNELS): 'pafs'}
 
 
@@ -22,16 +22,16 @@ def convert(xml: bytes, weights: bytes) -> ov.Model:
     Parameters
     ----------
     xml, weights
-        The bytes of its .xml and of its .bin.
+        Bytes of its .xml and of its .bin.
 
     Returns
     -------
-    The same network; outputs ``heatmaps`` (1, 19, h, w) and ``pafs`` (1, 38, h, w).
+    The network with the outputs ``heatmaps`` (1, 19, h, w) and ``pafs`` (1, 38, h, w).
 
     Raises
     ------
     ModelError
-        If it is no IR, or its input is no image, or its outputs are not these two.
+        If it is not an IR, its input is not an image, or its outputs are not these two.
     """
     try:
         model = ov.Core().read_model(xml, weights)

@@ -1,9 +1,9 @@
 """Read a pickle of tensors and containers, and nothing else.
 
-Python's own unpickler imports and calls whatever the data names, and a filter on names still
-leaves it setting attributes of what the filter let through. Here `pickletools` splits the pickle
-into opcodes, which runs nothing, and the few that PyTorch writes (protocol 2) are acted on. Any
-other opcode or name is refused.
+Python's own unpickler imports and calls what the data names, and with a filter on names it still
+sets attributes of the objects that pass. Here `pickletools` splits the pickle into opcodes, which
+executes nothing, and the few that PyTorch writes (protocol 2) are interpreted. Any other opcode or
+name is refused.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _TUPLES = {'TUPLE1': 1, 'TUPLE2': 2, 'TUPLE3': 3}
 
 @dataclass(frozen=True)
 class Storage:
-    """A block of numbers that lies elsewhere in the file, under a key."""
+    """A block of numbers elsewhere in the file, with its key."""
 
     key: str
     dtype: np.dtype[Any]
@@ -69,17 +69,17 @@ def read_pickle(file: BinaryIO) -> tuple[Any, dict[str, Storage]]:
     Parameters
     ----------
     file
-        Read from where it stands; stands behind the pickle afterwards.
+        Read from its position, which is after the pickle when the function returns.
 
     Returns
     -------
-    Numbers, strings, None, tuples, lists, dicts and StoredTensor in one another; and all storages
+    The object, of numbers, strings, None, tuples, lists, dicts and StoredTensor; and all storages
     by their keys.
 
     Raises
     ------
     ModelError
-        If it holds anything else, naming it, or is damaged.
+        If it contains anything else, which is named, or is damaged.
     """
     machine = _Machine()
     try:
@@ -96,7 +96,7 @@ def read_pickle(file: BinaryIO) -> tuple[Any, dict[str, Storage]]:
 
 
 class _Machine:
-    """The pickle machine's stack, its marks, its memory, and the storages that it met."""
+    """State of the pickle machine: stack, marks, memo, and the storages found so far."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -125,7 +125,7 @@ class _Machine:
             self._contain(opcode)
 
     def _contain(self, opcode: str) -> None:
-        """Make and fill tuples, lists and dicts."""
+        """Create and fill tuples, lists and dicts."""
         if opcode == 'MARK':
             self.marks.append(self.stack)
             self.stack = []
@@ -141,7 +141,7 @@ class _Machine:
         elif opcode in _TUPLES:
             count = _TUPLES[opcode]
             if len(self.stack) < count:
-                raise ValueError('a tuple of nothing')
+                raise ValueError('a tuple of more items than the stack has')
             self.stack[-count:] = [tuple(self.stack[-count:])]
         elif opcode in ('APPEND', 'APPENDS'):
             items = self._since_mark() if opcode == 'APPENDS' else [self.stack.pop()]
@@ -157,7 +157,7 @@ class _Machine:
             )
 
     def _apply(self, opcode: str) -> None:
-        """Apply a function to arguments, or attributes to an object, from the stack."""
+        """Apply a function to its arguments, or attributes to an object, both on the stack."""
         target, argument = self._pop_two()
         if opcode == 'BUILD':  # the attribute _metadata of a state_dict, which is of no use here
             _instance(argument, dict)
@@ -178,8 +178,7 @@ def _name(name: str) -> _Name:
     if name not in _NAMES:
         raise ModelError(
             f'the checkpoint names {name.replace(" ", ".")}: only tensors and containers are '
-            'read, '
-            'nothing was imported or run'
+            'read; nothing was imported or executed'
         )
     return _Name(name)
 

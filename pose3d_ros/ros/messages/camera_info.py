@@ -1,63 +1,91 @@
-"""CameraInfo -> Intrinsics of the images that come with it.
+"""Conversion of CameraInfo to the intrinsics of the images that are published with it.
 
-What the fields mean is said in sensor_msgs/CameraInfo itself.
+The meaning of the fields is documented in sensor_msgs/CameraInfo.
 """
 
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
+from pose3d_ros.ros.messages.distortion import read_distortion
 
-# In widths of the full image; 0.05: 169 degrees across without distortion, 100: half a degree.
+# Bounds of the focal length in widths of the full image; 0.05: 169 degrees field of view without
+# distortion, 100: half a degree.
 FOCAL_LENGTHS = (0.05, 100.0)
-# In widths and heights of the full image: the optical centre, even of a shifted lens.
+# Bounds of the optical centre in widths and heights of the full image, also for shifted lenses.
 CENTRES = (-1.0, 2.0)
+# Largest skew of K in focal lengths; OpenCV ignores the skew.
+MAX_SKEW = 0.1
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of the full resolution that an image shows.
+
+    Parameters
+    ----------
+    left, top
+        Its first column and row, px of the full resolution.
+    scale_x, scale_y
+        Pixels of the image per pixel of the full resolution.
+    note
+        What was assumed, or ''.
+    """
+
+    left: float
+    top: float
+    scale_x: float
+    scale_y: float
+    note: str = ''
 
 
 class Calibration:
-    """What is known of one camera: the latest CameraInfo, or else a focal length, or nothing.
+    """Intrinsics of one camera: from the latest CameraInfo, a focal length, or a guess.
 
     Parameters
     ----------
     focal_length_px
-        For images without a CameraInfo that can be used; 0: unknown.
+        For images without a usable CameraInfo. 0: unknown.
     rectified
-        The images are rectified ones: CameraInfo's P holds for them, without distortion.
+        The images are rectified: P of the CameraInfo applies, without distortion.
     """
 
     def __init__(self, focal_length_px: float = 0.0, rectified: bool = False) -> None:
         self.focal_length_px = focal_length_px
         self.rectified = rectified
         self.info: CameraInfo | None = None
-        # One size of image at a time: (width, height), and what it gave.
+        # What was assumed to read the CameraInfo, or ''.
+        self.note = ''
+        # Size of the last image, px, with its intrinsics and why CameraInfo is not used.
         self._size = (0, 0)
         self._found: tuple[Intrinsics, str] | None = None
 
     def update(self, info: CameraInfo) -> None:
-        """Take a CameraInfo. Drivers send the same again with every image."""
+        """Use a CameraInfo. Drivers send the same one with every image."""
         if self.info is None or _unstamped(info) != _unstamped(self.info):
             self._found = None
         self.info = info
 
     def intrinsics(self, width: int, height: int) -> tuple[Intrinsics, str]:
-        """Intrinsics of an image, px, and why a CameraInfo that came is not used, or ''."""
+        """Return the intrinsics of an image, px, and what is wrong with the CameraInfo, or ''."""
         if self._found is None or self._size != (width, height):
             self._size, self._found = (width, height), self._find(width, height)
         return self._found
 
     def _find(self, width: int, height: int) -> tuple[Intrinsics, str]:
-        problem = ''
+        problem, self.note = '', ''
         if self.info is not None:
             try:
-                intrinsics = intrinsics_of(self.info, width, height, self.rectified)
-                if intrinsics is not None:
-                    return intrinsics, ''
+                found = read_camera_info(self.info, width, height, self.rectified)
+                if found is not None:
+                    intrinsics, self.note, problem = found
+                    return intrinsics, problem
             except ValueError as error:
                 problem = f'CameraInfo is not used: {error}'
         if self.focal_length_px > 0:
@@ -69,93 +97,196 @@ class Calibration:
 def intrinsics_of(
     info: CameraInfo, width: int, height: int, rectified: bool = False
 ) -> Intrinsics | None:
-    """Intrinsics of an image of this size, px; None for zeros: not calibrated.
-
-    K and the distortion, or P where the image is rectified, are of the full resolution. The region
-    of interest is cut out of it, then binned, and what comes of that may be scaled. As
-    image_geometry does it, a rectified image is cut where the raw one is, whatever `do_rectify`
-    says, and zeros are no distortion in every model. P's fourth column, where the other camera
-    of a stereo pair is, is not needed: positions are in the camera's own frame.
+    """Return the intrinsics of an image of this size, px; None: uncalibrated.
 
     Raises
     ------
     ValueError
-        If the numbers are no camera's, or those of a camera with images of another shape.
+        As `read_camera_info`.
+    """
+    found = read_camera_info(info, width, height, rectified)
+    return found[0] if found else None
+
+
+def read_camera_info(
+    info: CameraInfo, width: int, height: int, rectified: bool = False
+) -> tuple[Intrinsics, str, str] | None:
+    """Compute the intrinsics of an image of this size, px.
+
+    K and the distortion, or P where the image is rectified, are of the full resolution. The region
+    of interest is cropped from it, then binned, and the result may be scaled. As in
+    image_geometry, a rectified image is cropped where the raw one is, whatever `do_rectify` is.
+    P's fourth column, the baseline of a stereo pair, is not needed: positions are in the camera's
+    own frame.
+
+    Returns
+    -------
+    tuple of Intrinsics, str, str, or None
+        The intrinsics, what was assumed, and why the distortion is not used, each or ''. None: K
+        is zero, so the camera is not calibrated.
+
+    Raises
+    ------
+    ValueError
+        If K is no calibration, or that of images of another shape.
     """
     matrix = np.array(info.p).reshape(3, 4) if rectified else np.array(info.k).reshape(3, 3)
     if not matrix[0, 0]:
         if rectified and info.k[0]:
-            raise ValueError('P is zeros, and rectified images need it')
+            raise ValueError('P is zero, and rectified images need it')
         return None
+    check_matrix(matrix, 'P' if rectified else 'K')
     (fx, _, cx), (_, fy, cy) = matrix[:2, :3].tolist()
-    distortion = tuple(info.d) if any(info.d) and not rectified else ()
-    model = info.distortion_model if distortion else 'plumb_bob'
-    full = Intrinsics(fx, fy, cx, cy, distortion, model, IntrinsicsSource.CAMERA_INFO)
-    check_numbers(full, info)
-    x0, y0, scale_x, scale_y = window(info, width, height)
-    # 0 is the centre of the first pixel, whose left edge is at -0.5 however large the pixels are.
-    intrinsics = replace(
+    full = Intrinsics(fx, fy, cx, cy, source=IntrinsicsSource.CAMERA_INFO)
+    if _is_turned(info, width, height):
+        return _turned(full, info, width, height)
+    window = find_window(info, width, height, full)
+    check_numbers(full, _full_size(info, width, height))
+    # The edge of the first pixel is at -0.5 at every scale.
+    pinhole = replace(
         full,
-        fx=fx * scale_x,
-        fy=fy * scale_y,
-        cx=(cx - x0 + 0.5) * scale_x - 0.5,
-        cy=(cy - y0 + 0.5) * scale_y - 0.5,
+        fx=fx * window.scale_x,
+        fy=fy * window.scale_y,
+        cx=(cx - window.left + 0.5) * window.scale_x - 0.5,
+        cy=(cy - window.top + 0.5) * window.scale_y - 0.5,
     )
-    middle = [[x * (width - 1), y * (height - 1)] for x in (0.4, 0.6) for y in (0.4, 0.6)]
-    if np.isnan(intrinsics.unproject(np.array(middle))).any():
-        raise ValueError(
-            f'the {model} distortion {distortion} must leave the middle of the image in sight, '
-            'found pixels there that no ray reaches'
-        )
-    return intrinsics
+    if rectified:
+        return pinhole, window.note, ''
+    try:
+        camera, note = _with_distortion(pinhole, info, width, height)
+    except ValueError as error:
+        return pinhole, window.note, f'CameraInfo is used without its distortion: {error}'
+    return camera, '; '.join(filter(None, (window.note, note))), ''
 
 
-def window(info: CameraInfo, width: int, height: int) -> tuple[int, int, float, float]:
-    """Left and top edge, px of the full resolution, and the scale of an image in x and y.
+def find_window(info: CameraInfo, width: int, height: int, full: Intrinsics) -> Window:
+    """Find which part of the full resolution an image shows.
 
     Raises
     ------
     ValueError
         If region of interest and binning are impossible, or give another shape of image.
     """
-    roi = info.roi
-    # No size: the full resolution was captured.
-    cut = (roi.width, roi.height) if roi.width or roi.height else (info.width, info.height)
-    if roi.x_offset + cut[0] > info.width or roi.y_offset + cut[1] > info.height or not all(cut):
+    roi, size = info.roi, (info.width, info.height)
+    if not all(size):
+        return Window(0, 0, 1, 1, f'CameraInfo has size {size[0]}x{size[1]}, K is that of images')
+    # No size of the region of interest: the full resolution was captured.
+    crop = (roi.width, roi.height) if roi.width or roi.height else size
+    if roi.x_offset + crop[0] > size[0] or roi.y_offset + crop[1] > size[1] or not all(crop):
+        if crop == size == (width, height):
+            return _window_of_crop(info, full)
         raise ValueError(
-            f'roi must lie within {info.width}x{info.height}, found {roi.width}x{roi.height} at '
+            f'roi must lie within {size[0]}x{size[1]}, found {roi.width}x{roi.height} at '
             f'({roi.x_offset}, {roi.y_offset})'
         )
     binning = (max(info.binning_x, 1), max(info.binning_y, 1))
-    # Left over rows and columns are not captured.
-    captured = (cut[0] // binning[0], cut[1] // binning[1])
+    # Remaining rows and columns are not captured.
+    captured = (crop[0] // binning[0], crop[1] // binning[1])
     if not all(captured):
-        raise ValueError(f'binning must leave pixels, found {binning} of {cut[0]}x{cut[1]}')
-    # The same shape but for the rounding of a size to whole pixels.
+        raise ValueError(f'binning must leave pixels, found {binning} of {crop[0]}x{crop[1]}')
+    # The same shape except for rounding to whole pixels.
     if abs(width * captured[1] - height * captured[0]) > max(captured):
+        if binning == (1, 1) and _is_centred_crop(captured, (width, height)):
+            left, top = (captured[0] - width) / 2, (captured[1] - height) / 2
+            note = f'image of {width}x{height} taken as the centre of {captured[0]}x{captured[1]}'
+            return Window(roi.x_offset + left, roi.y_offset + top, 1, 1, note)
         raise ValueError(
             f'it is for images of {captured[0]}x{captured[1]}, or of that shape, '
             f'the image has {width}x{height}'
         )
     scale_x = width / captured[0] / binning[0]
-    return roi.x_offset, roi.y_offset, scale_x, height / captured[1] / binning[1]
+    return Window(roi.x_offset, roi.y_offset, scale_x, height / captured[1] / binning[1])
 
 
-def check_numbers(full: Intrinsics, info: CameraInfo) -> None:
-    """ValueError where finite numbers are still no camera's; `full`: of the full resolution."""
-    size = (info.width, info.height)
-    if not all(size):
-        raise ValueError(f'width and height must be positive, found {info.width}x{info.height}')
-    low, high = (factor * info.width for factor in FOCAL_LENGTHS)
+def check_matrix(matrix: np.ndarray, name: str) -> None:
+    """Raise ValueError unless K or P has the form ``[fx 0 cx; 0 fy cy; 0 0 1]``, fx and fy > 0."""
+    if not np.isfinite(matrix).all():
+        raise ValueError(f'{name} must be finite, found {matrix.ravel().tolist()}')
+    if np.any(matrix[2, :2]) and not np.any(matrix[:2, 2]):
+        raise ValueError(f'{name} is transposed (column-major), found {matrix.ravel().tolist()}')
+    skew = MAX_SKEW * abs(matrix[0, 0])
+    if np.any(matrix[2, :2]) or matrix[1, 0] or abs(matrix[0, 1]) > skew:
+        raise ValueError(
+            f'{name} must be [fx 0 cx 0 fy cy 0 0 1], found {matrix[:, :3].ravel().tolist()}'
+        )
+
+
+def check_numbers(full: Intrinsics, size: tuple[int, int]) -> None:
+    """Raise ValueError if focal lengths or optical centre are impossible for the full size, px."""
+    low, high = (factor * size[0] for factor in FOCAL_LENGTHS)
     if not (low <= full.fx <= high and low <= full.fy <= high):
         raise ValueError(
-            f'focal lengths must be {low:g} to {high:g} px for images {info.width} px wide, '
+            f'focal lengths must be {low:g} to {high:g} px for images {size[0]} px wide, '
             f'found fx={full.fx:g}, fy={full.fy:g}'
         )
     for name, centre, length in zip(('cx', 'cy'), (full.cx, full.cy), size, strict=True):
         low, high = (factor * length for factor in CENTRES)
         if not low <= centre <= high:
             raise ValueError(f'{name} must be {low:g} to {high:g} px, found {centre:g}')
+
+
+def _full_size(info: CameraInfo, width: int, height: int) -> tuple[int, int]:
+    return (info.width, info.height) if info.width and info.height else (width, height)
+
+
+def _with_distortion(
+    pinhole: Intrinsics, info: CameraInfo, width: int, height: int
+) -> tuple[Intrinsics, str]:
+    """Return a camera with the lens of a CameraInfo, and what was assumed.
+
+    Raises
+    ------
+    ValueError
+        If the distortion cannot be read, or leaves pixels in the middle without a ray.
+    """
+    model, distortion, note = read_distortion(info.distortion_model, info.d)
+    camera = replace(pinhole, distortion=distortion, model=model)
+    middle = [[x * (width - 1), y * (height - 1)] for x in (0.4, 0.6) for y in (0.4, 0.6)]
+    if np.isnan(camera.unproject(np.array(middle))).any():
+        raise ValueError(
+            f'the {model} distortion {distortion} must map the middle of the image to rays, '
+            'found pixels there that no ray reaches'
+        )
+    return camera, note
+
+
+def _window_of_crop(info: CameraInfo, full: Intrinsics) -> Window:
+    """Return the window where the size is that of a region of interest, not the full one.
+
+    K is of the full resolution if its optical centre is nearer to the middle of the region there
+    than to the middle of the image.
+    """
+    roi = info.roi
+    middle = np.array([info.width, info.height]) / 2
+    centre, offset = np.array([full.cx, full.cy]), np.array([roi.x_offset, roi.y_offset])
+    of_full = np.linalg.norm(centre - offset - middle) < np.linalg.norm(centre - middle)
+    left, top = offset.tolist() if of_full else (0, 0)
+    which = 'the full resolution' if of_full else 'the region of interest'
+    note = f'CameraInfo has the size of its region of interest; K taken as that of {which}'
+    return Window(left, top, 1, 1, note)
+
+
+def _is_centred_crop(captured: tuple[int, int], size: tuple[int, int]) -> bool:
+    """Return whether an image has one side of the captured size and a shorter other one."""
+    shorter = captured[0] >= size[0] and captured[1] >= size[1]
+    return shorter and (captured[0] == size[0] or captured[1] == size[1])
+
+
+def _is_turned(info: CameraInfo, width: int, height: int) -> bool:
+    return (info.width, info.height) == (height, width) and width != height
+
+
+def _turned(
+    full: Intrinsics, info: CameraInfo, width: int, height: int
+) -> tuple[Intrinsics, str, str]:
+    """Return the intrinsics of an image that is turned by 90 degrees against its CameraInfo."""
+    check_numbers(full, (info.width, info.height))
+    cx, cy = (width - 1) / 2, (height - 1) / 2
+    camera = replace(full, fx=full.fy, fy=full.fx, cx=cx, cy=cy)
+    return camera, '', (
+        f'CameraInfo is for images of {info.width}x{info.height} and the image, {width}x{height}, '
+        'is turned by 90 degrees: only its focal length is used'
+    )  # fmt: skip
 
 
 def _unstamped(info: CameraInfo) -> CameraInfo:
@@ -167,7 +298,7 @@ def _unstamped(info: CameraInfo) -> CameraInfo:
 def camera_info_msg(
     intrinsics: Intrinsics | None, width: int, height: int, header: Header
 ) -> CameraInfo:
-    """Intrinsics of a raw image; None: a K of zeros, which is how ROS says uncalibrated."""
+    """Return the CameraInfo of a raw image. None: K is zero, which means uncalibrated."""
     info = CameraInfo(header=header, height=height, width=width)
     if intrinsics is None:
         return info

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -106,9 +107,15 @@ def bgr_array(image: Image) -> NDArray[np.uint8]:
     if deep:  # keep the more significant of two bytes
         samples = samples[:, 0 if image.is_bigendian else 1 :: 2]
     samples = samples.reshape(number, width, -1)
-    return (
-        samples if conversion is None else np.asarray(cv2.cvtColor(samples, conversion), np.uint8)
-    )
+    return samples if conversion is None else _convert_colour(samples, conversion)
+
+
+def _convert_colour(pixels: NDArray[Any], conversion: int) -> NDArray[np.uint8]:
+    """Convert to BGR by OpenCV; ImageError if it fails."""
+    try:
+        return np.asarray(cv2.cvtColor(pixels, conversion), np.uint8)
+    except Exception as error:  # whatever OpenCV raises for outside data is a bad image
+        raise ImageError(f'the colours cannot be converted: {error}') from error
 
 
 def _eight_bit(encoding: str) -> str:
@@ -129,7 +136,7 @@ def _converted(image: Image) -> NDArray[np.uint8]:
         raise ImageError(f'data must be height x step bytes, found {image.encoding!r}, {size}')
     try:
         bgr = np.asarray(_convert(image))
-    except _CONVERSION_ERRORS as error:
+    except Exception as error:  # whatever a decoder raises for outside data is a bad image
         raise ImageError(
             f'encoding must be one of {", ".join(ENCODINGS)}, one of these ending in 16 instead '
             f'of 8, or one that can be converted to bgr8, found {image.encoding!r}, {size}: '
@@ -140,25 +147,31 @@ def _converted(image: Image) -> NDArray[np.uint8]:
     return bgr
 
 
-# cv_bridge is part of ROS but not on PyPI, which has rosbags-image.
-_CONVERSION_ERRORS: tuple[type[Exception], ...]
-try:
-    from cv_bridge import CvBridge, CvBridgeError
+def _cv_bridge() -> Callable[[Image], Any] | None:
+    """Return the conversion of cv_bridge; None if it is not installed or does not work.
 
-    # It reads the buffer with numpy before it looks at the encoding.
-    _CONVERSION_ERRORS = (CvBridgeError, cv2.error, TypeError, ValueError, KeyError)
+    One that was built for another NumPy can be imported, but fails at the first conversion.
+    """
+    try:
+        from cv_bridge import CvBridge
 
-    def _convert(image: Image) -> Any:
-        return CvBridge().imgmsg_to_cv2(image, 'bgr8')
+        def convert(image: Image) -> Any:
+            return CvBridge().imgmsg_to_cv2(image, 'bgr8')
 
-except ImportError:
-    from rosbags.image import ImageError as RosbagsImageError
+        probe = Image(height=1, width=1, encoding='rgb8', step=3, data=bytes(3))
+        return convert if np.shape(convert(probe)) == (1, 1, 3) else None
+    except Exception:  # whatever a library raises that does not match NumPy
+        return None
+
+
+def _rosbags(image: Image) -> Any:
     from rosbags.image import message_to_cvimage
 
-    _CONVERSION_ERRORS = (RosbagsImageError, cv2.error, TypeError, ValueError)
+    return message_to_cvimage(image, 'bgr8')
 
-    def _convert(image: Image) -> Any:
-        return message_to_cvimage(image, 'bgr8')
+
+# cv_bridge is part of ROS but not on PyPI, which has rosbags-image.
+_convert = _cv_bridge() or _rosbags
 
 
 def decoded(image: CompressedImage) -> NDArray[np.uint8]:
@@ -184,7 +197,7 @@ def decoded(image: CompressedImage) -> NDArray[np.uint8]:
         raise ImageError(f'image must have 1 to {MAX_PIXELS} pixels, found {width}x{height}')
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if _is_complete(data) else None
-    except cv2.error:  # more pixels than OpenCV takes
+    except Exception:  # whatever the decoder raises for outside data is a bad image
         pixels = None
     if pixels is None:
         raise ImageError(
@@ -196,7 +209,9 @@ def decoded(image: CompressedImage) -> NDArray[np.uint8]:
         if _eight_bit(was) not in ENCODINGS:
             raise ImageError(f'the Bayer pattern must be one of {", ".join(BAYER)}, found {was!r}')
         _, conversion = _reading(was)
-    return np.asarray(pixels if conversion is None else cv2.cvtColor(pixels, conversion), np.uint8)
+    if conversion is None:
+        return np.asarray(pixels, np.uint8)
+    return _convert_colour(pixels, conversion)
 
 
 def _is_complete(data: bytes) -> bool:
@@ -241,6 +256,11 @@ def _claimed_size(data: bytes) -> tuple[int, int]:
 def seconds(stamp: Time) -> float:
     """Return a stamp in seconds, exact to a microsecond for present dates."""
     return float(stamp.sec + 1e-9 * stamp.nanosec)
+
+
+def nanoseconds(stamp: Time) -> int:
+    """Return a stamp in nanoseconds."""
+    return int(stamp.sec * 10**9 + stamp.nanosec)
 
 
 def image_msg(bgr: NDArray[np.uint8], header: Header) -> Image:

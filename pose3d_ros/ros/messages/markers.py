@@ -8,10 +8,10 @@ from geometry_msgs.msg import Point, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from pose3d_ros.people import Source, TrackedPeople
+from pose3d_ros.people import TrackedPeople
 from pose3d_ros.ros.messages.transforms import PeopleInFrame
 from pose3d_ros.skeleton import PANOPTIC19
-from pose3d_ros.visualisation.overlay import LIMBS, keypoint_rgb
+from pose3d_ros.visualisation.style import LIMBS, SOURCE_ALPHA, keypoint_rgb
 
 LIMB_WIDTH_M = 0.025
 KEYPOINT_DIAMETER_M = 0.05
@@ -19,9 +19,6 @@ TEXT_HEIGHT_M = 0.15
 TEXT_ABOVE_M = 0.25
 # RViz removes the markers of a node that has died after this time.
 LIFETIME = Duration(sec=1)
-# Opacity by source; keypoints that were not detected are drawn paler.
-ALPHA = np.zeros(len(Source))
-ALPHA[[Source.OBSERVED, Source.DEPTH, Source.INFERRED]] = 1.0, 1.0, 0.35
 
 _NOSE, _NECK = PANOPTIC19.index('nose'), PANOPTIC19.index('neck')
 
@@ -52,7 +49,7 @@ def _limbs(
     person, limb = np.nonzero(known[:, LIMBS].all(axis=2))
     ends = person[:, np.newaxis], LIMBS[limb]
     marker.points = [points[i] for i in np.ravel_multi_index(ends, known.shape).flat]
-    alpha = ALPHA[tracked.people.source[ends]].min(axis=1)
+    alpha = SOURCE_ALPHA[tracked.people.source[ends]].min(axis=1)
     # Both ends have the colour of the outer keypoint.
     marker.colors = _colours(np.repeat(LIMBS[limb, 1], 2), np.repeat(alpha, 2))
     return marker
@@ -64,7 +61,7 @@ def _keypoints(
     marker = _marker('keypoints', 0, Marker.SPHERE_LIST, header)
     marker.scale = Vector3(x=KEYPOINT_DIAMETER_M, y=KEYPOINT_DIAMETER_M, z=KEYPOINT_DIAMETER_M)
     marker.points = [points[i] for i in np.flatnonzero(known)]
-    marker.colors = _colours(np.nonzero(known)[1], ALPHA[tracked.people.source[known]])
+    marker.colors = _colours(np.nonzero(known)[1], SOURCE_ALPHA[tracked.people.source[known]])
     return marker
 
 

@@ -1,4 +1,4 @@
-"""Installing from a file and from a server on loopback, with everything that can be wrong."""
+"""Install a network from a file and from a server on loopback, with every kind of error."""
 
 import dataclasses
 import hashlib
@@ -26,7 +26,7 @@ def tensors():
 
 @pytest.fixture(scope='module')
 def archive(tensors):
-    """Named like the members of the published one."""
+    """Return an archive with members named as in the published one."""
     return files.archive({f'{NAME}.pth': files.legacy(tensors), 'model/__init__.py': b'1/0'})
 
 
@@ -42,7 +42,7 @@ def server(archive):
 
 @pytest.fixture
 def entry(archive, server, monkeypatch):
-    """The catalogue's entry, with the test's archive at the test's server as what is published."""
+    """Return the catalogue's entry with an archive at the test's server as the published file."""
     monkeypatch.setattr(download, 'PAUSE_S', 0.0)
     published = PublishedFile((server.address,), len(archive), sha384(archive))
     return dataclasses.replace(catalogue.find(NAME), files={'f32': (published,)})
@@ -61,9 +61,9 @@ INSTALLED = [
 
 
 def test_a_download_is_installed_and_recorded(entry, server, tmp_path):
-    told = []
+    reported = []
     path = install(
-        entry, FileSource(), tmp_path, progress=lambda have, total: told.append((have, total))
+        entry, FileSource(), tmp_path, progress=lambda have, total: reported.append((have, total))
     )
     assert everything_in(tmp_path) == INSTALLED
     model = ov.Core().read_model(path)
@@ -78,18 +78,18 @@ def test_a_download_is_installed_and_recorded(entry, server, tmp_path):
     assert record.sha384 == sha384(server.content)
     assert (record.checked_against, record.licence) == ('catalogue', 'Apache-2.0')
     size = len(server.content)
-    assert told[0] == (0, size)
-    assert told[-1] == (size, size)
+    assert reported[0] == (0, size)
+    assert reported[-1] == (size, size)
 
 
-def test_a_download_that_is_cut_goes_on_where_it_stopped(entry, server, tmp_path):
+def test_an_interrupted_download_is_resumed(entry, server, tmp_path):
     server.cut_at = [1_000_000, 2_000_000]
     install(entry, FileSource(), tmp_path)
     assert server.asked == [None, 'bytes=1000000-', 'bytes=3000000-']
     assert everything_in(tmp_path) == INSTALLED
 
 
-def test_a_later_command_goes_on_where_an_earlier_one_stopped(entry, server, tmp_path):
+def test_a_later_command_resumes_an_interrupted_download(entry, server, tmp_path):
     server.cut_at = [100_000] * download.ATTEMPTS
     with pytest.raises(ModelError, match='run the command again'):
         install(entry, FileSource(), tmp_path)
@@ -99,13 +99,13 @@ def test_a_later_command_goes_on_where_an_earlier_one_stopped(entry, server, tmp
     assert everything_in(tmp_path) == INSTALLED
 
 
-def test_a_server_that_knows_no_ranges_sends_all_again(entry, server, tmp_path):
+def test_a_server_without_ranges_sends_the_whole_file_again(entry, server, tmp_path):
     server.ranges, server.cut_at = False, [1_000_000]
     install(entry, FileSource(), tmp_path)
     assert everything_in(tmp_path) == INSTALLED
 
 
-def test_a_dead_address_is_followed_by_the_next(entry, server, tmp_path):
+def test_the_next_address_is_tried_after_one_that_fails(entry, server, tmp_path):
     ((published,),) = entry.files.values()
     dead = ('http://127.0.0.1:9/x', server.address)
     published = dataclasses.replace(published, addresses=dead)
@@ -113,7 +113,7 @@ def test_a_dead_address_is_followed_by_the_next(entry, server, tmp_path):
     assert store.record_of(install(entry, FileSource(), tmp_path)).source == server.address
 
 
-def test_a_wrong_byte_is_refused_and_nothing_stays(entry, server, tmp_path):
+def test_a_wrong_byte_is_refused_and_leaves_no_files(entry, server, tmp_path):
     changed = bytearray(server.content)
     changed[len(changed) // 2] ^= 1
     server.content = bytes(changed)
@@ -122,7 +122,9 @@ def test_a_wrong_byte_is_refused_and_nothing_stays(entry, server, tmp_path):
     assert everything_in(tmp_path) == []
 
 
-def test_a_wrong_byte_in_what_had_arrived_is_refused_and_fetched_anew(entry, server, tmp_path):
+def test_a_wrong_byte_in_an_interrupted_download_is_refused_and_fetched_again(
+    entry, server, tmp_path
+):
     (published,) = entry.files['f32']
     part = tmp_path / '.downloads' / f'{published.sha384}.part'
     part.parent.mkdir()
@@ -166,7 +168,7 @@ def test_a_file_with_a_stated_checksum_or_unverified(entry, tensors, archive, tm
     folder = tmp_path / 'models'
     unverified = store.record_of(install(entry, FileSource(file, unverified=True), folder))
     stated = store.record_of(install(entry, FileSource(file, sha384=sha384(data).upper()), folder))
-    published = kind == 'archive'  # a checksum vouches for it, asked for or not
+    published = kind == 'archive'  # it agrees with the published checksum in any case
     assert unverified.checked_against == ('catalogue' if published else 'nothing')
     assert unverified.licence == ('Apache-2.0' if published else 'unknown')
     assert stated.checked_against == 'stated'
@@ -179,7 +181,7 @@ def test_a_file_with_a_stated_checksum_or_unverified(entry, tensors, archive, tm
     assert everything_in(folder) == INSTALLED
 
 
-def test_origins_that_contradict_themselves(tmp_path):
+def test_contradictory_sources_are_refused(tmp_path):
     for kwargs in (
         {'file': tmp_path, 'address': 'http://x'},
         {'sha384': 'ab'},
@@ -191,7 +193,7 @@ def test_origins_that_contradict_themselves(tmp_path):
 
 
 def refusals(tensors):
-    """Archives that may not be installed whatever vouches for them, by what the message names."""
+    """Return files that must never be installed, by the text that the message contains."""
     name = 'cpm.align.0.weight'
     less = {n: t for n, t in tensors.items() if n != name}
     legacy = files.legacy({'w': np.ones(1, np.float32)})
@@ -206,7 +208,7 @@ def refusals(tensors):
     }
 
 
-def test_bad_checkpoints_are_refused_by_name_and_leave_what_was_there(
+def test_bad_checkpoints_are_refused_and_keep_the_installed_network(
     entry, tensors, archive, tmp_path
 ):
     good, folder = tmp_path / 'good', tmp_path / 'models'

@@ -7,7 +7,10 @@ import textwrap
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+import cv2
 import pytest
+
+from synthetic import test_card
 
 ROOT = Path(__file__).parents[3]
 
@@ -141,6 +144,9 @@ def test_telemetry_can_be_asked_for(watched):
 
 def test_node_camera_and_demo_stay_on_the_machine(watched, tmp_path):
     pytest.importorskip('rclpy')
-    check_silent(
-        watched('-m', 'pose3d_ros.cli', 'demo', '--seconds', '3', '--output', tmp_path / 'demo')
-    )
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    for i in range(30):
+        cv2.imwrite(str(folder / f'{i}.png'), test_card.image(i))
+    args = ('--input', folder, '--model', 'demo_only', '--rate', '10', '--device', 'CPU')
+    check_silent(watched('-m', 'pose3d_ros.cli', 'demo', *args, '--output', tmp_path / 'demo'))

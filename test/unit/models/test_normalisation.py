@@ -1,4 +1,4 @@
-"""Which networks normalise their input themselves, told from small graphs and the real one."""
+"""Find whether small graphs and the official network normalise their input themselves."""
 
 import numpy as np
 import openvino as ov
@@ -13,7 +13,7 @@ from synthetic.fixed_network import bare
 
 
 def small(before=lambda x: x):
-    """A network with one padded convolution, and something before it."""
+    """Return a network with one padded convolution after the operations of `before`."""
     x = ops.parameter([1, 3, 16, 16], np.float32, 'data')
     kernel = np.ones((4, 3, 3, 3), np.float32)
     y = ops.relu(ops.convolution(before(x), kernel, [1, 1], [1, 1], [1, 1], [1, 1]))
@@ -25,7 +25,7 @@ def number(*values):
 
 
 def half(*values):
-    """A constant as files with float16 weights have it."""
+    """Return a constant as files with float16 weights have it."""
     return ops.convert(ops.constant(number(*values).astype(np.float16)), 'f32')
 
 
@@ -54,11 +54,11 @@ def test_constants_at_the_input_are_a_normalisation(before):
         lambda x: ops.subtract(x, ops.reduce_mean(x, np.array([2, 3]), True)),
     ],
 )
-def test_other_networks_without_them_cannot_be_told(before):
+def test_other_networks_without_constants_are_unknown(before):
     assert normalisation_inside(small(before)) is None
 
 
-def test_layout_and_type_in_front_do_not_hide_it():
+def test_conversions_of_layout_and_type_do_not_hide_it():
     steps = PrePostProcessor(small())
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout('NHWC'))
     steps.input().model().set_layout(ov.Layout('NCHW'))
@@ -79,7 +79,7 @@ def official():
 
 
 def normalised(model, mean, scale):
-    """The network with a mean and a scale that a converter was told to put in."""
+    """Return the network with a mean and a scale added, as by a converter."""
     steps = PrePostProcessor(model)
     steps.input().model().set_layout(ov.Layout('NCHW'))
     if mean is not None:
@@ -94,7 +94,7 @@ def test_the_official_network_of_any_converter(official, tmp_path, compress):
     cases = {
         True: [official, normalised(bare(official), 128.0, 255.0)],
         False: [bare(official)],
-        # Nobody published these: ask.
+        # No published network has these: the user must state it.
         None: [normalised(bare(official), [104.0, 117.0, 123.0], 255.0)],
     }
     for expected, models in cases.items():
@@ -106,13 +106,13 @@ def test_the_official_network_of_any_converter(official, tmp_path, compress):
             assert normalisation_inside(read) is expected
 
 
-def test_other_networks_are_not_taken_for_the_official_one(official):
+def test_other_networks_are_not_recognised_as_the_official_one(official):
     assert not is_official(small())
     fakes = {'fake_conv_pafs.weight': np.ones((38, 38, 1, 1), np.float32)}
     assert is_official(graph_mobilenet.build(files.random_tensors() | fakes))
 
 
-def test_real_networks_of_others_are_not_guessed_at(shared):
+def test_real_networks_of_other_authors_are_unknown(shared):
     for path in (shared / 'data' / 'models').glob('*.xml'):
         model = ov.Core().read_model(path)
         assert not is_official(model)

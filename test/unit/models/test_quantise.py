@@ -1,4 +1,4 @@
-"""What int8 costs, measured: on networks whose difference is known, and with NNCF on real ones."""
+"""Compare int8 with f32: networks with a known difference, and NNCF on real ones."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from pose3d_ros.models.conversion.graph_mobilenet import ops
 
 
 def network(peaks, offset_m=0.0, location_maps=True):
-    """A network that sees keypoints at (channel, row, column), whatever the image."""
+    """Return a network with peaks at (channel, row, column) for every image."""
     maps = {
         name: np.zeros((1, n, 8, 8), np.float32) for name, n in (('heatmaps', 19), ('pafs', 38))
     }
@@ -34,7 +34,7 @@ INPUTS = [np.zeros((1, 3, 64, 64), np.float32)]
 PEAKS = [(0, 2, 2), (0, 6, 6), (3, 4, 4), (5, 1, 1)]
 
 
-def test_the_same_network_differs_in_nothing():
+def test_the_same_network_has_no_difference():
     same = q.compare(network(PEAKS), network(PEAKS), INPUTS)
     assert (same.keypoints, same.lost, same.new) == (4, 0, 0)
     assert not same.moved_px.any()
@@ -58,7 +58,7 @@ def test_a_network_without_location_maps_is_compared_by_its_keypoints():
     assert str(found).endswith('(0 px at 95 %)')
 
 
-def test_a_network_that_sees_nothing_cannot_be_judged():
+def test_a_network_without_keypoints_cannot_be_judged():
     nothing = q.compare(network([]), network(PEAKS), INPUTS)
     with pytest.raises(ModelError, match='cannot be judged'):
         q._judge(nothing, 0.1, str(nothing))
@@ -73,8 +73,8 @@ def test_more_than_the_limit_is_refused():
 
 
 @pytest.mark.parametrize('shape', [(720, 1280, 3), (1280, 720, 3), (64, 500, 3), (64, 64, 3)])
-def test_calibration_sees_images_as_the_run_time_does(shape):
-    """Centred, not stretched, on the same grey."""
+def test_calibration_images_are_fitted_as_at_run_time(shape):
+    """The image is centred, not stretched, and padded with the same grey."""
     image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     x = q.letterboxed(image, (64, 128))
     at_run_time = Letterbox.fit(shape[:2], (64, 128), 8).apply(image, (64, 128))
@@ -92,7 +92,7 @@ def images_in(folder, count):
     return folder
 
 
-def test_what_is_missing_is_said_before_anything_is_downloaded(tmp_path, monkeypatch):
+def test_missing_requirements_are_named_before_a_download(tmp_path, monkeypatch):
     with pytest.raises(ModelError, match='--calibration-images'):
         q.quantiser(None, 0.1)
     monkeypatch.setattr(q, '_nncf', lambda: None)
@@ -114,7 +114,7 @@ def test_without_nncf_the_extra_is_named(tmp_path, monkeypatch):
 
 
 def test_a_real_network_keeps_its_keypoints(shared):
-    """On real photographs; without the exception for concatenations nearly all are lost."""
+    """Real photographs: without the exception for concatenations nearly all are lost."""
     pytest.importorskip('nncf')
     folder = shared / 'data' / 'real' / 'images'
     model = ov.Core().read_model(shared / 'data' / 'models' / 'real2d_large_256x448.xml')
@@ -135,7 +135,15 @@ def test_int8_is_installed_with_its_report(shared, tmp_path, capsys):
     command.add_arguments(parser)
     file = shared / 'data' / 'checkpoint' / 'checkpoint_zip.pth'
     images = shared / 'data' / 'real' / 'images'
-    args = ['install', '--from-file', str(file), '--unverified', '--dir', str(tmp_path)]
+    args = [
+        'install',
+        'human-pose-estimation-3d-0001',
+        '--from-file',
+        str(file),
+        '--unverified',
+        '--dir',
+        str(tmp_path),
+    ]
     args += ['--precision', 'int8', '--calibration-images', str(images), '--max-lost', '1']
     assert command.run(parser.parse_args(args)) == 0
     assert 'held-out images' in capsys.readouterr().out

@@ -10,13 +10,13 @@ CAMERA = test_card.intrinsics()
 
 
 def errors_m(xyz_m, truth_m):
-    """Mean distance of each person found from the nearest in truth, and which that is."""
+    """Return the mean distance of each detected person from the nearest true one, and its row."""
     distance = np.linalg.norm(xyz_m[:, None] - truth_m[None], axis=-1).mean(-1)
     return distance.min(1), distance.argmin(1)
 
 
-def test_people_are_read_from_pixels():
-    """All three to a few centimetres, 2D to half a pixel."""
+def test_the_network_detects_the_figures_in_pixels():
+    """All three people to a few centimetres, 2D to half a pixel."""
     estimator = PoseEstimator(network(), 'CPU', precision='f32', lifting='location_maps')
     found = estimator.estimate(test_card.image(7.5), CAMERA)
     truth = test_card.people_m(7.5)
@@ -29,7 +29,7 @@ def test_people_are_read_from_pixels():
     assert off.max() < 5
 
 
-def test_ids_hold():
+def test_track_ids_persist():
     estimator = PoseEstimator(network(), 'CPU', precision='f32', lifting='location_maps')
     tracker = Tracker()
     ids = {0: [], 1: [], 2: []}
@@ -48,7 +48,7 @@ def test_ids_hold():
         assert seen.count(most) > 0.9 * len(seen)
 
 
-def test_the_room_holds_nobody():
+def test_the_empty_background_has_no_people():
     empty = test_card.image(0.0)
     empty[..., 2] = 0
     assert (
@@ -61,6 +61,6 @@ def test_the_room_holds_nobody():
     )
 
 
-def test_the_network_has_the_contract_of_all():
+def test_the_network_has_the_usual_inputs_and_outputs():
     made = open_detector(network(), InferenceOptions('CPU'))
     assert (made.name, made.input_hw, made.stride) == ('test_card', test_card.SIZE_HW, 8)

@@ -181,12 +181,28 @@ def test_stamps_that_jump_back_start_anew_without_reusing_ids():
     tracker = Tracker()
     assert ids(tracker, scene([LEFT, RIGHT]), 100.0) == [0, 1]
     assert ids(tracker, scene([LEFT, RIGHT]), 99.99) == [0, 1]  # a clock that is being set
-    tracked = tracker.update(scene([LEFT, RIGHT]), 99.5)
+    tracked = tracker.update(scene([LEFT, RIGHT]), 98.5)
     assert tracked.track_id.tolist() == [2, 3]
     np.testing.assert_array_equal(tracked.age_s, 0)
-    assert ids(tracker, scene([LEFT, RIGHT]), 99.6) == [2, 3]
+    assert ids(tracker, scene([LEFT, RIGHT]), 98.6) == [2, 3]
     tracker.reset()
-    assert ids(tracker, scene([LEFT, RIGHT]), 99.7) == [4, 5]
+    assert ids(tracker, scene([LEFT, RIGHT]), 98.7) == [4, 5]
+
+
+@pytest.mark.parametrize('rate_hz', [30, 15, 9, 5])
+def test_images_in_the_wrong_order_keep_the_ids(rate_hz):
+    tracker, rng = Tracker(), np.random.default_rng(0)
+    order = np.arange(20 * rate_hz)
+    for i in rng.choice(len(order) // 2 - 1, len(order) // 20, replace=False):
+        order[2 * i : 2 * i + 2] = order[2 * i : 2 * i + 2][::-1]
+    for i in order:
+        assert ids(tracker, scene([LEFT, RIGHT]), 100 + i / rate_hz) == [0, 1]
+
+
+def test_several_earlier_stamps_in_order_start_anew():
+    tracker = Tracker()
+    for stamp_s, expected in ((100, [0, 1]), (99.5, [0, 1]), (99.6, [0, 1]), (99.7, [2, 3])):
+        assert ids(tracker, scene([LEFT, RIGHT]), stamp_s) == expected
 
 
 def test_stamp_that_is_no_number_is_refused():

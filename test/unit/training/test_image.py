@@ -1,4 +1,4 @@
-"""Training of the image network: targets that the package reads back, and a few steps."""
+"""Training of the image network: targets that the package decodes, and a few steps."""
 
 import json
 
@@ -41,7 +41,7 @@ def parsed(wanted, letterbox):
 
 
 def example(n=2):
-    """People as `scene` has them, on an image with a coloured disc at each keypoint."""
+    """Make an example of the people of `scene`, with a coloured disc at each keypoint."""
     xyz_m = people_m((-0.8, 0.1, 3.0), (0.7, 0, 3.5))[:n]
     xy = CAMERA.project(xyz_m)
     bgr = np.full((256, 448, 3), 128, np.uint8)
@@ -51,7 +51,7 @@ def example(n=2):
     return Example(bgr, xy.astype(np.float32), xyz_m.astype(np.float32), seen_of(n), CAMERA)
 
 
-def test_the_package_reads_the_truth_from_the_targets():
+def test_decoding_the_targets_gives_the_truth():
     one = example()
     letterbox = Letterbox(1.0)
     wanted = targets(letterbox.to_grid(one.xy_px), one.seen, GRID_HW)
@@ -62,7 +62,7 @@ def test_the_package_reads_the_truth_from_the_targets():
     np.testing.assert_allclose(found.xy_px[order][:, keypoints], one.xy_px[:, keypoints], atol=0.3)
 
 
-def test_nothing_is_asked_for_where_a_keypoint_is_covered():
+def test_weights_are_zero_where_a_keypoint_is_covered():
     letterbox = Letterbox(1.0)
     one = example(1)
     covered, outside, visible = (
@@ -81,7 +81,7 @@ def test_nothing_is_asked_for_where_a_keypoint_is_covered():
     np.testing.assert_array_equal(covered.maps[others], visible.maps[others])
 
 
-def test_nobody_is_all_background():
+def test_targets_without_people_are_background():
     wanted = targets(np.zeros((0, 19, 2)), np.zeros((0, 19), np.uint8), GRID_HW)
     assert (wanted.maps[18] == 1).all()
     assert (np.delete(wanted.maps, 18, axis=0) == 0).all()
@@ -89,7 +89,7 @@ def test_nobody_is_all_background():
 
 
 @pytest.mark.parametrize('seed', range(8))
-def test_crops_carry_their_keypoints_along_and_mirrors_swap_sides(seed):
+def test_crops_transform_keypoints_and_mirrored_crops_swap_sides(seed):
     one = example()
     random = np.random.default_rng(seed)
     bgr, wanted = crops.crop(one, random, (192, 192))
@@ -110,7 +110,7 @@ def test_crops_carry_their_keypoints_along_and_mirrors_swap_sides(seed):
         assert np.abs(area - (13 * k, 255 - 13 * k, 40)).max(1).min() < 15
 
 
-def test_shards_give_back_what_was_written(tmp_path):
+def test_shards_round_trip(tmp_path):
     written = [example(2), example(1)]
     write_shard(tmp_path / '000001.npz', iter(written))
     shard = Shard(tmp_path / '000001.npz')
@@ -124,7 +124,7 @@ def test_shards_give_back_what_was_written(tmp_path):
         )
 
 
-def test_training_learns_and_goes_on_where_it_stopped(tmp_path):
+def test_training_reduces_the_loss_and_continues_from_a_checkpoint(tmp_path):
     write_shard(tmp_path / '000001.npz', (example(1 + i % 2) for i in range(4)))
     arguments = {
         'frames': tmp_path, 'out': tmp_path / 'run', 'samples': 40, 'minutes': 10.0, 'only': None,
@@ -156,7 +156,7 @@ def test_the_package_runs_an_exported_network():
     assert out.features is None
 
 
-def test_targets_of_the_clip_say_where_its_people_are():
+def test_targets_of_the_clip_match_its_truth():
     truth = clip.truth()
     letterbox = Letterbox.fit(truth.depth_m.shape[1:], (256, 448), 8)
     t = 100

@@ -1,4 +1,4 @@
-"""The one command that draws, trains and exports: what an early end leaves, and goes on from."""
+"""The command that renders, trains and exports, and its continuation after an interruption."""
 
 import multiprocessing
 import sys
@@ -18,7 +18,7 @@ DRAWN = ['draw stills 1', 'draw stills 2', 'draw clips 50', 'draw clips 51']
 
 
 class Steps:
-    """Stands in for the work: notes what was asked for, and fails where it is told to."""
+    """Replaces the work: records the calls, and fails where it is told to."""
 
     def __init__(self):
         self.noted, self.fails = [], None
@@ -29,13 +29,13 @@ class Steps:
         self.noted.append(' '.join(asked))
 
     def taken(self):
-        """What was done since the last call."""
+        """Return the calls since the last time."""
         noted, self.noted = self.noted, []
         return noted
 
 
 class Process:
-    """Stands in for a process, and works in this one."""
+    """Replaces a process, and works in this one."""
 
     def __init__(self, target, args):
         self.target, self.args, self.exitcode = target, args, None
@@ -77,12 +77,12 @@ def after_drawing(folder):
     ]
 
 
-def test_it_draws_trains_and_exports(steps, tmp_path):
+def test_the_command_renders_trains_and_exports(steps, tmp_path):
     command.main()
     assert steps.taken() == DRAWN + after_drawing(tmp_path)
 
 
-def test_a_picture_that_cannot_be_drawn_ends_it_and_is_drawn_by_the_next_run(steps, tmp_path):
+def test_a_rendering_error_ends_the_command_and_the_next_run_renders_the_rest(steps, tmp_path):
     steps.fails = '51'
     with pytest.raises(RuntimeError, match='could not draw the clips in '):
         command.main()
@@ -92,7 +92,7 @@ def test_a_picture_that_cannot_be_drawn_ends_it_and_is_drawn_by_the_next_run(ste
     assert steps.taken() == ['draw clips 51', *after_drawing(tmp_path)]
 
 
-def test_interrupted_while_it_trains_it_trains_on_without_drawing(steps, tmp_path):
+def test_interrupted_training_continues_without_rendering(steps, tmp_path):
     steps.fails = 'train'
     with pytest.raises(KeyboardInterrupt):
         command.main()

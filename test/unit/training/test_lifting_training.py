@@ -1,4 +1,4 @@
-"""The training code, where torch and the body model are installed; a few steps of it."""
+"""Training of the lifting network, where torch and the body model are installed."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def standing(**degrees):
 
 
 def keypoints(shapes, **degrees):
-    """Of the first body, in one pose."""
+    """Return keypoints of the first body in one pose."""
     return bodies.posed(shapes.take(np.array([0])), poses.rotations(standing(**degrees)))[1][0]
 
 
@@ -46,7 +46,7 @@ def test_people_are_as_tall_as_people(shapes):
 
 
 def test_joints_are_where_the_body_model_has_them(model, shapes):
-    """Our few joints and its hundred bones say the same, and so does its skin."""
+    """The joints agree with the body model's bones and skin."""
     rng = np.random.default_rng(1)
     turned = poses.rotations(activities.sample(rng, N))
     exact = model.sample(rng, N, annotated=False)
@@ -101,7 +101,7 @@ def test_a_mirrored_pose_is_the_mirror_image(shapes):
 
 
 def test_people_on_their_feet_have_their_weight_over_them(shapes):
-    """A bent trunk puts the pelvis behind the feet, and nobody who lies is set up."""
+    """A bent trunk moves the pelvis behind the feet; lying people are not set upright."""
     rng = np.random.default_rng(9)
     bent = shapes.take(np.zeros(2, int))
     angles = np.concatenate(

@@ -1,4 +1,4 @@
-"""Whole pictures of synthetic people: what is drawn is what is true."""
+"""Rendered pictures of synthetic people agree with their truth."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def drawn(request, model, regions):
     return [(scene, draw(scene, regions)) for scene, _ in zip(scenes, range(4), strict=False)]
 
 
-def test_regions_are_where_they_are_on_a_body(regions):
+def test_regions_have_plausible_positions_on_the_body(regions):
     x, _, z = regions.place[:, :3].T
     assert set(np.unique(regions.part)) >= {ARM, FOOT, HEAD, LEG, TORSO}
     means = [z[regions.part == part].mean() for part in (HEAD, TORSO, LEG, FOOT)]
@@ -42,7 +42,7 @@ def test_regions_are_where_they_are_on_a_body(regions):
     assert 1.8 < regions.place[regions.part == ARM, 3].max() < 2.4
 
 
-def test_everything_is_drawn_and_finite(drawn):
+def test_every_pixel_is_drawn_and_finite(drawn):
     for _, frame in drawn:
         assert np.isfinite(frame.depth_m).all()
         assert np.isfinite(frame.light).all()
@@ -50,7 +50,7 @@ def test_everything_is_drawn_and_finite(drawn):
         assert (frame.owner >= 0).all()
 
 
-def test_people_are_where_their_keypoints_are(drawn):
+def test_pixels_of_people_surround_their_keypoints(drawn):
     people = 0
     for scene, frame in drawn:
         for i in range(len(scene.people)):
@@ -78,7 +78,7 @@ def test_people_stand_on_the_floor_and_in_the_room(drawn):
             assert inside.all()
 
 
-def test_rooms_are_behind_everybody(drawn):
+def test_rooms_are_behind_all_people(drawn):
     for scene, frame in drawn:
         solids = frame.owner >= FIRST_SOLID
         assert frame.depth_m.max() < np.linalg.norm(2 * scene.room.size_m)

@@ -1,4 +1,4 @@
-"""The rasteriser of the training pictures against geometry that is known."""
+"""The rasteriser against known geometry."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ CAMERA = Intrinsics(50, 50, (W - 1) / 2, (H - 1) / 2)
 
 
 def view(rotation=None, position=(0, 0, 0)):
-    """A camera that looks along z of the world, unless turned."""
+    """Return a camera that looks along z of the world, unless rotated."""
     rotation = np.eye(3) if rotation is None else rotation
     return View(CAMERA, rotation, np.array(position, float), (H, W))
 
@@ -45,7 +45,7 @@ def test_depth_of_an_ellipsoid_is_that_of_the_sphere():
     np.testing.assert_allclose(surfaces.normal[hit], normal, atol=1e-4)
 
 
-def test_a_turned_box_is_where_its_corners_project():
+def test_a_rotated_box_covers_its_projected_corners():
     surfaces, turn = Surfaces.empty((H, W)), 0.5
     # The world's z is up for solids; here it points away, so they turn about the optical axis.
     draw_solids(surfaces, view(), solid(raster.BOX, [0.2, 0.1, 5], [1.0, 0.5, 0.3], turn))
@@ -103,7 +103,7 @@ def test_pixels_and_depth_of_a_triangle():
     np.testing.assert_allclose(surfaces.place[inside], weights.reshape(H, W, 3)[inside], atol=1e-5)
 
 
-def test_faces_seen_from_inside_are_left_out():
+def test_back_faces_are_not_drawn():
     corners = np.array([[-1.0, -1, 4], [1, -1, 4], [0, 1, 4]])
     for faces, seen in (([[0, 2, 1]], False), ([[0, 1, 2]], True)):
         surfaces = Surfaces.empty((H, W))
@@ -113,7 +113,7 @@ def test_faces_seen_from_inside_are_left_out():
         assert (np.cross(b - a, c - a)[2] < 0) == (surfaces.owner == 0).any() or not seen
 
 
-def test_the_nearer_one_covers_the_farther_one_in_any_order():
+def test_nearer_triangles_cover_farther_ones_in_any_order():
     near = np.array([[-1.0, -1, 3], [1, -1, 3], [0, 1, 3]])
     far = near * 1.5
     for order in ((0, 1), (1, 0)):
@@ -124,7 +124,7 @@ def test_the_nearer_one_covers_the_farther_one_in_any_order():
         assert (surfaces.owner == 0).any()
 
 
-def test_what_reaches_behind_the_camera_is_not_drawn():
+def test_triangles_behind_the_camera_are_not_drawn():
     surfaces = Surfaces.empty((H, W))
     corners = np.array([[-1.0, 0, -1], [1, 0, 3], [0, 1, 3]])
     draw_mesh(surfaces, view(), corners, np.array([[0, 1, 2]]), 0, two_sided=True)

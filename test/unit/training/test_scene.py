@@ -1,4 +1,4 @@
-"""What is true of the training pictures: who is seen where, and motions without jumps."""
+"""Truth of rendered scenes: visibility and positions, and motions without jumps."""
 
 import numpy as np
 import pytest
@@ -27,12 +27,12 @@ VIEW = View(
 
 
 def wall(x, y):
-    """A square of one metre across the view."""
+    """Return a square of one metre across the view."""
     return np.array([[x - 0.5, y, 0.5], [x + 0.5, y, 0.5], [x + 0.5, y, 1.5], [x - 0.5, y, 1.5]])
 
 
 def seen_of(keypoints):
-    """Which of some keypoints are seen: somebody is a wall 3 m away, half of it covered."""
+    """Return the visibility of keypoints of a person who is a wall at 3 m, half of it covered."""
     xyz = np.tile([0.3, 3.05, 1.0], (19, 1))
     for name, place in keypoints.items():
         xyz[PANOPTIC19.index(name)] = place
@@ -45,7 +45,7 @@ def seen_of(keypoints):
     return {name: seen[0, PANOPTIC19.index(name)] for name in keypoints}, xyz_m, xy_px
 
 
-def test_who_is_seen():
+def test_visibility_of_keypoints():
     seen, _, _ = seen_of(
         {
             'nose': (0.3, 3.01, 1.2),
@@ -69,7 +69,7 @@ def test_keypoints_are_in_the_camera_optical_frame():
     np.testing.assert_allclose(xy_px[0, nose], (59.5 + 7.5, 49.5 - 5), atol=1e-9)
 
 
-def test_nobody():
+def test_a_scene_without_people():
     scene = Scene(Room(np.ones(3)), [], *np.zeros((3, 3)), VIEW)
     xyz_m, xy_px, seen = truth(scene, Surfaces.empty(SIZE_HW))
     assert xyz_m.shape == (0, 19, 3)
@@ -84,7 +84,7 @@ MOTION = Motion(
 )
 
 
-def test_motions_go_where_they_are_told_and_have_no_jumps():
+def test_motions_follow_their_path_without_jumps():
     times = np.arange(0, 6, 1 / RATE_HZ)
     angles, xy, yaw = MOTION.at(times)
     np.testing.assert_allclose(xy[[0, -1]], [[0, 0], [4, 0]], atol=0.01)
@@ -100,7 +100,7 @@ def test_motions_go_where_they_are_told_and_have_no_jumps():
     assert np.linalg.norm(np.diff(xy, 2, axis=0), axis=1).max() * RATE_HZ**2 < 4  # m/s2
 
 
-def test_legs_swing_against_each_other_while_they_walk_and_rest_while_they_stand():
+def test_legs_swing_in_opposition_while_walking_and_rest_while_standing():
     angles, _, _ = MOTION.at(np.arange(0, 6, 0.01))
     left, right = (angles[:, INDEX[f'{side}_hip_flexion']] for side in ('left', 'right'))
     walking, standing = slice(200, 400), slice(0, 60)
@@ -109,7 +109,7 @@ def test_legs_swing_against_each_other_while_they_walk_and_rest_while_they_stand
     assert np.ptp(left[standing]) < 1
 
 
-def test_a_motion_is_the_same_whatever_part_of_it_is_asked_for():
+def test_a_part_of_a_motion_equals_the_same_part_of_the_whole():
     whole, part = np.arange(0, 6, 0.05), np.arange(0, 3, 0.1)
     for a, b in zip(MOTION.at(whole), MOTION.at(part), strict=True):
         np.testing.assert_allclose(a[: 2 * len(part) : 2], b, atol=1e-9)

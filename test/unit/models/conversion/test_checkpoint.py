@@ -1,4 +1,4 @@
-"""What may be read from a checkpoint, and that nothing else is."""
+"""Tensors are read from a checkpoint, and nothing else."""
 
 import gzip
 import io
@@ -49,7 +49,7 @@ def test_a_view_of_a_storage_is_read_as_such():
     np.testing.assert_array_equal(tensors['v'], matrix[:, 1:3].T)
 
 
-def test_the_state_of_an_optimizer_is_passed_over_in_both_serialisations():
+def test_the_state_of_an_optimizer_is_ignored_in_both_serialisations():
     arrays = {'w': np.ones(3, np.float32), 'momentum': np.zeros(3, np.float32)}
     for write, keys in ((files.legacy, ('1000', '1001')), (files.zipped, ('0', '1'))):
         w, momentum = (files.tensor(k, a) for k, a in zip(keys, arrays.values(), strict=True))
@@ -58,7 +58,7 @@ def test_the_state_of_an_optimizer_is_passed_over_in_both_serialisations():
 
 
 class Malice:
-    """Makes a file when it is unpickled by Python's own unpickler."""
+    """Creates a folder when it is unpickled by Python's own unpickler."""
 
     def __init__(self, path):
         self.path = path
@@ -89,7 +89,7 @@ def test_a_call_of_anything_else_is_refused_by_name(write, name):
         read_checkpoint(write(ARRAYS, content))
 
 
-def test_a_name_that_is_not_even_called_is_refused():
+def test_a_name_that_is_not_called_is_refused():
     content = {'state_dict': {}, 'other': files.Name('os', 'system')}
     with pytest.raises(ModelError, match=r'os\.system'):
         read_checkpoint(files.zipped(ARRAYS, content))
@@ -120,7 +120,7 @@ def test_a_malicious_pickle_does_not_run(tmp_path, protocol):
         [],
     ],
 )
-def test_odd_contents_are_refused(content):
+def test_unexpected_contents_are_refused(content):
     with pytest.raises(ModelError):
         read_checkpoint(files.zipped({'w': ARRAYS['b']}, content))
 
@@ -145,7 +145,7 @@ def test_a_tensor_outside_of_its_numbers_is_refused(kwargs, message):
 
 
 @pytest.mark.parametrize('name', ['legacy', 'zip', 'archive'])
-def test_a_file_cut_anywhere_is_refused(name):
+def test_a_file_that_is_cut_short_is_refused(name):
     legacy = files.legacy(ARRAYS)
     data = {
         'legacy': legacy,
@@ -207,7 +207,7 @@ def test_an_archive_that_unpacks_to_too_many_bytes_is_refused():
         read_checkpoint(gzip.compress(bytes(257 * 2**20), 1))
 
 
-def test_zip_tricks_are_refused():
+def test_compressed_and_misplaced_pickles_are_refused():
     for compression, folder in ((zipfile.ZIP_DEFLATED, 'net/'), (zipfile.ZIP_STORED, 'other')):
         file = io.BytesIO()
         with zipfile.ZipFile(file, 'w', compression) as archive:

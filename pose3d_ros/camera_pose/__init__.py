@@ -1,0 +1,1 @@
+"""How a camera stands, from the people that it sees; no ROS, no OpenVINO."""

@@ -1,0 +1,73 @@
+"""`pose3d view`: the page, and with an input the nodes that it shows."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from pose3d_ros.demo import clip
+from pose3d_ros.demo.child import Child
+from pose3d_ros.demo.demo import camera_parameters, camera_pose, pose_parameters, share
+from pose3d_ros.ros.middleware import fastdds_variable
+from pose3d_ros.ros.process import keep_memory
+
+
+def view(arguments: argparse.Namespace) -> int:
+    """Serve the page until a signal comes.
+
+    Returns
+    -------
+    int
+        Exit status: 0; 1 if a node could not do its work, 2 if viser is not installed.
+    """
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    os.environ.setdefault(fastdds_variable(), str(share('config/fastdds_shm.xml')))
+    try:
+        from pose3d_ros.ros.viewer_node import ViewerNode
+        from pose3d_ros.visualisation.viser_scene import HOST, open_page
+    except ImportError as error:
+        if error.name != 'viser':
+            raise
+        print("pose3d view needs viser: pip install 'pose3d_ros[viewer]'", file=sys.stderr)
+        return 2
+    keep_memory()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    server = open_page(arguments.port)
+    namespace = f'/pose3d_view_{os.getpid()}' if arguments.input else arguments.namespace
+    node = ViewerNode(server, camera_pose(arguments), namespace)
+    children = start_nodes(arguments, namespace) if arguments.input else []
+    print(f'http://{HOST}:{server.get_port()} shows people; Ctrl-C ends it', flush=True)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        # The end of a file ends its camera: the page stays.
+        while not stop.is_set() and not (children and children[0].ended()):
+            executor.spin_once(timeout_sec=0.1)
+    finally:
+        failed = [child.end() != 0 for child in reversed(children)]
+        executor.shutdown()
+        node.destroy_node()
+        server.stop()
+        rclpy.try_shutdown()
+    return int(any(failed))
+
+
+def start_nodes(arguments: argparse.Namespace, namespace: str) -> list[Child]:
+    """Start a pose node and a camera node of the input."""
+    camera = {**camera_parameters(arguments), 'wait_until_done': False}
+    # To be looked at for longer than ten seconds.
+    camera['loop'] = arguments.loop or arguments.input == clip.NAME
+    return [
+        Child('node', namespace, pose_parameters(arguments)),
+        Child('camera', namespace, camera),
+    ]

@@ -1,0 +1,1 @@
+"""Whole recordings into files: every image processed, none dropped."""

@@ -1,0 +1,210 @@
+"""Recordings through a pipeline: resumable, with progress, into files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from pose3d_ros.estimator import PoseEstimator
+from pose3d_ros.offline.journal import Journal
+from pose3d_ros.offline.recording import Processed, Recording
+from pose3d_ros.offline.writers import Writer
+from pose3d_ros.pipeline import Pipeline
+from pose3d_ros.sources.video import Losses
+
+# A finished recording has this file, with what it was made from and how.
+RECORD = 'process.json'
+# Ending of the folder of a recording that is not finished.
+PARTIAL = '.partial'
+PROGRESS_S = 1.0
+
+MakeWriters = Callable[[Recording, Path], list[Writer]]
+
+
+@dataclass
+class Outcome:
+    """What became of the recordings.
+
+    Parameters
+    ----------
+    done, skipped
+        Recordings processed, and found already done.
+    images
+        Processed in this run.
+    problems
+        A line for each that failed or was damaged.
+    """
+
+    done: int = 0
+    skipped: int = 0
+    images: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        skipped = f', {self.skipped} already done' if self.skipped else ''
+        problems = f', {len(self.problems)} failed or damaged' if self.problems else ''
+        return f'{self.done} recordings, {self.images} images{skipped}{problems}'
+
+
+def process(
+    recording: Recording,
+    estimator: PoseEstimator,
+    out: Path,
+    make_writers: MakeWriters,
+    settings: dict[str, Any],
+    outcome: Outcome,
+) -> None:
+    """Process a recording into the folder `out`/NAME, all of it or nothing.
+
+    An interrupted one goes on where it was: the people found so far are read back instead of
+    being searched again, so that the files are the same as those of a run without interruption.
+
+    Parameters
+    ----------
+    recording
+        What to process.
+    estimator
+        Shared by all recordings; ids and smoothing begin anew with each.
+    out
+        Folder of all results.
+    make_writers
+        Make the writers of a recording in a folder.
+    settings
+        What the results depend on; with others, a recording is processed again.
+    outcome
+        Is updated.
+    """
+    folder = out / recording.name
+    made_from = {
+        'source': recording.source,
+        'bytes': _size(Path(recording.source)),
+        'topic': recording.topic,
+        **settings,
+    }
+    before = _read(folder / RECORD)
+    if before.get('made_from') == made_from:
+        outcome.skipped += 1
+        _report(recording.source, Losses(**before.get('losses', {})), outcome)
+        return
+    partial = out / (recording.name + PARTIAL)
+    if _read(partial / RECORD).get('made_from') != made_from:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        (partial / RECORD).write_text(json.dumps({'made_from': made_from}))
+    count = _write_all(recording, estimator, partial, make_writers)
+    outcome.images += count
+    _report(recording.source, recording.losses, outcome)
+    result = {'made_from': made_from, 'images': count, 'losses': vars(recording.losses)}
+    (partial / RECORD).write_text(json.dumps(result, indent=2) + '\n')
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    outcome.done += 1
+
+
+def shard(inputs: Sequence[str], index: int, number: int) -> list[str]:
+    """Return part `index`, from 1, of `number` parts of the inputs, of nearly equal length."""
+    return list(inputs[index - 1 :: number])
+
+
+def _write_all(
+    recording: Recording, estimator: PoseEstimator, folder: Path, make_writers: MakeWriters
+) -> int:
+    """Process every image, write it and return how many there were."""
+    writers = make_writers(recording, folder)
+    progress = Progress(recording.name, recording.count)
+    count = 0
+    try:
+        for processed in _processed(recording, estimator, folder):
+            for writer in writers:
+                writer.write(processed)
+            count += 1
+            progress.show(count)
+    finally:
+        for writer in writers:
+            writer.close()
+        progress.end()
+    (folder / Journal.NAME).unlink()
+    return count
+
+
+def _processed(
+    recording: Recording, estimator: PoseEstimator, folder: Path
+) -> Iterator[Processed]:
+    pipeline = Pipeline(estimator)
+    with Journal(folder) as journal:
+        for number, taken in enumerate(recording.images()):
+            observation = taken.observation
+            people = journal.read()
+            if people is None:
+                people = pipeline.estimate(observation)
+                journal.write(people)
+            yield Processed(number, taken, pipeline.follow(observation, people))
+
+
+def _report(source: str, losses: Losses, outcome: Outcome) -> None:
+    if losses:
+        outcome.problems.append(f'{source} is damaged: {losses}')
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, or of the files in a folder, bytes."""
+    files = [path] if path.is_file() else path.glob('*')
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+class Progress:
+    """Shows how far a recording is, at which rate, and how long it will take.
+
+    Parameters
+    ----------
+    name, count
+        Of the recording.
+    stream
+        A terminal gets a bar, anything else a line now and then.
+    """
+
+    def __init__(self, name: str, count: int | None, stream: TextIO = sys.stderr) -> None:
+        self.name, self.count, self.stream = name, count, stream
+        self.terminal = stream.isatty()
+        self.start_s = self.shown_s = time.monotonic()
+
+    def show(self, done: int) -> None:
+        """Show that so many images are done, if it is time to."""
+        now_s = time.monotonic()
+        if now_s - self.shown_s >= (PROGRESS_S if self.terminal else 10 * PROGRESS_S):
+            self.shown_s = now_s
+            end = '' if self.terminal else '\n'
+            start = '\r\x1b[K' if self.terminal else ''
+            print(f'{start}{self.line(done, now_s)}', end=end, file=self.stream, flush=True)
+
+    def line(self, done: int, now_s: float) -> str:
+        """Return the state in a line."""
+        rate_hz = done / max(now_s - self.start_s, 1e-6)
+        if not self.count:
+            return f'{self.name}: {done} images, {rate_hz:.1f} Hz'
+        share = min(done / self.count, 1.0)
+        bar = ('#' * round(20 * share)).ljust(20, '.')
+        left_s = round((self.count - done) / rate_hz) if done < self.count else 0
+        return (
+            f'{self.name}: [{bar}] {done} of {self.count} images, {rate_hz:.1f} Hz, '
+            f'{left_s // 60}:{left_s % 60:02d} left'
+        )
+
+    def end(self) -> None:
+        """Remove the bar."""
+        if self.terminal:
+            print('\r\x1b[K', end='', file=self.stream, flush=True)

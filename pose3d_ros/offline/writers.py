@@ -1,0 +1,160 @@
+"""Files of results: each writer gets every image, in order."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from pose3d_ros.offline.recording import Processed
+from pose3d_ros.offline.trc import TrcWriter
+from pose3d_ros.people import Source, TrackState
+from pose3d_ros.skeleton import PANOPTIC19
+from pose3d_ros.visualisation.overlay import draw_people
+from pose3d_ros.visualisation.video_writer import VideoWriter
+
+# Columns of poses.csv: one row for each keypoint of each person of each image, in the camera
+# optical frame (x right, y down, z forward). Empty: unknown.
+CSV_COLUMNS = (
+    'image', 'stamp_s', 'track_id', 'track_state', 'person_score', 'keypoint',
+    'x_m', 'y_m', 'z_m', 'position_stddev_m', 'u_px', 'v_px', 'keypoint_score', 'source',
+)  # fmt: skip
+
+
+class Writer(Protocol):
+    """Writes what becomes of a recording."""
+
+    def write(self, processed: Processed) -> None:
+        """Write an image without or with people."""
+
+    def close(self) -> None:
+        """Finish the files."""
+
+
+class JsonlWriter:
+    """Writes poses.jsonl: one object for each image, also for those without people."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = (folder / 'poses.jsonl').open('w', encoding='utf-8')
+
+    def write(self, processed: Processed) -> None:
+        """Write a line."""
+        self.file.write(json.dumps(record(processed), allow_nan=False) + '\n')
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+class CsvWriter:
+    """Writes poses.csv; see ``CSV_COLUMNS``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = (folder / 'poses.csv').open('w', encoding='utf-8', newline='')
+        self.rows = csv.writer(self.file, lineterminator='\n')
+        self.rows.writerow(CSV_COLUMNS)
+
+    def write(self, processed: Processed) -> None:
+        """Write a row for each keypoint of each person."""
+        self.rows.writerows(rows(processed))
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+class OverlayWriter:
+    """Writes overlay.mp4 or overlay.webm: the images with skeletons, ids and distances."""
+
+    def __init__(self, folder: Path) -> None:
+        self.video = VideoWriter(folder / 'overlay')
+        self.first_s: float | None = None
+
+    def write(self, processed: Processed) -> None:
+        """Write an image at its time."""
+        observation = processed.taken.observation
+        bgr = observation.image.bgr.copy()
+        draw_people(bgr, processed.tracked, observation.image.intrinsics)
+        self.first_s = observation.stamp_s if self.first_s is None else self.first_s
+        self.video.write(bgr, observation.stamp_s - self.first_s)
+
+    def close(self) -> None:
+        """Finish the file."""
+        self.video.close()
+
+
+WRITERS: dict[str, Callable[[Path], Writer]] = {
+    'jsonl': JsonlWriter,
+    'csv': CsvWriter,
+    'trc': TrcWriter,
+    'video': OverlayWriter,
+}
+
+
+def record(processed: Processed) -> dict[str, Any]:
+    """Return an image and its people as JSON has them: SI units and px, null where unknown.
+
+    The keypoints of every array are those of ``skeleton``, in its order.
+    """
+    observation, tracked = processed.taken.observation, processed.tracked
+    intrinsics, people = observation.image.intrinsics, tracked.people
+    height, width = observation.image.bgr.shape[:2]
+    return {
+        'image': processed.number,
+        'stamp_s': observation.stamp_s,
+        'width_px': width,
+        'height_px': height,
+        'intrinsics': {
+            'fx_px': intrinsics.fx,
+            'fy_px': intrinsics.fy,
+            'cx_px': intrinsics.cx,
+            'cy_px': intrinsics.cy,
+            'source': intrinsics.source.name,
+        },
+        'skeleton': PANOPTIC19.name,
+        'people': [
+            {
+                'track_id': int(tracked.track_id[i]),
+                'state': TrackState(tracked.state[i]).name,
+                'age_s': float(tracked.age_s[i]),
+                'score': float(people.people_2d.score[i]),
+                'xyz_m': _plain(people.xyz_m[i]),
+                'position_stddev_m': None if people.sd_m is None else _plain(people.sd_m[i]),
+                'xy_px': _plain(people.people_2d.xy_px[i]),
+                'scores': _plain(people.people_2d.scores[i]),
+                'source': [Source(s).name for s in people.source[i]],
+                'root_covariance_m2': _plain(people.root_covariance_m2[i]),
+            }
+            for i in range(len(tracked))
+        ],
+    }
+
+
+def rows(processed: Processed) -> Iterator[tuple[object, ...]]:
+    """Return the rows of poses.csv for an image."""
+    tracked, stamp_s = processed.tracked, processed.taken.observation.stamp_s
+    people = tracked.people
+    sd_m = np.full(people.source.shape, np.nan) if people.sd_m is None else people.sd_m
+    for i in range(len(tracked)):
+        person = (
+            processed.number, stamp_s, int(tracked.track_id[i]), TrackState(tracked.state[i]).name,
+            float(people.people_2d.score[i]),
+        )  # fmt: skip
+        numbers = np.column_stack(
+            [people.xyz_m[i], sd_m[i], people.people_2d.xy_px[i], people.people_2d.scores[i]]
+        )
+        for k, values in enumerate(numbers.tolist()):
+            cells = ['' if value != value else value for value in values]
+            source = Source(people.source[i, k]).name
+            yield (*person, PANOPTIC19.keypoints[k], *cells, source)
+
+
+def _plain(array: np.ndarray) -> Any:
+    """Return an array as lists with None for NaN."""
+    plain = array.astype(object)
+    plain[~np.isfinite(array)] = None
+    return plain.tolist()

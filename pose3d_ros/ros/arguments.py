@@ -1,0 +1,137 @@
+"""Command lines of the nodes: checked before ROS, which ignores what it does not know."""
+
+from __future__ import annotations
+
+import difflib
+import textwrap
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+# Parameters that every node of rclpy has, and the start of those for QoS.
+EVERY_NODE = ('use_sim_time', 'start_type_description_service')
+QOS_PREFIX = 'qos_overrides.'
+# Flags after --ros-args by the number of their values.
+FLAGS = {
+    '-p': 1, '--param': 1, '-r': 1, '--remap': 1, '--params-file': 1, '--log-level': 1,
+    '--log-config-file': 1, '-e': 1, '--enclave': 1, '--log-file-name': 1,
+    '--enable-rosout-logs': 0, '--disable-rosout-logs': 0, '--enable-stdout-logs': 0,
+    '--disable-stdout-logs': 0, '--enable-external-lib-logs': 0,
+    '--disable-external-lib-logs': 0,
+}  # fmt: skip
+
+
+class ArgumentError(ValueError):
+    """A command line that a node would misread; one line with the remedy."""
+
+
+class Described(NamedTuple):
+    """A parameter as `--help` shows it."""
+
+    name: str
+    default: Any
+    text: str
+    span: str = ''  # its range or its choices
+
+
+def check(arguments: list[str], node: str, known: Iterable[str]) -> None:
+    """Refuse what a node would ignore: unknown arguments, misspelt parameters, broken files.
+
+    Parameters
+    ----------
+    arguments
+        Behind the name of the program.
+    node
+        Name of the node, for files of parameters.
+    known
+        Names of its parameters.
+
+    Raises
+    ------
+    ArgumentError
+        With the nearest right name, if there is one.
+    """
+    names = [*known, *EVERY_NODE]
+    for flag, value in _flags(arguments):
+        if flag in ('-p', '--param'):
+            name, assigned, _ = value.partition(':=')
+            if not assigned:
+                raise ArgumentError(f'{flag} {value}: expected {flag} NAME:=VALUE')
+            _check_name(name.rpartition(':')[2], names, f'{flag} {value}')
+        elif flag == '--params-file':
+            _check_file(Path(value), node, names)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return '; did you mean NAME?' for the nearest of some names, or ''."""
+    matches = difflib.get_close_matches(name, list(names), 1)
+    return f'; did you mean {matches[0]}?' if matches else ''
+
+
+def help_text(node: str, parameters: Iterable[Described]) -> str:
+    """Return what `pose3d node --help` prints: every parameter with type, range and default."""
+    parts = [
+        f'Run {node}. Its parameters and topics are set as for every ROS node:\n\n'
+        '  --ros-args -p NAME:=VALUE -r FROM:=TO --params-file FILE\n\nParameters:\n'
+    ]
+    for one in parameters:
+        kind = type(one.default).__name__.replace('str', 'string').replace('tuple', 'list')
+        span = f', {one.span}' if one.span else ''
+        default = list(one.default) if isinstance(one.default, tuple) else one.default
+        parts.append(f'  {one.name} ({kind}{span}; default {default!r})')
+        indent = ' ' * 6
+        parts.append(textwrap.fill(one.text, 95, initial_indent=indent, subsequent_indent=indent))
+    return '\n'.join(parts) + '\n'
+
+
+def _flags(arguments: list[str]) -> Iterator[tuple[str, str]]:
+    """Return the flags after --ros-args, up to --, with their values."""
+    rest = list(arguments)
+    ros = False
+    while rest:
+        flag = rest.pop(0)
+        if flag in ('--ros-args', '--'):
+            ros = flag == '--ros-args'
+        elif not ros:
+            hint = ': ROS arguments follow --ros-args' if flag in FLAGS or ':=' in flag else ''
+            raise ArgumentError(f'unknown argument {flag}{hint}{nearest(flag, ["--ros-args"])}')
+        elif flag not in FLAGS:
+            hint = f'; did you mean -p {flag} or -r {flag}?' if ':=' in flag else ''
+            raise ArgumentError(f'unknown ROS argument {flag}{hint or nearest(flag, FLAGS)}')
+        elif not FLAGS[flag]:
+            yield flag, ''
+        elif rest:
+            yield flag, rest.pop(0)
+        else:
+            raise ArgumentError(f'{flag} needs a value')
+
+
+def _check_name(name: str, names: list[str], where: str) -> None:
+    if name not in names and not name.startswith(QOS_PREFIX):
+        raise ArgumentError(f'{where}: there is no parameter {name!r}{nearest(name, names)}')
+
+
+def _check_file(path: Path, node: str, names: list[str]) -> None:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ArgumentError(
+            f'--params-file {path} cannot be read: {" ".join(str(error).split())}'
+        ) from error
+    expected = f'expected `{node}:` or `/**:`, and below it `ros__parameters:`'
+    if not isinstance(content, dict):
+        raise ArgumentError(f'--params-file {path} holds no parameters: {expected}')
+    for key, value in content.items():
+        # Files of several nodes are usual, also with namespaces as nested keys.
+        if not isinstance(value, dict):
+            raise ArgumentError(f'--params-file {path}: {key} is a value; {expected}')
+        own = str(key).rpartition('/')[2] == node
+        parameters = value.get('ros__parameters')
+        if own and not isinstance(parameters, dict):
+            raise ArgumentError(f'--params-file {path}: {key} has no ros__parameters; {expected}')
+        # Names below /** may be of other nodes.
+        for name in (parameters or {}) if own else ():
+            if name != QOS_PREFIX.rstrip('.'):
+                _check_name(str(name), names, f'--params-file {path}')

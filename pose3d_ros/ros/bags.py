@@ -1,0 +1,229 @@
+"""Recordings in bags (mcap and sqlite3), and bags of results, through the library rosbags."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+from rclpy.serialization import deserialize_message, serialize_message
+from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import Writer as BagWriter
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from pose3d_ros.camera import Intrinsics
+from pose3d_ros.images import Observation
+from pose3d_ros.offline.recording import CameraOptions, Processed, Recording, Taken
+from pose3d_ros.ros.messages.camera_info import Calibration
+from pose3d_ros.ros.messages.images import ImageError, read_camera_image, seconds
+from pose3d_ros.ros.messages.markers import marker_array
+from pose3d_ros.ros.messages.pose_array import pose_array_cdr
+from pose3d_ros.ros.messages.transforms import PeopleInFrame
+from pose3d_ros.sources.calibration import read_calibration
+from pose3d_ros.sources.video import Losses, VideoError
+from pose3d_ros.visualisation.perspective import LEVEL
+
+IMAGE_TYPES: dict[str, Any] = {
+    'sensor_msgs/msg/Image': Image,
+    'sensor_msgs/msg/CompressedImage': CompressedImage,
+}
+INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
+# Topics of these names hold distances, not pictures, unless they are asked for.
+NOT_PICTURES = ('depth', 'disparity', 'compressedDepth')
+# Version of rosbag2's metadata; Jazzy writes 9.
+METADATA_VERSION: Any = 9
+# Errors of rosbags on damaged files, and of rclpy on damaged messages.
+BAG_ERRORS = (AnyReaderError, OSError, ValueError, KeyError, RuntimeError, AssertionError)
+
+
+def open_bag(
+    path: Path,
+    options: CameraOptions,
+    topics: list[str],
+    warn: Callable[[str], object],
+) -> list[Recording]:
+    """Open every camera of a bag.
+
+    Parameters
+    ----------
+    path
+        A folder with metadata.yaml, or an .mcap or .db3 file.
+    options
+        Focal length and calibration file stand in for CameraInfo.
+    topics
+        Of images. []: all of them.
+    warn
+        Called with a sentence for each image that cannot be read.
+
+    Raises
+    ------
+    VideoError
+        If the bag cannot be read or has no such topic.
+    """
+    try:
+        with _reader(path) as reader:
+            found = {c.topic: c for c in reader.connections if c.msgtype in IMAGE_TYPES}
+            infos = {c.topic for c in reader.connections if c.msgtype == INFO_TYPE}
+            duration_s = 1e-9 * reader.duration
+    except BAG_ERRORS as error:
+        raise VideoError(f'{path} is not a bag that can be read: {error}') from error
+    chosen = topics or [t for t in found if not any(word in t for word in NOT_PICTURES)]
+    missing = [topic for topic in chosen if topic not in found]
+    if missing or not chosen:
+        raise VideoError(
+            f'{path} has no images on {", ".join(missing) or "any topic"}, found them on: '
+            f'{", ".join(found) or "none"}'
+        )
+    recordings = []
+    for topic in chosen:
+        compressed = found[topic].msgtype.endswith('CompressedImage')
+        # As in image_transport: compressed images are below the base topic.
+        base = topic.rpartition('/')[0] if compressed else topic
+        info = f'{base.rpartition("/")[0]}/camera_info'
+        camera = _BagCamera(path, topic, info if info in infos else '', options, warn)
+        count = found[topic].msgcount
+        recordings.append(
+            Recording(
+                f'{path.stem}{base.replace("/", "-")}',
+                str(path),
+                count / duration_s if duration_s > 0 else 30.0,
+                count,
+                camera.images,
+                camera.losses,
+                topic,
+            )
+        )
+    return recordings
+
+
+class _BagCamera:
+    """One topic of images in a bag, with its CameraInfo."""
+
+    def __init__(
+        self,
+        path: Path,
+        topic: str,
+        info_topic: str,
+        options: CameraOptions,
+        warn: Callable[[str], object],
+    ) -> None:
+        self.path, self.topics, self.options, self.warn = path, (topic, info_topic), options, warn
+        self.losses = Losses()
+
+    def images(self) -> Generator[Taken, None, None]:
+        """Return the images in the order of the bag."""
+        options = self.options
+        calibration = Calibration(options.focal_length_px)
+        stated = read_calibration(options.calibration_file) if options.calibration_file else None
+        left_out = 0
+        try:
+            with _reader(self.path) as reader:
+                connections = [c for c in reader.connections if c.topic in self.topics]
+                if info := self._first_info(reader, connections):
+                    calibration.update(info)
+                for connection, recorded_ns, raw in reader.messages(connections):
+                    message = self._message(connection, raw)
+                    if isinstance(message, CameraInfo):
+                        calibration.update(message)
+                    elif message is not None and left_out < options.skip:
+                        left_out += 1
+                    elif message is not None:
+                        known = stated.intrinsics if stated else None
+                        yield from self._taken(message, calibration, known, recorded_ns)
+        except BAG_ERRORS as error:
+            self.losses.damaged += 1
+            self.warn(f'{self.path} ends early: {error}')
+
+    def _taken(
+        self, message: Any, calibration: Calibration, known: Intrinsics | None, recorded_ns: int
+    ) -> Generator[Taken, None, None]:
+        try:
+            image, _ = read_camera_image(message, calibration)
+        except ImageError as error:
+            self.losses.damaged += 1
+            self.warn(f'{self.path}: an image on {self.topics[0]} is left out: {error}')
+            return
+        if known is not None:
+            image = type(image)(image.bgr, known)
+        stamp_s = seconds(message.header.stamp)
+        yield Taken(Observation(image, stamp_s, self.options.pose), message, recorded_ns)
+
+    def _first_info(self, reader: AnyReader, connections: list[Connection]) -> CameraInfo | None:
+        """Return the first CameraInfo: images may be recorded before it."""
+        infos = [c for c in connections if c.msgtype == INFO_TYPE]
+        for connection, _, raw in reader.messages(infos) if infos else ():
+            return self._message(connection, raw)
+        return None
+
+    def _message(self, connection: Connection, raw: bytes) -> Any:
+        """Return a message of ROS; None, counted, for one that is damaged."""
+        kind = IMAGE_TYPES.get(connection.msgtype, CameraInfo)
+        try:
+            return deserialize_message(raw, kind)
+        except Exception as error:  # RMWError, and whatever else a middleware raises
+            self.losses.damaged += 1
+            self.warn(f'{self.path}: a message on {connection.topic} is left out: {error}')
+            return None
+
+
+class McapWriter:
+    """Writes a bag poses/ (mcap) with PoseArray3D and MarkerArray on the images' stamps.
+
+    Parameters
+    ----------
+    folder
+        An existing folder.
+    topic
+        Of the images: results are beside it, as those of the pose node are.
+    """
+
+    def __init__(self, folder: Path, topic: str) -> None:
+        target = folder / 'poses'
+        if target.exists():  # of a run that was interrupted
+            for path in target.iterdir():
+                path.unlink()
+            target.rmdir()
+        self.bag = BagWriter(target, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
+        self.bag.open()
+        store = get_typestore(Stores.ROS2_JAZZY)
+        for name in ('Keypoint3D', 'Pose3D', 'PoseArray3D'):
+            text = _share(f'msg/{name}.msg').read_text()
+            store.register(get_types_from_msg(text, f'pose3d_ros/msg/{name}'))
+        base = topic.removesuffix('/compressed').rpartition('/')[0]
+        self.poses = self.bag.add_connection(
+            f'{base}/poses', 'pose3d_ros/msg/PoseArray3D', typestore=store
+        )
+        self.markers = self.bag.add_connection(
+            f'{base}/markers', 'visualization_msgs/msg/MarkerArray', typestore=store
+        )
+
+    def write(self, processed: Processed) -> None:
+        """Write the messages of an image, at the time at which it was recorded."""
+        taken, header = processed.taken, processed.taken.message.header
+        observation = taken.observation
+        poses = pose_array_cdr(
+            processed.tracked, header, observation.image.intrinsics.source, observation.camera_pose
+        )
+        self.bag.write(self.poses, taken.recorded_ns, poses)
+        markers = marker_array(PeopleInFrame(processed.tracked, header, LEVEL))
+        self.bag.write(self.markers, taken.recorded_ns, serialize_message(markers))
+
+    def close(self) -> None:
+        """Finish the bag."""
+        self.bag.close()
+
+
+def _reader(path: Path) -> AnyReader:
+    return AnyReader([path], default_typestore=get_typestore(Stores.ROS2_JAZZY))
+
+
+def _share(name: str) -> Path:
+    """Return the path of a file that the package installs."""
+    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
+    files = [Path(prefix) / 'share' / 'pose3d_ros' / name for prefix in prefixes if prefix]
+    return next((file for file in files if file.is_file()), files[-1])

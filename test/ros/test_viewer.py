@@ -1,0 +1,123 @@
+"""`pose3d view` in headless Chromium, beside a pose node of the bundled network and clip."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import rclpy
+from rclpy.parameter_client import AsyncParameterClient
+
+pytest.importorskip('viser')
+
+from support.browser import CHROMIUM, Page
+
+from pose3d_ros.demo import clip
+from pose3d_ros.demo.child import Child
+from pose3d_ros.models.store import DEMO_ONLY
+
+NAMESPACE = f'/viewer_{os.getpid()}'
+PATIENCE_S = 90
+
+
+def wait_until(condition, what):
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        assert time.monotonic() < deadline_s, f'not within {PATIENCE_S} s: {what}'
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def domain(monkeypatch):
+    """Use a domain of its own: the page shows every pose node of the domain."""
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(100 + os.getpid() % 100))
+
+
+@pytest.fixture
+def viewer(domain):
+    """Return the process of `pose3d view`, and its address."""
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'pose3d_ros.cli', 'view', '--port', '8400'],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in process.stdout:
+        if match := re.match(r'(http://127\.0\.0\.1:\d+) shows people', line):
+            break
+    yield process, match[1]
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def start():
+    """Return a function that starts a node of the namespace; all are ended."""
+    children = []
+
+    def start_node(command):
+        parameters = {
+            'node': {'model': DEMO_ONLY, 'device': 'CPU', 'keypoint_threshold': 0.2},
+            'camera': {'source': str(clip.PATH), 'loop': True, 'focal_length': 520.0, 'rate': 5.0},
+        }[command]
+        children.append(Child(command, NAMESPACE, parameters))
+        return children[-1]
+
+    yield start_node
+    for child in children:
+        child.end()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason='needs Chromium')
+def test_people_are_seen_live_in_a_browser(viewer, start, tmp_path):
+    process, address = viewer
+    with Page(address, tmp_path) as page:
+        wait_until(lambda: 'no node publishes' in page.text(), 'what is missing is said')
+        pose, _ = start('node'), start('camera')
+
+        def ids():
+            return re.findall(r'^(\d+)\t[\d.]+ ', page.text(), re.MULTILINE)
+
+        wait_until(lambda: len(ids()) >= 2, 'ids in the table')
+        wait_until(lambda: 'demo_only' in page.text(), 'the network')
+        source = "[...document.querySelectorAll('img')].map(image => image.src).join()"
+        first = wait_until(lambda: page.evaluate(source), 'an image')
+        wait_until(lambda: page.evaluate(source) != first, 'the overlay advances')
+        change_a_slider(page)
+        pose.process.kill()
+        wait_until(lambda: 'no poses for' in page.text(), 'the silence is said')
+        assert not ids()
+        start('node')
+        wait_until(lambda: len(ids()) >= 2, 'people of the restarted node')
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+
+
+def change_a_slider(page):
+    """Press a key on the slider of a threshold: the node's parameter follows."""
+    rclpy.init()
+    node = rclpy.create_node('slider_test')
+    try:
+        client = AsyncParameterClient(node, f'{NAMESPACE}/pose_node')
+        assert client.wait_for_services(PATIENCE_S)
+
+        def value():
+            future = client.get_parameters(['keypoint_threshold'])
+            rclpy.spin_until_future_complete(node, future, timeout_sec=10)
+            return future.result().values[0].double_value
+
+        before = value()
+        slider = "document.querySelectorAll('[role=slider]')[0]"
+        wait_until(lambda: page.evaluate(f'{slider}.getAttribute("aria-valuenow")') == '0.2', 'it')
+        page.evaluate(f'{slider}.focus()')
+        for kind in ('keyDown', 'keyUp'):
+            page.call(
+                'Input.dispatchKeyEvent', type=kind, key='ArrowRight', code='ArrowRight',
+                windowsVirtualKeyCode=39,
+            )  # fmt: skip
+        wait_until(lambda: value() > before, 'the parameter of the node')
+    finally:
+        node.destroy_node()
+        rclpy.shutdown()

@@ -1,0 +1,104 @@
+"""The page's scene, without a browser: which nodes it has, and where they are."""
+
+import numpy as np
+import pytest
+
+viser = pytest.importorskip('viser')
+
+from support.people import STANDING_M, scene  # noqa: E402
+
+from pose3d_ros.camera import CameraPose, Intrinsics  # noqa: E402
+from pose3d_ros.people import TrackedPeople  # noqa: E402
+from pose3d_ros.skeleton import PANOPTIC19  # noqa: E402
+from pose3d_ros.visualisation.style import LIMBS, distances  # noqa: E402
+from pose3d_ros.visualisation.viser_scene import (  # noqa: E402
+    CameraScene,
+    _turn_y_to,
+    open_page,
+    people_table,
+)
+
+
+def tracked(*ids, hidden=None):
+    """Return people of these ids, 3, 4, ... m away."""
+    places = [(0.0, 0.0, 3.0 + i) for i in range(len(ids))]
+    people = scene(np.array(places).reshape(-1, 3), hidden)
+    n = len(ids)
+    return TrackedPeople(people, np.array(ids, np.int64), np.ones(n, np.uint8), np.full(n, 2.0))
+
+
+@pytest.fixture
+def page():
+    server = open_page(port=8300)
+    yield server
+    server.stop()
+
+
+def test_the_page_is_served_on_this_machine_only(page):
+    assert page.get_host() == '127.0.0.1'
+
+
+def test_every_person_is_a_skeleton_at_the_right_place_until_gone(page):
+    shown = CameraScene(page, '/front')
+    shown.show_people(tracked(7, 9))
+    assert set(shown.people) == {7, 9}
+    person = shown.people[9]
+    assert person.limbs.name == '/front/person_9/limbs'
+    assert person.limbs.points.shape == (len(LIMBS), 2, 3)
+    neck = PANOPTIC19.index('neck')
+    np.testing.assert_allclose(person.keypoints.points[neck], STANDING_M[neck] + (0, 0, 4))
+    assert person.label.text == '9  4.0 m'
+    assert person.label.position[1] < STANDING_M[:, 1].min()
+    shown.show_people(tracked(9, 12))
+    assert set(shown.people) == {9, 12}
+    shown.show_people(tracked())
+    assert not shown.people
+    assert '| 9 |' not in shown.table.content
+
+
+def test_inferred_limbs_are_paler(page):
+    shown = CameraScene(page, 'front')
+    shown.show_people(tracked(1))
+    full = shown.people[1].limbs.colors.copy()
+    shown.show_people(tracked(1, hidden=np.ones((1, 19), bool)))
+    pale = shown.people[1].limbs.colors
+    assert (pale.astype(int).sum(axis=-1) > full.astype(int).sum(axis=-1)).all()
+
+
+def test_trails_follow_people(page):
+    shown = CameraScene(page, 'front')
+    for _ in range(5):
+        shown.show_people(tracked(1))
+    assert shown.people[1].trail.points.shape == (4, 2, 3)
+
+
+def test_a_floor_is_shown_only_where_its_height_is_known(page):
+    shown = CameraScene(page, 'front')
+    up = np.array([0.0, -1.0, 0.0])
+    for pose, height_m in ((None, None), (CameraPose(up), None), (CameraPose(up, 1.2), 1.2)):
+        shown.show_floor(pose)
+        assert (shown.floor is None) == (height_m is None)
+    np.testing.assert_allclose(shown.floor.position, (0, 1.2, 0))
+
+
+@pytest.mark.parametrize('direction', [(0, 1, 0), (0, 0, 1), (0.6, 0.8, 0), (0, -1, 0)])
+def test_the_floor_turns_with_the_camera(direction):
+    w, *v = _turn_y_to(np.array(direction, float))
+    v, y = np.array(v), np.array([0.0, 1.0, 0.0])
+    turned = y + 2 * np.cross(v, np.cross(v, y) + w * y)
+    np.testing.assert_allclose(turned, direction, atol=1e-12)
+
+
+def test_images_are_shown_beside_the_scene_and_in_the_frustum(page):
+    shown = CameraScene(page, 'front')
+    shown.show_image(np.full((1080, 1920, 3), 90, np.uint8), Intrinsics.guess(1920, 1080))
+    assert shown.image.image.shape == (360, 640, 3)
+    assert shown.frustum.image.shape == (360, 640, 3)
+
+
+def test_the_table_has_people_by_id():
+    people = tracked(9, 7)
+    rows = people_table(people, *distances(people.people)).splitlines()[2:]
+    assert [row.split('|')[1].strip() for row in rows] == ['7', '9']
+    assert '4.0 m' in rows[0]
+    assert 'confirmed' in rows[0]

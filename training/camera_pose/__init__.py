@@ -1,0 +1,1 @@
+"""The network that observes in each person how the camera stands."""
