@@ -29,12 +29,14 @@ _LIMBS: tuple[tuple[tuple[str, str], ...], ...] = (
 PARTS = len(_LIMBS)
 # Positions of samples along a limb, share of its length, and across it, share of the length of the
 # person's longest limb. The ends are left out: other colours begin there.
-ALONG = np.linspace(0.15, 0.85, 9)
+ALONG = np.linspace(0.15, 0.85, 7)
 ACROSS = np.linspace(-0.09, 0.09, 3)
 # Number of bins of L*, and of each of a* and b* from -CHROMA to CHROMA.
 LIGHT_BINS, CHROMA_BINS = 5, 7
 CHROMA = 25.0
 BINS = LIGHT_BINS + CHROMA_BINS**2
+# Value, 0 to 255, of the image's mean colour after normalisation.
+MEAN_LEVEL = 115.0
 # Largest number of rows and columns of the image that its mean colour is taken of.
 MEAN_SAMPLES = 64
 # Least number of samples that describe a part.
@@ -140,11 +142,12 @@ def _mean_colour(bgr: NDArray[np.uint8]) -> Array:
 
 def _bins(pixels: NDArray[np.uint8], mean: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the bins of lightness and of chromaticity of pixels ``(S, 3)``."""
-    balanced = np.minimum(pixels * (0.45 / mean), 1.0).astype(np.float32)
-    lab = np.zeros((len(pixels), 1, 3), np.float32)
+    balanced = np.minimum(pixels * (MEAN_LEVEL / mean), 255).astype(np.uint8)
+    lab = np.zeros((len(pixels), 1, 3), np.uint8)
     if len(pixels):
         lab = np.asarray(cv2.cvtColor(balanced[:, np.newaxis], cv2.COLOR_BGR2Lab))
-    light = np.minimum(lab[:, 0, 0] * (LIGHT_BINS / 100), LIGHT_BINS - 1).astype(np.intp)
-    chroma = (lab[:, 0, 1:] + CHROMA) * (CHROMA_BINS / (2 * CHROMA))
+    # OpenCV has L* from 0 to 255, and 128 for an a* or b* of 0.
+    light = lab[:, 0, 0].astype(np.intp) * LIGHT_BINS // 256
+    chroma = (lab[:, 0, 1:] - (128 - CHROMA)) * (CHROMA_BINS / (2 * CHROMA))
     a, b = np.clip(chroma, 0, CHROMA_BINS - 1).astype(np.intp).T
     return light, a * CHROMA_BINS + b
