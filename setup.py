@@ -81,6 +81,7 @@ setup(
     ],
     extras_require={
         'test': ['pytest>=7', 'hypothesis>=6'],
+        'viewer': ['viser>=1.1,<2'],
         'int8': ['nncf>=3.4,<4'],
         'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2', 'pandas'],
         'lint': ['ruff==0.17.*', 'mypy==2.*', 'import-linter>=2.1,<3', 'codespell>=2.4,<3'],

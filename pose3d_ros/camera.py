@@ -30,6 +30,14 @@ class IntrinsicsSource(IntEnum):
     GUESSED = 2
 
 
+class CameraPoseSource(IntEnum):
+    """Source of the pose of a camera."""
+
+    NONE = 0
+    GIVEN = 1
+    ESTIMATED = 2
+
+
 @dataclass(frozen=True)
 class Intrinsics:
     """A pinhole camera with lens distortion.
@@ -176,6 +184,10 @@ class CameraPose:
         camera.
     height_m
         Height of the camera above the floor on which people stand, m. NaN: unknown.
+    up_sd_rad
+        Standard deviation of `up` about each axis across it, rad. 0: given, not estimated.
+    height_sd
+        Standard deviation of the height as a share of it. 0: given, not estimated.
 
     Raises
     ------
@@ -185,6 +197,8 @@ class CameraPose:
 
     up: NDArray[np.float64]
     height_m: float = float('nan')
+    up_sd_rad: float = 0.0
+    height_sd: float = 0.0
 
     def __post_init__(self) -> None:
         length = np.linalg.norm(self.up) if np.shape(self.up) == (3,) else np.nan
@@ -192,3 +206,7 @@ class CameraPose:
             raise ValueError(f'up must be a unit vector (3,), found {self.up}')
         if self.height_m < 0 or np.isinf(self.height_m):
             raise ValueError(f'height_m must be NaN or at least 0 m, found {self.height_m}')
+        for name in ('up_sd_rad', 'height_sd'):
+            sd = getattr(self, name)
+            if not 0 <= sd < np.inf:
+                raise ValueError(f'{name} must be finite and at least 0, found {sd}')

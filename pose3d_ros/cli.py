@@ -97,6 +97,7 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument(
         '--seconds', type=float, default=0.0, metavar='S', help='stop early; default: at the end'
     )
+    demo.add_argument('--headless', action='store_true', help='serve no page to look at meanwhile')
     _add_node_options(demo)
 
 
@@ -107,6 +108,9 @@ def _add_view(view: argparse.ArgumentParser) -> None:
         metavar='SOURCE',
         help='video, GIF, folder, address, webcam, or clip, the bundled one: starts a camera and '
         'a pose node; default: shows the pose nodes that run',
+    )
+    view.add_argument(
+        '--namespace', default='/', help='of the nodes to show; default: %(default)s, all'
     )
     view.add_argument('--port', type=int, default=8080, help='of the page; default: %(default)s')
     _add_node_options(view)

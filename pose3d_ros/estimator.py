@@ -44,7 +44,7 @@ class PoseEstimator:
     input_hw
         Height and width of the network's input, px. A width of None follows from the aspect of
         the images. None: what the network's contract states, or the size of the file where it
-        takes no other, or 320 lines in the aspect of the images.
+        takes no other, or 320 lines, and at least 256 columns, in the aspect of the images.
     precision
         What the device computes in: a key of ``inference.PRECISIONS``.
     input_mean, input_scale

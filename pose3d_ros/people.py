@@ -141,6 +141,8 @@ class TrackedPeople:
         ``(N,)`` rad, standard deviation of its angle.
     first_s
         ``(N,)`` s, stamp of the first image of each person.
+    height_m, height_sd_m
+        ``(N,)`` m, height when standing, and its standard deviation. NaN: unknown.
     """
 
     people: People3D
@@ -152,6 +154,8 @@ class TrackedPeople:
     heading: NDArray[np.float64] | None = None
     heading_sd_rad: NDArray[np.float64] | None = None
     first_s: NDArray[np.float64] | None = None
+    height_m: NDArray[np.float64] | None = None
+    height_sd_m: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.people)
@@ -164,6 +168,8 @@ class TrackedPeople:
             'heading': (n, 3),
             'heading_sd_rad': (n,),
             'first_s': (n,),
+            'height_m': (n,),
+            'height_sd_m': (n,),
         }
         for name, shape in shapes.items():
             if getattr(self, name) is not None:

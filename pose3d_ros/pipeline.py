@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pose3d_ros.camera import CameraPose, CameraPoseSource, IntrinsicsSource
+from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.depth.measurement import measure
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.images import Observation
@@ -65,9 +67,14 @@ class Pipeline:
         Gives people their ids.
     smoother
         Smooths 3D positions. May be set to None, which switches smoothing off.
+    pose_from_people
+        Estimates the pose of the camera where it is not given. May be set to None, which switches
+        that off.
+    camera_pose, camera_pose_source
+        The pose that was used for the last image (None: unknown), and where it came from.
     image_rotation
         Clockwise rotation that turns the images upright: 0, 90, 180 or 270 degrees, or ``AUTO``,
-        by the pose of the camera where it is known. Results are those of the image as it was
+        by the pose of the camera where it is given. Results are those of the image as it was
         received.
     degrees
         The rotation of the last image.
@@ -79,6 +86,9 @@ class Pipeline:
         self.estimator = estimator
         self.tracker = Tracker()
         self.smoother: Smoother | None = Smoother()
+        self.pose_from_people: CameraPoseEstimator | None = CameraPoseEstimator()
+        self.camera_pose: CameraPose | None = None
+        self.camera_pose_source = CameraPoseSource.NONE
         self.image_rotation = AUTO
         self.degrees = 0
         self.timings: Timings | None = None
@@ -99,11 +109,16 @@ class Pipeline:
         TrackedPeople
             In metres in the camera optical frame.
         """
+        return self.follow(observation, self.estimate(observation))
+
+    def estimate(self, observation: Observation) -> People3D:
+        """Find the people in an image, in 3D: everything of `process` before tracking."""
         start_s = time.perf_counter()
         image = observation.image
         rotation = Rotation.of(image, observation.camera_pose, self.image_rotation)
         self.degrees = rotation.degrees
-        upright, camera_pose = rotation.turn(image, observation.camera_pose)
+        self._choose_camera_pose(observation)
+        upright, camera_pose = rotation.turn(image, self.camera_pose)
         boxes_px = self._expected_boxes(observation.stamp_s)
         turned_px = None if boxes_px is None else rotation.turn_boxes(boxes_px)
         (detections,) = self.estimator.detect([upright], [turned_px])
@@ -114,21 +129,67 @@ class Pipeline:
         if observation.depth is not None:
             height_m = self.estimator.lifter.assumed_person_height_m
             people = measure(people, observation.depth, image.intrinsics, height_m)
-        measured_s = time.perf_counter()
-        colours = None
-        if self.tracker.appearance_memory_s:
-            colours = appearance.describe(image.bgr, people.people_2d)
-        pose = observation.camera_pose
-        up = None if pose is None else pose.up
-        tracked = self.track(people, observation.stamp_s, colours, up)
         self.timings = Timings(
             inference_s=detections.inference_s,
             decoding_s=detected_s - start_s - detections.inference_s,
             lifting_s=lifted_s - detected_s,
-            depth_s=measured_s - lifted_s,
-            tracking_s=time.perf_counter() - measured_s,
+            depth_s=time.perf_counter() - lifted_s,
+            tracking_s=0.0,
         )
+        return people
+
+    def follow(self, observation: Observation, people: People3D) -> TrackedPeople:
+        """Give the people of an image their ids: everything of `process` from tracking on.
+
+        People who were estimated before, in another run, may be passed instead of those that
+        `estimate` returns.
+        """
+        start_s = time.perf_counter()
+        self._choose_camera_pose(observation)
+        colours = None
+        if self.tracker.appearance_memory_s:
+            colours = appearance.describe(observation.image.bgr, people.people_2d)
+        up = None if self.camera_pose is None else self.camera_pose.up
+        tracked = self.tracker.update(people, observation.stamp_s, colours, up)
+        tracked = self._learn_camera_pose(observation, tracked)
+        if self.smoother is not None:
+            tracked = self.smoother.smooth(tracked, self.tracker.stamp_s)
+        if self.timings is not None:
+            self.timings = replace(self.timings, tracking_s=time.perf_counter() - start_s)
         return tracked
+
+    def _choose_camera_pose(self, observation: Observation) -> None:
+        """Set the pose that is used for an image: as given, else as estimated until now."""
+        given = observation.camera_pose
+        self.camera_pose = given
+        self.camera_pose_source = (
+            CameraPoseSource.NONE if given is None else CameraPoseSource.GIVEN
+        )
+        # With a guessed focal length the floor that people stand on is wrong, too.
+        guessed = observation.image.intrinsics.source == IntrinsicsSource.GUESSED
+        if self.pose_from_people is None or guessed:
+            return
+        if given is None or np.isnan(given.height_m):
+            estimate = self.pose_from_people.estimate()
+            if estimate is not None:
+                self.camera_pose = estimate.pose()
+                self.camera_pose_source = CameraPoseSource.ESTIMATED
+
+    def _learn_camera_pose(
+        self, observation: Observation, tracked: TrackedPeople
+    ) -> TrackedPeople:
+        """Update the estimate of the camera's pose, and return the people with their heights.
+
+        Only their 2D poses count, so that the estimate does not confirm itself.
+        """
+        intrinsics = observation.image.intrinsics
+        if self.pose_from_people is None or intrinsics.source == IntrinsicsSource.GUESSED:
+            return tracked
+        self.pose_from_people.update(
+            observation.stamp_s, tracked, intrinsics, observation.camera_pose
+        )
+        height_m, height_sd_m = self.pose_from_people.heights.get(tracked.track_id)
+        return replace(tracked, height_m=height_m, height_sd_m=height_sd_m)
 
     def _expected_boxes(self, stamp_s: float) -> NDArray[np.float64] | None:
         """Return where people are expected, ``(B, 4)`` px; None: look in the whole image."""
@@ -139,17 +200,3 @@ class Pipeline:
                 return boxes_px
         self._images_since_detector = 0
         return None
-
-    def track(
-        self,
-        people: People3D,
-        stamp_s: float,
-        colours: NDArray[np.float64] | None = None,
-        up: NDArray[np.float64] | None = None,
-    ) -> TrackedPeople:
-        """Give the people of an image their ids and smooth their positions.
-
-        See `Tracker.update`.
-        """
-        tracked = self.tracker.update(people, stamp_s, colours, up)
-        return self.smoother.smooth(tracked, self.tracker.stamp_s) if self.smoother else tracked

@@ -70,8 +70,9 @@ class CameraPoseEstimate:
         return float(np.sqrt(self.covariance[2, 2]) / self.height_m)
 
     def pose(self) -> CameraPose:
-        """Return the pose alone."""
-        return CameraPose(self.up, self.height_m)
+        """Return the pose with the standard deviations that CameraPose has."""
+        # `up_sd_rad` here is the sum of both axes across, there it is of each.
+        return CameraPose(self.up, self.height_m, self.up_sd_rad / np.sqrt(2), self.height_sd)
 
 
 class CameraPoseEstimator:

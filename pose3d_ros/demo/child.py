@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pose3d_ros
 
@@ -41,15 +43,13 @@ class Child:
         for name, value in parameters.items():
             # JSON is YAML: a string stays a string, whatever is in it.
             line += ['-p', f'{name}:={json.dumps(value)}']
-        package = str(Path(pose3d_ros.__file__).resolve().parents[1])
-        paths = [package, *filter(None, [os.environ.get('PYTHONPATH')])]
         # In a session of its own: Ctrl-C must not end the nodes before the listener is done.
         self.process = subprocess.Popen(
             line,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**os.environ, 'PYTHONPATH': os.pathsep.join(paths)},
+            env=environment(),
         )
         self.log: list[str] = []
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -65,13 +65,7 @@ class Child:
 
     def end(self) -> int:
         """End the process if it has not ended, and return its exit status."""
-        if not self.ended():
-            self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         self.reader.join(END_S)
         return self.process.returncode
 
@@ -80,3 +74,46 @@ class Child:
         for line in self.process.stderr:
             self.log.append(line)
             print(line, end='', file=sys.stderr)
+
+
+class Page:
+    """`pose3d view` in a process of its own, which prints its address; none without viser.
+
+    Parameters
+    ----------
+    namespace
+        Of the nodes to show.
+    arguments
+        Further ones of the command.
+    """
+
+    def __init__(self, namespace: str, arguments: list[str]) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        if importlib.util.find_spec('viser') is None:
+            print("to look at it in a browser: pip install 'pose3d_ros[viewer]'", flush=True)
+            return
+        line = [sys.executable, '-c', START, 'view', '--namespace', namespace, *arguments]
+        self.process = subprocess.Popen(line, start_new_session=True, env=environment())
+
+    def end(self) -> None:
+        """End the process."""
+        if self.process:
+            end(self.process)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which a child finds this package, whatever its folder."""
+    package = str(Path(pose3d_ros.__file__).resolve().parents[1])
+    paths = [package, *filter(None, [os.environ.get('PYTHONPATH')])]
+    return {**os.environ, 'PYTHONPATH': os.pathsep.join(paths)}
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """End a process by SIGINT, and by force if that takes too long."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

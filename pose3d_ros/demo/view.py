@@ -43,8 +43,9 @@ def view(arguments: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     server = open_page(arguments.port)
-    node = ViewerNode(server, camera_pose(arguments))
-    children = start_nodes(arguments) if arguments.input else []
+    namespace = f'/pose3d_view_{os.getpid()}' if arguments.input else arguments.namespace
+    node = ViewerNode(server, camera_pose(arguments), namespace)
+    children = start_nodes(arguments, namespace) if arguments.input else []
     print(f'http://{HOST}:{server.get_port()} shows people; Ctrl-C ends it', flush=True)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -61,9 +62,8 @@ def view(arguments: argparse.Namespace) -> int:
     return int(any(failed))
 
 
-def start_nodes(arguments: argparse.Namespace) -> list[Child]:
+def start_nodes(arguments: argparse.Namespace, namespace: str) -> list[Child]:
     """Start a pose node and a camera node of the input."""
-    namespace = f'/pose3d_view_{os.getpid()}'
     camera = {**camera_parameters(arguments), 'wait_until_done': False}
     # To be looked at for longer than ten seconds.
     camera['loop'] = arguments.loop or arguments.input == clip.NAME

@@ -12,8 +12,11 @@ from pose3d_ros.network_spec import InputSize, NetworkSpec
 # Height of the input unless a size is set, px: two in three people at 8 m are found by it in
 # images of 640 x 480 (docs/accuracy.md).
 DEFAULT_LINES = 320
-# Largest width of the input as a multiple of its height: panoramas beyond are letterboxed, because
-# time grows with the width.
+# Least width of the input unless a size is set, px: in portrait images, 320 lines would leave too
+# few pixels for people who are near.
+DEFAULT_MIN_COLUMNS = 256
+# Largest ratio of the sides of the input: panoramas beyond are letterboxed, because time grows
+# with the area.
 MAX_ASPECT = 4.0
 # Aspect, width over height, that is assumed before the first image.
 ASSUMED_HW = (3, 4)
@@ -32,27 +35,34 @@ class InputSizing:
     width
         px. None: follows from the shape of the image.
     multiple
-        A width that follows is a multiple of this, px.
+        Sides that follow are multiples of this, px.
+    min_width
+        If the width that follows is less than this, px, it is this, and the height follows.
     """
 
     height: int
     width: int | None
     multiple: int = 8
+    min_width: int = 0
 
     def size(self, image_hw: tuple[int, int]) -> tuple[int, int]:
         """Return height and width of the input for an image of that height and width, px."""
         if self.width is not None:
             return self.height, self.width
-        aspect = min(image_hw[1] / image_hw[0], MAX_ASPECT)
-        units = max(1, int(self.height * aspect / self.multiple + 0.5))
-        return self.height, units * self.multiple
+        aspect = min(max(image_hw[1] / image_hw[0], 1 / MAX_ASPECT), MAX_ASPECT)
+        if self.height * aspect < self.min_width:
+            return self._rounded(self.min_width / aspect), self.min_width
+        return self.height, self._rounded(self.height * aspect)
+
+    def _rounded(self, side: float) -> int:
+        return max(1, int(side / self.multiple + 0.5)) * self.multiple
 
 
 def input_sizing(graph: Graph, spec: NetworkSpec, requested: InputSize) -> InputSizing:
     """Decide how large the input of a network is.
 
     What the user sets comes first, then what the contract states, then the size of the file where
-    the graph takes no other, then DEFAULT_LINES.
+    the graph takes no other, then DEFAULT_LINES and at least DEFAULT_MIN_COLUMNS.
 
     Parameters
     ----------
@@ -82,8 +92,11 @@ def input_sizing(graph: Graph, spec: NetworkSpec, requested: InputSize) -> Input
     if size is None and not spec.resizable:
         size = graph.copy().set_input_size(None, spec.layout)
     if size is None:
-        lines = max(1, round(DEFAULT_LINES / multiple)) * multiple
-        return InputSizing(lines, None, multiple)
+        lines, columns = (
+            max(1, round(side / multiple)) * multiple
+            for side in (DEFAULT_LINES, DEFAULT_MIN_COLUMNS)
+        )
+        return InputSizing(lines, None, multiple, columns)
     height, width = size
     assert width is not None
     if spec.resizable:

@@ -15,9 +15,9 @@ import numpy as np
 from pose3d_ros.camera import CameraPose
 from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.estimator import LIFTERS, PoseEstimator
-from pose3d_ros.inference import PRECISIONS
+from pose3d_ros.inference import PRECISIONS, InferenceError
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.store import compiled_folder, resolve
+from pose3d_ros.models.store import compiled_folder
 from pose3d_ros.offline.process import Outcome, process, shard
 from pose3d_ros.offline.recording import CameraOptions, Recording, open_video_recording
 from pose3d_ros.offline.trc import TrcWriter
@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace, bags: BagFormat) -> int:
                 make = partial(make_writers, formats, bags)
                 try:
                     process(unique, estimator, arguments.out, make, settings, outcome)
-                except (VideoError, CalibrationError) as error:
+                except (VideoError, CalibrationError, InferenceError) as error:
                     outcome.problems.append(str(error))
     except KeyboardInterrupt:
         print(f'interrupted after {outcome}; the same command goes on', file=sys.stderr)
@@ -203,7 +203,7 @@ def _shard(text: str) -> tuple[int, int]:
 
 def _estimator(arguments: argparse.Namespace) -> PoseEstimator:
     return PoseEstimator(
-        resolve(arguments.model),
+        arguments.model,
         arguments.device,
         input_hw=tuple(arguments.input_size) if arguments.input_size else None,
         precision=arguments.precision,

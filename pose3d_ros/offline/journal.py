@@ -15,7 +15,9 @@ _COLUMNS = int(_SPLITS[-1]) + K
 
 
 class Journal:
-    """An array for each image in one file, before tracking: float64 holds every number exactly.
+    """Two arrays for each image in one file: the set of keypoints, and the people before tracking.
+
+    They are float64, which holds every number exactly.
 
     Reads what is there, then writes behind it. A last array that was cut off is written over.
 
@@ -50,16 +52,18 @@ class Journal:
             return None
         start = self.file.tell()
         try:
+            keypoint_set = str(np.load(self.file, allow_pickle=False))
             table = np.load(self.file, allow_pickle=False)
         except (EOFError, ValueError, OSError):
             self.reading = False
             self.file.seek(start)
             self.file.truncate()
             return None
-        return _people(table)
+        return _people(table, keypoint_set)
 
     def write(self, people: People3D) -> None:
         """Append the people of an image."""
+        np.save(self.file, np.array(people.people_2d.keypoint_set))
         np.save(self.file, _table(people))
         self.file.flush()
 
@@ -76,12 +80,12 @@ def _table(people: People3D) -> np.ndarray:
     return np.concatenate([part.astype(np.float64) for part in shaped], axis=1)
 
 
-def _people(table: np.ndarray) -> People3D:
+def _people(table: np.ndarray, keypoint_set: str) -> People3D:
     n = len(table)
     known = table.shape[1] == _COLUMNS
     xy, scores, score, xyz, source, covariance, sd = np.split(table, _SPLITS, axis=1)
     return People3D(
-        People2D(xy.reshape(n, K, 2), scores, score[:, 0]),
+        People2D(xy.reshape(n, K, 2), scores, score[:, 0], keypoint_set),
         xyz.reshape(n, K, 3),
         source.astype(np.uint8),
         covariance.reshape(n, 3, 3),

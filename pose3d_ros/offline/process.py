@@ -142,11 +142,9 @@ def _processed(
             observation = taken.observation
             people = journal.read()
             if people is None:
-                image = observation.image
-                (detections,) = estimator.detect([image])
-                people = estimator.lift(detections, image.intrinsics, observation.camera_pose)
+                people = pipeline.estimate(observation)
                 journal.write(people)
-            yield Processed(number, taken, pipeline.track(people, observation.stamp_s))
+            yield Processed(number, taken, pipeline.follow(observation, people))
 
 
 def _report(source: str, losses: Losses, outcome: Outcome) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Generator
 from copy import copy
@@ -21,6 +22,7 @@ from std_msgs.msg import Header
 
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
 from pose3d_ros.ros import camera_parameters
+from pose3d_ros.ros.arguments import ArgumentError, check
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
@@ -253,6 +255,7 @@ def main(args: list[str] | None = None) -> int:
     """
 
     def work(stop: Stop) -> int:
+        check((args or sys.argv)[1:], 'camera_node', camera_parameters.PARAMETERS)
         node = CameraNode()
         end = 'source failed'
         try:
@@ -268,4 +271,5 @@ def main(args: list[str] | None = None) -> int:
             node.destroy_node()
         return 0
 
-    return run('camera_node', work, args, (VideoError, CalibrationError, DamagedSource))
+    errors = (ArgumentError, VideoError, CalibrationError, DamagedSource)
+    return run('camera_node', work, args, errors)

@@ -13,11 +13,13 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from pose3d_ros.camera import IntrinsicsSource
+from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.images import CameraImage, Observation
 from pose3d_ros.inference import InferenceError
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import TrackedPeople
 from pose3d_ros.pipeline import Pipeline
+from pose3d_ros.ros.camera_log import CameraLog
 from pose3d_ros.ros.camera_pose import CameraPoseProvider
 from pose3d_ros.ros.camera_topics import CameraTopics
 from pose3d_ros.ros.depth_stream import DEPTH_IMAGES, DepthStream
@@ -44,8 +46,6 @@ from pose3d_ros.tracking.smoothing import Smoother
 from pose3d_ros.visualisation.overlay import draw_people
 from pose3d_ros.visualisation.text import draw_text
 
-# Least time between two warnings of the same kind, s.
-WARN_EVERY_S = 5.0
 # The direction that is up in an image, in the camera optical frame.
 UP = np.array([0.0, -1.0, 0.0])
 
@@ -91,18 +91,19 @@ class CameraStream:
         self.node, self.name, self.network = node, name, network
         self.transforms, self.target_frame, self.bodies = transforms, p.target_frame, bodies
         # Log throttling is per logger, so each camera has its own.
-        self.logger = node.get_logger().get_child(name) if name else node.get_logger()
-        self.topics = CameraTopics(node, self._topic(''), p.image_transport, self.logger)
+        logger = node.get_logger().get_child(name) if name else node.get_logger()
+        self.topics = CameraTopics(node, self._topic(''), p.image_transport, logger)
         self.calibration = Calibration(p.focal_length, p.rectified)
         self.pipeline = Pipeline(network.estimator)
         self.depth = DepthStream(p.depth_tolerance, p.rectified) if p.depth else None
         self.camera_pose = CameraPoseProvider(p, transforms)
         self.statistics = ImageStatistics()
+        self.log = CameraLog(logger, self.topics, self.statistics)
         self.clock = ImageClock()
         self.mounting = MountingCheck()
         # Intrinsics source of the last image, and why its CameraInfo is not used, or ''.
         self.intrinsics_source: IntrinsicsSource | None = None
-        self.last_error = self._logged_note = ''
+        self.last_error = ''
         self.publishers: list[Any] = []
         self.enabled = False
         self.update_parameters(p)
@@ -116,6 +117,11 @@ class CameraStream:
     def update_parameters(self, p: PoseParameters) -> None:
         """Apply the parameters that are live."""
         self.pipeline.tracker.max_age_s = p.track_memory
+        self.pipeline.tracker.appearance_memory_s = p.appearance_memory
+        if not p.camera_pose_from_people:
+            self.pipeline.pose_from_people = None
+        elif self.pipeline.pose_from_people is None:
+            self.pipeline.pose_from_people = CameraPoseEstimator()
         smoother = self.pipeline.smoother
         if not p.smoothing:
             self.pipeline.smoother = None
@@ -154,10 +160,7 @@ class CameraStream:
         self.topics.update_latched()
         silence_s = self.statistics.silence_s()
         if silence_s > self.stale_after_s:
-            self.logger.warning(
-                f'no image for {silence_s:.0f} s: {self.topics.explain_silence()}',
-                throttle_duration_sec=2 * WARN_EVERY_S,
-            )
+            self.log.silence(silence_s)
 
     def destroy(self) -> None:
         """Destroy all subscriptions and publishers."""
@@ -173,10 +176,10 @@ class CameraStream:
         arrival_s, stamp = time.monotonic(), image.header.stamp
         image_time = self.clock.at(nanoseconds(stamp), arrival_s, publisher_gid(info))
         if image_time is None:
-            self._warn_of_late_image(stamp)
+            self.log.late(stamp)
             return
         if not image_time.stamp_advances:
-            self._warn_of_stamp(stamp)
+            self.log.stamp_stands_still(stamp)
         received = ReceivedImage(image, image_time, arrival_s)
         if not (self.depth and self.depth.waits(stamp, lambda: self.process(received))):
             self.process(received)
@@ -190,9 +193,10 @@ class CameraStream:
         try:
             image, self.last_error = read_camera_image(received.message, self.calibration)
         except ImageError as error:
-            self._drop(Outcome.BAD, 'image', str(error))
+            self.log.dropped(Outcome.BAD, 'image', str(error))
             return
-        self._warn_of_intrinsics(image)
+        self.intrinsics_source = image.intrinsics.source
+        self.log.intrinsics(image.intrinsics, self.last_error or self.calibration.note)
         observation = self._observation(header, image, received.time)
         self.pipeline.estimator = self.network.estimator
         try:
@@ -201,11 +205,11 @@ class CameraStream:
             self.statistics.record(Outcome.FAILED)
             self.network.report(error)
             return
-        self._warn_of_mounting(tracked)
+        self.log.mounting(self.mounting.update(tracked.people.people_2d, self.pipeline.degrees))
         try:
             people = self._to_frame(PeopleInFrame(tracked, header, UP))
         except FrameError as error:
-            self._drop(Outcome.NO_TRANSFORM, 'poses', str(error))
+            self.log.dropped(Outcome.NO_TRANSFORM, 'poses', str(error))
             return
         self._publish(people, observation, received)
         if self.overlay.get_subscription_count():
@@ -215,12 +219,11 @@ class CameraStream:
         self, header: Header, image: CameraImage, image_time: ImageTime
     ) -> Observation:
         camera_pose = self.camera_pose.at(header)
-        if self.camera_pose.last_error:
-            self.logger.warning(self.camera_pose.last_error, throttle_duration_sec=WARN_EVERY_S)
+        self.log.camera_pose(self.camera_pose.last_error)
         depth = None
         if self.depth:
             depth = self.depth.image_for(header, image)
-            self._warn_of_depth(self.depth)
+            self.log.depth(self.depth)
         return Observation(image, image_time.time_s, camera_pose, depth)
 
     def _publish(
@@ -229,7 +232,13 @@ class CameraStream:
         source, timings = observation.image.intrinsics.source, self.pipeline.timings
         assert timings
         self.poses.publish(
-            pose_array_cdr(people.tracked, people.header, source, observation.camera_pose)
+            pose_array_cdr(
+                people.tracked,
+                people.header,
+                source,
+                self.pipeline.camera_pose,
+                self.pipeline.camera_pose_source,
+            )
         )
         self.statistics.record_processed(
             self._latency_s(received), timings.inference_s, timings.after_inference_s
@@ -262,64 +271,6 @@ class CameraStream:
         rate = f'  {rate_hz:.1f} Hz' if np.isfinite(rate_hz) else ''
         draw_text(bgr, f'{1e3 * self.pipeline.timings.total_s:.0f} ms{rate}', (8, 0))
         return bgr
-
-    def _drop(self, outcome: Outcome, dropped: str, reason: str) -> None:
-        """Count and log what is dropped of an image."""
-        self.statistics.record(outcome)
-        number = self.statistics.outcomes[outcome]
-        self.logger.warning(
-            f'{dropped} dropped ({number} of {self.statistics.images}): {reason}',
-            throttle_duration_sec=WARN_EVERY_S,
-        )
-
-    def _warn_of_late_image(self, stamp: Any) -> None:
-        publishers = self.topics.publisher_names()
-        by = f'; {publishers} publish {self.topics.image_topic}' if publishers else ''
-        self._drop(
-            Outcome.LATE,
-            'late image',
-            f'its stamp {seconds(stamp):.3f} is before that of the newest one{by}',
-        )
-
-    def _warn_of_stamp(self, stamp: Any) -> None:
-        self.statistics.record_unstamped()
-        self.logger.warning(
-            f'the stamps of {self.topics.image_topic} do not advance (found '
-            f'{seconds(stamp):.3f}): arrival times are used for tracking',
-            once=True,
-        )
-
-    def _warn_of_mounting(self, tracked: TrackedPeople) -> None:
-        degrees = self.mounting.update(tracked.people.people_2d, self.pipeline.degrees)
-        if degrees is not None:
-            self.logger.warning(
-                'people do not appear upright in the images. If the camera is mounted turned, set '
-                f'the parameter image_rotation to {degrees}',
-                once=True,
-            )
-
-    def _warn_of_intrinsics(self, image: CameraImage) -> None:
-        """Warn of intrinsics that are missing, guessed or based on assumptions."""
-        self.intrinsics_source = image.intrinsics.source
-        text = self.last_error or self.calibration.note
-        if text and text != self._logged_note:
-            self.logger.warning(text, throttle_duration_sec=WARN_EVERY_S)
-            self._logged_note = text
-        if image.intrinsics.source == IntrinsicsSource.GUESSED:
-            self.logger.warning(
-                f'focal length guessed as {image.intrinsics.fx:.0f} px: no calibrated '
-                f'camera_info was received on {self.topics.info_topic} and focal_length is 0; '
-                'distances are inaccurate',
-                once=True,
-            )
-
-    def _warn_of_depth(self, depth: DepthStream) -> None:
-        if depth.last_error:
-            self.logger.warning(
-                f'image without depth ({depth.missing} of {self.statistics.images}): '
-                f'{depth.last_error}',
-                throttle_duration_sec=WARN_EVERY_S,
-            )
 
     def _subscribe(self) -> None:
         self.statistics.start()

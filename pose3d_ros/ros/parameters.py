@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import Field, dataclass, field, fields
@@ -13,6 +14,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.validate_topic_name import validate_topic_name
 
+# Parameters that rclpy declares itself.
+BUILT_IN = {'use_sim_time', 'start_type_description_service'}
 WHILE_UNCONFIGURED = 'can be set while the node is unconfigured'
 
 
@@ -83,8 +86,8 @@ class PoseParameters:
     input_height: int = _parameter(
         0,
         'Height of the network input, px, a multiple of 8 (of some models 32). People at a '
-        'greater distance need more; computing time grows with the area. 0: 320 where the model '
-        'takes any size, else the size of the model file.',
+        'greater distance need more; computing time grows with the area. 0: 320 (more for '
+        'portrait images) where the model takes any size, else the size of the model file.',
         0,
         4096,
         group='Network',
@@ -117,6 +120,21 @@ class PoseParameters:
         'Input pixels per output cell that the model must have. 0: any.',
         0,
         64,
+        group='Network',
+    )
+    detector_interval: int = _parameter(
+        1,
+        'With a pair of networks: run the person detector on every n-th image only. In between, '
+        'people are looked for where they are expected.',
+        1,
+        30,
+        group='Network',
+    )
+    max_people: int = _parameter(
+        20,
+        'With a pair of networks: largest number of people for an image; the largest come first.',
+        1,
+        100,
         group='Network',
     )
     image_transport: str = _parameter(
@@ -177,6 +195,13 @@ class PoseParameters:
         'measured by depth. 0: 1.7 for the lifting network, 1.8 for location maps.',
         0.0,
         2.5,
+        live=True,
+        group='3D',
+    )
+    camera_pose_from_people: bool = _parameter(
+        True,
+        'Estimate attitude and height of the camera from the people that it sees, where neither '
+        'gravity_frame nor camera_up and camera_height state them and the focal length is known.',
         live=True,
         group='3D',
     )
@@ -266,6 +291,15 @@ class PoseParameters:
         live=True,
         group='Tracking',
     )
+    appearance_memory: float = _parameter(
+        60.0,
+        'How long the colours of the clothes of a person who left are remembered, s, by which the '
+        'person gets the id back. They are kept in memory only. 0: never.',
+        0.0,
+        600.0,
+        live=True,
+        group='Tracking',
+    )
     diagnostics_period: float = _parameter(
         1.0, 'Period of the messages on /diagnostics, s.', 0.1, 60.0, group='Diagnostics'
     )
@@ -300,13 +334,23 @@ FIELDS: dict[str, Field[Any]] = {f.name: f for f in fields(PoseParameters)}
 
 
 def declare(node: Node) -> None:
-    """Declare all parameters.
+    """Declare all parameters; warn of given ones that do not exist.
+
+    The node must have been constructed with `automatically_declare_parameters_from_overrides`,
+    which is how rclpy lists the given parameters.
 
     Raises
     ------
     rclpy.exceptions.ParameterException
         If a value is of another type, out of its range, or none of the choices.
     """
+    given = set(node.get_parameters_by_prefix('')) - BUILT_IN
+    for name in sorted(given):
+        node.undeclare_parameter(name)
+        if name not in FIELDS and not name.startswith('qos_overrides.'):
+            nearest = difflib.get_close_matches(name, FIELDS, n=1)
+            hint = f', did you mean {nearest[0]}?' if nearest else ''
+            node.get_logger().warning(f'parameter {name} does not exist and is ignored{hint}')
     for name, f in FIELDS.items():
         node.declare_parameter(name, f.default, descriptor(f))
 

@@ -15,6 +15,7 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
 from pose3d_ros.detection.detector import Thresholds
+from pose3d_ros.detection.top_down import TopDownOptions
 from pose3d_ros.estimator import LIFTERS, PoseEstimator
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.store import checksum, compiled_folder, resolve
@@ -54,7 +55,9 @@ class PoseNode(LifecycleNode):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__('pose_node', **options)
+        super().__init__(
+            'pose_node', automatically_declare_parameters_from_overrides=True, **options
+        )
         self.network: SharedNetwork | None = None
         self.cameras: list[CameraStream] = []
         self.diagnostics: Any = None
@@ -222,6 +225,7 @@ def load(p: PoseParameters, device: str) -> PoseEstimator:
         input_scale=p.input_scale,
         cache_dir=compiled_folder(),
         lifting=p.lifting,
+        top_down=TopDownOptions(max_people=p.max_people, detector_interval=p.detector_interval),
         spec=p.spec or None,
     )
     if p.stride and p.stride != made.detector.stride:

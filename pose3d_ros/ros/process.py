@@ -67,7 +67,9 @@ def run(
     handlers = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         # rclpy's own handlers shut ROS down under a node that is publishing, which then fails.
-        rclpy.init(args=log_arguments(args), signal_handler_options=SignalHandlerOptions.NO)
+        if error_text := _init(args):
+            get_logger(name).fatal(error_text)
+            return 1
         # A node that a signal ends has exit status 0, whatever was interrupted.
         return work(stop) and int(not stop.is_set())
     except KeyboardInterrupt:
@@ -80,6 +82,15 @@ def run(
         for number, handler in handlers.items():
             signal.signal(number, handler)
     return 0
+
+
+def _init(args: list[str] | None) -> str:
+    """Initialise ROS; return why its arguments or parameter files cannot be read, or ''."""
+    try:
+        rclpy.init(args=log_arguments(args), signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # RCLError, whose text ends with places in the source of rcl
+        return str(error).split(', at /')[0]
+    return ''
 
 
 def keep_memory() -> None:

@@ -50,7 +50,8 @@ class CameraView:
         self.arrivals_s: deque[float] = deque(maxlen=60)
         self.latencies_s: deque[float] = deque(maxlen=60)
         node.create_subscription(PoseArray3D, topic, self.on_poses, QoSProfile(depth=1))
-        node.create_subscription(Image, f'{base}/overlay', self.on_overlay, QoSProfile(depth=1))
+        self.overlay: Any = None
+        self.overlay_topic = f'{base}/overlay'
         node.create_subscription(
             CameraInfo, f'{base}/camera_info', self.calibration.update, qos_profile_sensor_data
         )
@@ -66,7 +67,7 @@ class CameraView:
     def on_overlay(self, image: Image) -> None:
         """Show an image, unless the last one was shown just now."""
         now_s = time.monotonic()
-        if now_s - self.image_s < IMAGE_S or not self.node.server.get_clients():
+        if now_s - self.image_s < IMAGE_S:
             return
         self.image_s = now_s
         try:
@@ -76,6 +77,17 @@ class CameraView:
             return
         intrinsics, _ = self.calibration.intrinsics(image.width, image.height)
         self.scene.show_image(np.ascontiguousarray(bgr[..., ::-1]), intrinsics)
+
+    def update_subscription(self) -> None:
+        """Subscribe to the overlay, which costs the pose node time, while the page is open."""
+        if not self.node.server.get_clients():
+            if self.overlay is not None:
+                self.node.destroy_subscription(self.overlay)
+            self.overlay = None
+        elif self.overlay is None:
+            self.overlay = self.node.create_subscription(
+                Image, self.overlay_topic, self.on_overlay, QoSProfile(depth=1)
+            )
 
     def show_state(self) -> None:
         """Show rate and latency, or for how long there were no poses."""
@@ -155,6 +167,8 @@ class ViewerNode(Node):
         The page.
     camera_pose
         Attitude and height of the cameras, for the floor. None: unknown.
+    below
+        Namespace of the nodes to show. '/': all.
     options
         Of rclpy's Node.
     """
@@ -163,10 +177,12 @@ class ViewerNode(Node):
         self,
         server: viser.ViserServer,
         camera_pose: CameraPose | None = None,
+        below: str = '/',
         **options: Any,
     ) -> None:
         super().__init__('viewer_node', **options)
         self.server, self.camera_pose = server, camera_pose
+        self.below = f'{below.rstrip("/")}/'
         self.views: dict[str, CameraView] = {}
         self.controls: dict[str, NodeControls] = {}
         # The page calls back in threads of its own: nodes are for one.
@@ -184,7 +200,8 @@ class ViewerNode(Node):
     def discover(self) -> None:
         """Subscribe to pose nodes that were not known, and say what is missing."""
         for topic, types in self.get_topic_names_and_types():
-            publishers = self.get_publishers_info_by_topic(topic) if POSES_TYPE in types else []
+            shown = POSES_TYPE in types and topic.startswith(self.below)
+            publishers = self.get_publishers_info_by_topic(topic) if shown else []
             if publishers and topic not in self.views:
                 self.views[topic] = CameraView(self, topic)
             for publisher in publishers:
@@ -216,6 +233,7 @@ class ViewerNode(Node):
 
     def _show_state(self) -> None:
         for view in self.views.values():
+            view.update_subscription()
             view.show_state()
 
     def _run_calls(self) -> None:

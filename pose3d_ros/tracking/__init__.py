@@ -1,1 +1,1 @@
-"""From people in each image to people that keep their identity. No ROS, no network."""
+"""Ids, velocities, headings and smoothing of people over time. No ROS, no network."""

@@ -1,4 +1,4 @@
-"""Colours of people's clothes, by which a person is recognised after an absence.
+"""Colours of people's clothes, for recognising a person after an absence.
 
 A person is described by one histogram of colours for each part of the body. Pixels are taken along
 the limbs between detected keypoints. Colours are those of CIE L*a*b* after the image was divided
@@ -17,9 +17,9 @@ from pose3d_ros.skeleton import PANOPTIC19
 
 Array = NDArray[np.float64]
 
-# Limbs of each part; left and right are put together, because networks may exchange them and
-# clothes are mostly alike.
-_LIMBS = (
+# Limbs of each part. Left and right are one part, because networks may exchange them and clothes
+# are mostly symmetric.
+_LIMBS: tuple[tuple[tuple[str, str], ...], ...] = (
     (('left_shoulder', 'left_hip'), ('right_shoulder', 'right_hip'), ('neck', 'pelvis')),
     (('left_shoulder', 'left_elbow'), ('right_shoulder', 'right_elbow')),
     (('left_elbow', 'left_wrist'), ('right_elbow', 'right_wrist')),
@@ -27,18 +27,20 @@ _LIMBS = (
     (('left_knee', 'left_ankle'), ('right_knee', 'right_ankle')),
 )
 PARTS = len(_LIMBS)
-# Positions of samples along a limb, share of its length, and across, share of the length of the
-# trunk or of the longest limb. Ends are left out: there other colours begin.
+# Positions of samples along a limb, share of its length, and across it, share of the length of the
+# person's longest limb. The ends are left out: other colours begin there.
 ALONG = np.linspace(0.15, 0.85, 9)
 ACROSS = np.linspace(-0.09, 0.09, 3)
-# Bins of L*, and of a* and b* each; a* and b* within +- CHROMA are told apart.
+# Number of bins of L*, and of each of a* and b* from -CHROMA to CHROMA.
 LIGHT_BINS, CHROMA_BINS = 5, 7
 CHROMA = 25.0
 BINS = LIGHT_BINS + CHROMA_BINS**2
 # Largest number of rows and columns of the image that its mean colour is taken of.
 MEAN_SAMPLES = 64
-# Fewer samples of a part than this describe nothing.
+# Least number of samples that describe a part.
 MIN_SAMPLES = 9
+# Least weight of the newest histogram in a mean over time.
+GAIN = 0.15
 
 
 def describe(bgr: NDArray[np.uint8], people: People2D) -> Array:
@@ -95,6 +97,21 @@ def distances(a: Array, b: Array) -> tuple[Array, NDArray[np.int64]]:
     parts = seen.sum(axis=-1)
     apart = np.where(seen, 1 - alike, 0.0).sum(axis=-1)
     return np.where(parts > 0, apart / np.maximum(parts, 1), np.nan), parts
+
+
+def update_mean(mean: Array, colours: Array, images: NDArray[np.int64]) -> Array:
+    """Return the mean colours of people over time after one more image.
+
+    Parameters
+    ----------
+    mean, colours
+        ``(N, PARTS, BINS)``: until now, and in the image. NaN: unknown.
+    images
+        ``(N,)``, number of images of each person with this one.
+    """
+    gain = np.maximum(1 / np.maximum(images, 1), GAIN)[:, np.newaxis, np.newaxis]
+    before = np.where(np.isnan(mean), colours, mean)
+    return np.asarray(np.where(np.isnan(colours), before, before + gain * (colours - before)))
 
 
 def _samples(xy_px: Array) -> tuple[Array, NDArray[np.intp]]:

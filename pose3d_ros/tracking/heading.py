@@ -1,4 +1,4 @@
-"""Where the body faces: the horizontal direction across shoulders and hips, over time."""
+"""Heading of people over time: the horizontal direction that shoulders and hips face."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ LEVEL_UP = np.array([0.0, -1.0, 0.0])
 KEYPOINT_SD_M = 0.1
 # Least standard deviation of the direction in one image, rad: shoulders turn against hips.
 MIN_SD_RAD = 0.3
-# Growth of the variance while a person is not observed, rad2/s: people turn by about a right angle
-# in a second.
+# Growth of the variance with time, rad2/s: people turn by about a right angle in a second.
 TURN_VARIANCE = 1.5
 # Largest variance, rad2: that of any direction.
 ANY_VARIANCE = np.pi**2 / 3
@@ -66,29 +65,29 @@ def predict(variance: Array, dt_s: float) -> Array:
 
 
 def correct(
-    heading: Array, variance: Array, seen: Array, seen_variance: Array
+    heading: Array, variance: Array, observed: Array, observed_variance: Array
 ) -> tuple[Array, Array]:
-    """Update headings by what is seen: a Kalman filter of the angle.
+    """Update headings by those in an image: a Kalman filter of the angle.
 
     Parameters
     ----------
     heading, variance
         ``(N, 3)`` and ``(N,)`` as predicted. NaN: unknown.
-    seen, seen_variance
-        ``(N, 3)`` and ``(N,)`` as returned by `observe`. NaN: not seen.
+    observed, observed_variance
+        ``(N, 3)`` and ``(N,)`` as returned by `observe`. NaN: not observed.
 
     Returns
     -------
     heading, variance
         NaN where both are unknown.
     """
-    gain = variance / (variance + seen_variance)
-    mixed = heading + gain[:, np.newaxis] * (seen - heading)
+    gain = variance / (variance + observed_variance)
+    mixed = heading + gain[:, np.newaxis] * (observed - heading)
     mixed /= np.maximum(np.linalg.norm(mixed, axis=-1, keepdims=True), 1e-6)
-    first, unseen = np.isnan(variance), np.isnan(seen_variance)
-    after = np.where(first[:, np.newaxis], seen, mixed)
-    after_variance = np.where(first, seen_variance, (1 - gain) * variance)
+    first, unknown = np.isnan(variance), np.isnan(observed_variance)
+    after = np.where(first[:, np.newaxis], observed, mixed)
+    after_variance = np.where(first, observed_variance, (1 - gain) * variance)
     return (
-        np.where(unseen[:, np.newaxis], heading, after),
-        np.where(unseen, variance, after_variance),
+        np.where(unknown[:, np.newaxis], heading, after),
+        np.where(unknown, variance, after_variance),
     )

@@ -1,8 +1,7 @@
-"""Memory of people who are out of view, and who of them has come back.
+"""Memory of people who are out of view, and recognition of those who come back.
 
-A person who comes back gets the old id if the evidence is clear: colours of the clothes, and
-whether the place can have been reached in the time. It is weighed as log-likelihood ratios,
-"the same person" against "another one".
+A person who comes back gets the old id if colours of the clothes, place and time are clear
+evidence: the sum of log-likelihood ratios of "the same person" over "another person".
 """
 
 from __future__ import annotations
@@ -14,25 +13,24 @@ from pose3d_ros.tracking import appearance
 
 Array = NDArray[np.float64]
 
-# Largest number of people who are remembered; the one unseen for longest is forgotten first.
+# Largest number of remembered people; the one not seen for the longest time is forgotten first.
 MAX_PEOPLE = 100
-# Log-likelihood ratio of a colour distance: at 0, per unit of distance, and its least value.
+# Log-likelihood ratio of a colour distance: at 0, slope, and lower bound.
 # Fitted to distances of the same and of other people in the video of docs/accuracy.md.
 COLOUR_OFFSET, COLOUR_SLOPE, COLOUR_FLOOR = 3.0, -15.0, -6.0
-# Fewer parts than this seen in both do not tell people apart.
+# Least number of parts that are known of both.
 MIN_PARTS = 2
-# Share of the evidence for the best other person with the same clothes that is taken off.
+# Share of the evidence that another known person wears the same clothes, which is subtracted.
 RIVAL_SHARE = 0.5
-# Area in which another person could appear, m2.
+# Area in which another person may appear, m2.
 AREA_M2 = 100.0
-# Standard deviation of a place when a person comes back: at once, m, and for each second, m/s, up
-# to MAX_PLACE_SD_M; the distance from the camera adds a share of itself.
+# Standard deviation of the place of a person who comes back: at once, m, its growth with time,
+# m/s, and its upper bound, m. Along the optical axis, a share of the distance is added.
 PLACE_SD_M, SPEED_M_S, MAX_PLACE_SD_M = 0.5, 1.2, 8.0
 DISTANCE_SHARE = 0.15
-# Fastest that people move, m/s: who would have to be faster is another person.
+# Largest speed of people, m/s. A person who would have been faster is another one.
 MAX_SPEED_M_S = 3.0
-# Least sum of the log-likelihood ratios for the old id, and by how much it must exceed that of
-# any other pair with the same person.
+# Least evidence for the old id, and least difference to any other pair with one of the two.
 MIN_EVIDENCE = 0.0
 MIN_MARGIN = 1.0
 
@@ -49,7 +47,7 @@ PERSON = np.dtype(
 
 
 class Memory:
-    """The people who were lost from view, for a time.
+    """People who are out of view, for a limited time.
 
     Attributes
     ----------
@@ -62,9 +60,9 @@ class Memory:
 
     def store(self, people: NDArray[np.void]) -> None:
         """Add people ``(N,)`` of ``PERSON`` who were lost."""
-        everyone = np.concatenate([self.people, people])
-        order = np.argsort(everyone['last_s'], kind='stable')
-        self.people = everyone[order[-MAX_PEOPLE:]]
+        known = np.concatenate([self.people, people])
+        order = np.argsort(known['last_s'], kind='stable')
+        self.people = known[order[-MAX_PEOPLE:]]
 
     def forget(self, before_s: float) -> None:
         """Remove those who were last seen before a time, s."""
@@ -83,13 +81,13 @@ class Memory:
         stamp_s
             Time of the image, s.
         others
-            ``(T, PARTS, BINS)``, colours of the people who are in view: clothes that they wear,
-            too, do not identify a person.
+            ``(T, PARTS, BINS)``, colours of the people in view: clothes that they wear, too, are
+            weak evidence.
 
         Returns
         -------
         rows, people
-            Who came back: rows of the N, and their ``PERSON``.
+            Rows of the N who came back, and the ``PERSON`` of each.
         """
         score = self._evidence(place_m, colours, stamp_s, others)
         rows, columns = _clear_pairs(score)
@@ -124,7 +122,7 @@ def _colour_evidence(a: Array, b: Array) -> Array:
 
 
 def _clear_pairs(score: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows and columns of pairs that are likely, and likelier than all rivals."""
+    """Return rows and columns of the pairs with clear evidence, see ``MIN_MARGIN``."""
     if not score.size:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
     rivals = score.copy()

@@ -1,9 +1,9 @@
-"""Where the people of before are expected now: constant velocity that fades, with the keypoints.
+"""Prediction of where people are: a velocity that fades, with the keypoints in the image.
 
-A person's place is followed by a Kalman filter whose velocity is an Ornstein-Uhlenbeck process
-(people go on as they went for about a second): across the view in the image, where one camera is
-precise, with a scale in pixels per metre; along it by the distance. What is measured is by how
-much the keypoints that are seen on both sides have moved, so hidden limbs move nobody.
+The position of a person is estimated by a Kalman filter whose velocity is an Ornstein-Uhlenbeck
+process (people keep their velocity for about a second): laterally in the image, where one camera
+is precise, with a scale in px/m; along the optical axis by the depth. The measurement is the
+displacement of the keypoints that are known before and after, so that hidden limbs cause none.
 """
 
 from __future__ import annotations
@@ -20,21 +20,27 @@ Motion = NDArray[np.void]
 
 K = len(PANOPTIC19)
 
-SPEED_M_S = 1.25  # standard deviation of people's velocity, each axis
-SPEED_LASTS_S = 1.0  # after this time a velocity has faded to 1/e
-# Standard deviations of measurements: the place by very many seen keypoints, what one alone adds
-# to that, by the 3D position where no keypoint is seen on both sides; the distance as a share of
-# itself.
-PLACE_M = 0.03
-PLACE_OF_ONE_M = 0.1
-PLACE_3D_M = 0.3
-DISTANCE_SHARE = 0.15
-POSE_GAIN = 0.8  # how far the remembered pose goes towards the one just seen
-ANY_PX_PER_M = 100.0  # where nothing tells: somebody 10 m from a camera of 1000 px focal length
+# Standard deviation of the velocity of people on each axis, m/s, and the time after which a
+# velocity has faded to 1/e, s.
+SPEED_M_S = 1.25
+SPEED_LASTS_S = 1.0
+# Standard deviation of measured positions, m: lateral by very many keypoints, what a single
+# keypoint adds to that, and by the 3D position where no keypoint is known before and after.
+LATERAL_SD_M = 0.03
+LATERAL_SD_OF_ONE_M = 0.1
+LATERAL_SD_3D_M = 0.3
+# Standard deviation of the depth, share of the depth.
+DEPTH_SD_SHARE = 0.15
+# Share by which the remembered pose is moved to the one in the image.
+POSE_GAIN = 0.8
+# Assumed where they are unknown: depth, m, and the scale of a person 10 m from a camera with a
+# focal length of 1000 px, px/m.
+UNKNOWN_DEPTH_M = 5.0
+UNKNOWN_PX_PER_M = 100.0
 
-# What is remembered of where a person is. xy_px, place_m: the keypoints in the image and the
-# middle of the person in the camera optical frame as expected now, NaN where never known.
-# variance: lateral and depth; for each that of position (m2), of position and velocity (m2/s), of
+# State of a person. xy_px, place_m: predicted keypoints in the image and median keypoint in the
+# camera optical frame, NaN where never known. variance: lateral and depth, each with the variance
+# of the position (m2), the covariance of position and velocity (m2/s) and the variance of the
 # velocity (m2/s2).
 MOTION = np.dtype(
     [
@@ -45,23 +51,24 @@ MOTION = np.dtype(
         ('variance', 'f8', (2, 3)),
     ]
 )
-AXES = (0, 0, 1)  # which variance x, y and z have
+# Row of `variance` for x, y and z.
+AXES = (0, 0, 1)
 
 
 def observe(people: People3D) -> Motion:
-    """``(N,)`` of ``MOTION``, of people of whom nothing but this image is known."""
+    """Return the state ``(N,)`` of people who are detected for the first time."""
     motion = np.zeros(len(people), MOTION)
     motion['xy_px'] = people.people_2d.xy_px
     motion['place_m'] = nan_median(people.xyz_m.swapaxes(1, 2))
     motion['px_per_m'] = _px_per_m(people)
     motion['variance'][..., 2] = SPEED_M_S**2
-    motion['variance'][:, 0, 0] = PLACE_M**2
-    motion['variance'][:, 1, 0] = _distance_variance(motion)
+    motion['variance'][:, 0, 0] = LATERAL_SD_M**2
+    motion['variance'][:, 1, 0] = _depth_variance(motion)
     return motion
 
 
 def predict(motion: Motion, dt_s: float) -> Motion:
-    """Where the same people are expected a time later."""
+    """Predict the state of people a time later."""
     kept = np.exp(-dt_s / SPEED_LASTS_S)
     travel_s = SPEED_LASTS_S * (1 - kept)
     after: Motion = motion.copy()
@@ -69,7 +76,7 @@ def predict(motion: Motion, dt_s: float) -> Motion:
     after['xy_px'] += (step_m[:, :2] * motion['px_per_m'][:, None])[:, None]
     after['place_m'] += step_m
     after['velocity_m_s'] *= kept
-    noise = SPEED_M_S**2 * (1 - kept**2)  # keeps the spread of velocities what it is
+    noise = SPEED_M_S**2 * (1 - kept**2)  # keeps the variance of velocities constant
     both = motion['variance'][..., 1] + travel_s * motion['variance'][..., 2]
     after['variance'][..., 0] += (
         travel_s * (motion['variance'][..., 1] + both) + travel_s**2 * noise / 3
@@ -79,39 +86,41 @@ def predict(motion: Motion, dt_s: float) -> Motion:
     return after
 
 
-def moved(expected: Motion, seen: Motion) -> tuple[Array, Array]:
-    """How far people are from where they are expected, and how surely.
+def displacement(expected: Motion, observed: Motion) -> tuple[Array, Array]:
+    """Measure the displacement of people from their predicted positions.
 
     Parameters
     ----------
-    expected, seen
+    expected, observed
         Of ``MOTION``; their shapes are broadcast.
 
     Returns
     -------
     moved_m
-        ``(..., 3)`` m. Lateral: the median of the keypoints that are seen on both sides, else by
-        the places in 3D. NaN where neither is known.
+        ``(..., 3)`` m. Lateral: the median over the keypoints that are known in both, else by
+        the positions in 3D. NaN where neither is known.
     variance
         ``(..., 2)`` m2 of that measurement, lateral and depth.
     """
-    moved_px = seen['xy_px'] - expected['xy_px']
+    moved_px = observed['xy_px'] - expected['xy_px']
     number = np.isfinite(moved_px[..., 0]).sum(axis=-1)
     moved_px = nan_median(moved_px.swapaxes(-1, -2))
-    moved_m = seen['place_m'] - expected['place_m']
+    moved_m = observed['place_m'] - expected['place_m']
     common = number > 0
     lateral_m = moved_px / expected['px_per_m'][..., None]
     moved_m[..., :2] = np.where(common[..., None], lateral_m, moved_m[..., :2])
     variance = np.empty((*common.shape, 2))
     variance[..., 0] = np.where(
-        common, PLACE_M**2 + PLACE_OF_ONE_M**2 / np.maximum(number, 1), PLACE_3D_M**2
+        common,
+        LATERAL_SD_M**2 + LATERAL_SD_OF_ONE_M**2 / np.maximum(number, 1),
+        LATERAL_SD_3D_M**2,
     )
-    variance[..., 1] = _distance_variance(expected)
+    variance[..., 1] = _depth_variance(expected)
     return moved_m, variance
 
 
-def correct(expected: Motion, seen: Motion, moved_m: Array, measured: Array) -> Motion:
-    """Tell what is known after N people were seen, with what ``moved`` said of each."""
+def correct(expected: Motion, observed: Motion, moved_m: Array, measured: Array) -> Motion:
+    """Update the state of N people by their measured ``displacement`` and its variance."""
     after: Motion = expected.copy()
     known = np.isfinite(moved_m[:, ::2])
     moved_m = np.where(np.isfinite(moved_m), moved_m, 0.0)
@@ -123,18 +132,20 @@ def correct(expected: Motion, seen: Motion, moved_m: Array, measured: Array) -> 
     after['velocity_m_s'] += gain[:, AXES, 1] * moved_m
     step_m = gain[:, AXES, 0] * moved_m
     place_m = expected['place_m'] + step_m
-    after['place_m'] = np.where(np.isfinite(place_m), place_m, seen['place_m'])
+    after['place_m'] = np.where(np.isfinite(place_m), place_m, observed['place_m'])
 
-    # The person is held to be where the filter says, the keypoints around that as they are seen.
+    # The filter determines the position, the image the pose around it.
     scale = expected['px_per_m'][:, None]
     carried = expected['xy_px'] + (step_m[:, :2] * scale)[:, None]
-    now = seen['xy_px'] - ((moved_m - step_m)[:, :2] * scale)[:, None]
+    now = observed['xy_px'] - ((moved_m - step_m)[:, :2] * scale)[:, None]
     mixed = carried + POSE_GAIN * (now - carried)
     mixed = np.where(np.isnan(carried), now, mixed)
     after['xy_px'] = np.where(np.isnan(now), carried, mixed)
-    scale_before, scale_now = expected['px_per_m'], seen['px_per_m']
-    scale = np.where(scale_before == ANY_PX_PER_M, scale_now, np.sqrt(scale_before * scale_now))
-    after['px_per_m'] = np.where(scale_now == ANY_PX_PER_M, scale_before, scale)
+    scale_before, scale_now = expected['px_per_m'], observed['px_per_m']
+    scale = np.where(
+        scale_before == UNKNOWN_PX_PER_M, scale_now, np.sqrt(scale_before * scale_now)
+    )
+    after['px_per_m'] = np.where(scale_now == UNKNOWN_PX_PER_M, scale_before, scale)
     return after
 
 
@@ -176,21 +187,21 @@ def depths(people: People3D, observed: Motion) -> tuple[Array, Array]:
     """
     depth_m = observed['place_m'][:, 2]
     stated = people.root_covariance_m2[:, 2, 2]
-    return depth_m, np.where(np.isfinite(stated), stated, (DISTANCE_SHARE * depth_m) ** 2)
+    return depth_m, np.where(np.isfinite(stated), stated, (DEPTH_SD_SHARE * depth_m) ** 2)
 
 
-def _distance_variance(motion: Motion) -> Array:
-    """How surely the distance of people is measured, m2; any distance where it is unknown."""
+def _depth_variance(motion: Motion) -> Array:
+    """Return the variance of the measured depth, m2; UNKNOWN_DEPTH_M where it is unknown."""
     distance_m = motion['place_m'][..., 2]
-    known_m = np.where(np.isfinite(distance_m), distance_m, 5.0)
-    return np.asarray((DISTANCE_SHARE * known_m) ** 2 + 1e-4)
+    known_m = np.where(np.isfinite(distance_m), distance_m, UNKNOWN_DEPTH_M)
+    return np.asarray((DEPTH_SD_SHARE * known_m) ** 2 + 1e-4)
 
 
 def _px_per_m(people: People3D) -> Array:
-    """How large a metre at the distance of each person is in the image, ``(N,)`` px/m.
+    """Compute the scale of each person in the image, ``(N,)`` px/m.
 
-    The spread of keypoints in the image against theirs in space, those known in both: hidden limbs
-    do not matter.
+    The spread of the keypoints in the image over their spread in space, for those that are known
+    in both.
     """
     places = np.concatenate([people.people_2d.xy_px, people.xyz_m[..., :2]], axis=-1)
     known = np.isfinite(places.sum(axis=-1, keepdims=True))
@@ -199,4 +210,4 @@ def _px_per_m(people: People3D) -> Array:
     square = (places**2).sum(axis=1) - places.sum(axis=1) ** 2 / number
     square_px, square_m = square[:, :2].sum(axis=-1), square[:, 2:].sum(axis=-1)
     usable = (square_px > 1) & (square_m > 0.05**2)
-    return np.where(usable, np.sqrt(square_px / np.where(usable, square_m, 1.0)), ANY_PX_PER_M)
+    return np.where(usable, np.sqrt(square_px / np.where(usable, square_m, 1.0)), UNKNOWN_PX_PER_M)

@@ -1,8 +1,8 @@
-"""People's distance from the camera over time, weighed by how certain each image is of it.
+"""Distance of people from the camera over time, weighed by its covariance in each image.
 
 One camera measures the distance of a person far less precisely than the direction. A Kalman
 filter with the velocity as an Ornstein-Uhlenbeck process, as in ``motion``, takes the variance
-that comes with each position, so that a doubtful one moves nobody far.
+that comes with each position, so that an uncertain one has little influence.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SPEED_M_S, SPEED_LASTS_S = 0.8, 2.0
 # unknown height of the person, stays. In the video of docs/accuracy.md distances differ by 4 to
 # 9 % from image to image, where 10 % are stated.
 CHANGING_SHARE = 0.6
-# Time over which the changing part of the error persists, s: images closer together say less.
+# Correlation time of the changing part, s: the images of a fast camera count less.
 CORRELATION_S = 0.1
 
 # State: distance (m), its velocity (m/s), the variances of both and their covariance, and the

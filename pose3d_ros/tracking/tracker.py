@@ -1,4 +1,4 @@
-"""People keep their ids from image to image."""
+"""Tracks: people keep their ids from image to image."""
 
 from __future__ import annotations
 
@@ -9,23 +9,20 @@ from pose3d_ros.people import People3D, TrackedPeople, TrackState
 from pose3d_ros.tracking import appearance, association, heading, motion, range_filter
 from pose3d_ros.tracking.memory import PERSON, Memory
 
-# Largest jump back of stamps, s, that counts as a clock being set; more is a recording that starts
-# again.
-CLOCK_STEP_S = 0.1
+# Largest jump back of stamps, s, that counts as a late image or a clock being set; more is a
+# recording that starts again, and so are RESTART_IMAGES such images in succession and in order.
+CLOCK_STEP_S = 1.0
+RESTART_IMAGES = 3
 # Least number of images in which a confirmed person was detected: two may be the same error twice.
 CONFIRM_IMAGES = 3
-
 # Longest time, s, for which the boxes of people are predicted.
 MAX_PREDICTION_S = 0.5
 # Share of the longer side that is added to each side of a box around keypoints: those end at eyes,
 # wrists and ankles, people at the top of the head, fingers and feet.
 BOX_MARGIN = 0.1
-
-# Largest number of tracks; the one unseen for longest is dropped first. Stamps that stand still
-# make no track old.
+# Largest number of tracks; those not detected in the most images are dropped first. While stamps
+# stand still, no track grows old.
 MAX_TRACKS = 200
-# Least share of the newest colours in the colours of a track.
-COLOUR_GAIN = 0.15
 
 # State of a track.
 TRACK = np.dtype(
@@ -33,6 +30,7 @@ TRACK = np.dtype(
         ('track_id', 'i8'),
         ('first_s', 'f8'),
         ('last_s', 'f8'),
+        ('last_image', 'i8'),
         ('images', 'i8'),
         ('motion', motion.MOTION),
         ('colours', 'f8', (appearance.PARTS, appearance.BINS)),
@@ -70,7 +68,7 @@ class Tracker:
         self.appearance_memory_s = appearance_memory_s
         check_at_least('confirm_s', confirm_s, 0.0)
         self._confirm_s = confirm_s
-        self._next_id = 0
+        self._next_id, self._image = 0, 0
         self.reset()
 
     @property
@@ -95,7 +93,7 @@ class Tracker:
 
     @property
     def stamp_s(self) -> float:
-        """Time of the last image, s: its stamp, unless that was before the one before."""
+        """Time of the last image, s: the largest stamp since tracking started anew."""
         return self._stamp_s
 
     def reset(self) -> None:
@@ -103,6 +101,7 @@ class Tracker:
         self._tracks = np.zeros(0, TRACK)
         self._memory = Memory()
         self._stamp_s = -np.inf
+        self._earlier_s: list[float] = []  # stamps before the newest one, in succession
 
     def predict_boxes(self, stamp_s: float) -> NDArray[np.float64] | None:
         """Predict where the people of the last image are at a time.
@@ -142,8 +141,9 @@ class Tracker:
         people
             The N people of the image. Not written into.
         stamp_s
-            When it was taken, s. The same stamp again means that no time has passed; a jump back
-            of more than ``CLOCK_STEP_S`` starts anew.
+            When it was taken, s. The same or an earlier stamp means that no time has passed. A
+            jump back of more than ``CLOCK_STEP_S``, or ``RESTART_IMAGES`` earlier stamps in
+            succession and in order, start anew.
         colours
             ``(N, PARTS, BINS)``, as ``appearance.describe`` returns them. None: unknown.
         up
@@ -163,6 +163,8 @@ class Tracker:
         self._advance(stamp_s)
         if not len(people):
             return _tracked(people, self._tracks[:0], self._stamp_s, self._confirm_s)
+        if not self._appearance_memory_s:
+            self._tracks['colours'] = np.nan
         if colours is None or not self._appearance_memory_s:
             colours = np.full((len(people), appearance.PARTS, appearance.BINS), np.nan)
         rows = self._associate(people, colours)
@@ -173,11 +175,12 @@ class Tracker:
         """Predict the tracks at the time of the image; drop those not detected for too long."""
         if not np.isfinite(stamp_s):
             raise ValueError(f'stamp_s must be finite, found {stamp_s}')
-        if stamp_s < self._stamp_s - CLOCK_STEP_S:
+        if self._starts_again(stamp_s):
             self.reset()
         stamp_s = max(stamp_s, self._stamp_s)
         lost = stamp_s - self._tracks['last_s'] > self._max_age_s
-        lost |= np.arange(len(lost)) < len(lost) - MAX_TRACKS
+        if len(lost) > MAX_TRACKS:
+            lost[np.argsort(self._tracks['last_image'], kind='stable')[:-MAX_TRACKS]] = True
         if lost.any():
             self._memory.store(_remembered(self._tracks[lost]))
             self._tracks = self._tracks[~lost]
@@ -190,6 +193,18 @@ class Tracker:
                 self._tracks['heading_variance'], stamp_s - self._stamp_s
             )
         self._stamp_s = stamp_s
+        self._image += 1
+
+    def _starts_again(self, stamp_s: float) -> bool:
+        """Return whether the stamps belong to a recording that starts again."""
+        if stamp_s >= self._stamp_s:
+            self._earlier_s.clear()
+            return False
+        if self._earlier_s and stamp_s < self._earlier_s[-1]:
+            self._earlier_s.clear()
+        self._earlier_s.append(stamp_s)
+        jump = stamp_s < self._stamp_s - CLOCK_STEP_S
+        return jump or len(self._earlier_s) >= RESTART_IMAGES
 
     def _associate(self, people: People3D, colours: NDArray[np.float64]) -> NDArray[np.intp]:
         """Return the row of ``_tracks`` of each person; update the rows, add those of the new."""
@@ -197,7 +212,7 @@ class Tracker:
         row = np.full(len(people), -1)
         if len(self._tracks):
             expected = self._tracks['motion']
-            moved_m, variance = motion.moved(expected, observed[:, None])
+            moved_m, variance = motion.displacement(expected, observed[:, None])
             unseen_s = self._stamp_s - self._tracks['last_s']
             cost = association.costs(expected, observed, moved_m, variance, unseen_s)
             cost += association.colour_costs(self._tracks['colours'], colours)
@@ -214,21 +229,23 @@ class Tracker:
         self._tracks['depth'][row] = range_filter.follow(
             self._tracks['depth'][row], *motion.depths(people, observed), self._stamp_s
         )
-        self._tracks['last_s'][row] = self._stamp_s
+        self._tracks['last_s'][row], self._tracks['last_image'][row] = self._stamp_s, self._image
         self._tracks['images'][row] += 1
-        self._tracks['colours'][row] = _mean_colours(self._tracks[row], colours)
+        self._tracks['colours'][row] = appearance.update_mean(
+            self._tracks['colours'][row], colours, self._tracks['images'][row]
+        )
         return row
 
     def _turn(
         self,
         rows: NDArray[np.intp],
-        seen: NDArray[np.float64],
+        observed: NDArray[np.float64],
         variance: NDArray[np.float64],
     ) -> None:
-        """Update the headings of tracks by those seen in the image."""
+        """Update the headings of tracks by those in the image."""
         tracks = self._tracks[rows]
         self._tracks['heading'][rows], self._tracks['heading_variance'][rows] = heading.correct(
-            tracks['heading'], tracks['heading_variance'], seen, variance
+            tracks['heading'], tracks['heading_variance'], observed, variance
         )
 
     def _add(self, observed: motion.Motion, colours: NDArray[np.float64]) -> None:
@@ -250,20 +267,13 @@ class Tracker:
 
 
 def _remembered(tracks: NDArray[np.void]) -> NDArray[np.void]:
-    """Return what is remembered of lost tracks, ``PERSON``, of those who were there for long."""
+    """Return lost tracks as ``PERSON``, those of at least ``CONFIRM_IMAGES``."""
     tracks = tracks[tracks['images'] >= CONFIRM_IMAGES]
     people = np.zeros(len(tracks), PERSON)
     for name in ('track_id', 'first_s', 'last_s', 'images', 'colours'):
         people[name] = tracks[name]
     people['place_m'] = tracks['motion']['place_m']
     return people
-
-
-def _mean_colours(tracks: NDArray[np.void], colours: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the colours of tracks after those of one more image, which may be NaN."""
-    gain = np.maximum(1 / tracks['images'], COLOUR_GAIN)[:, np.newaxis, np.newaxis]
-    before = np.where(np.isnan(tracks['colours']), colours, tracks['colours'])
-    return np.asarray(np.where(np.isnan(colours), before, before + gain * (colours - before)))
 
 
 def _boxes(xy_px: NDArray[np.float64]) -> NDArray[np.float64]:

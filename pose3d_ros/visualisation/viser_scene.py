@@ -195,9 +195,8 @@ class CameraScene:
 def open_page(port: int = 8080) -> viser.ViserServer:
     """Serve an empty page on this machine; the port is the next free one."""
     server = viser.ViserServer(host=HOST, port=port, label='pose3d', verbose=False)
-    server.gui.configure_theme(
-        control_layout='fixed', control_width='large', show_logo=False, show_share_button=False
-    )
+    server.gui.configure_theme(control_width='large', show_logo=False, show_share_button=False)
+    server.gui.main_panel.dock_right()
     # A camera optical frame, seen from behind and above the camera.
     server.scene.set_up_direction((0.0, -1.0, 0.0))
     server.initial_camera.position = (-2.5, -2.5, -2.5)

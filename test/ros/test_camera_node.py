@@ -255,6 +255,7 @@ def test_the_webcam_may_be_given_as_a_number(context, monkeypatch):
         (['source:={folder}/nowhere.mp4'], 1, 'nowhere.mp4'),
         (['source:={folder}', 'skip:=50'], 1, 'no image after the first 50'),
         (['source:={folder}', 'rate:=-1.0'], 1, 'rate'),
+        (['source:={folder}', 'ratte:=1.0'], 1, 'did you mean rate?'),
         (['source:={folder}', 'calibration_file:=missing.yaml'], 1, 'missing.yaml'),
     ],
 )

@@ -34,7 +34,8 @@ from synthetic.test_card_network import network
 
 
 def pose3d(*arguments, timeout_s=120):
-    command = [sys.executable, '-m', 'pose3d_ros.cli', *map(str, arguments)]
+    headless = ['--headless'] if arguments[0] == 'demo' else []
+    command = [sys.executable, '-m', 'pose3d_ros.cli', *map(str, arguments), *headless]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
@@ -120,10 +121,10 @@ def test_the_picture_is_of_the_image_with_most_correct_people(tmp_path):
 
 
 def test_portrait_images_are_made_taller_rather_than_narrow():
-    nobody = tracked_people(PoseArray3D())
-    portrait = side_by_side(np.zeros((1920, 1080, 3), np.uint8), nobody, 4.0)
+    no_people = tracked_people(PoseArray3D())
+    portrait = side_by_side(np.zeros((1920, 1080, 3), np.uint8), no_people, 4.0)
     assert portrait.shape[:2] == (720, 406 + 640) or portrait.shape[:2] == (720, 404 + 640)
-    assert side_by_side(np.zeros((360, 640, 3), np.uint8), nobody, 4.0).shape[0] == 480
+    assert side_by_side(np.zeros((360, 640, 3), np.uint8), no_people, 4.0).shape[0] == 480
 
 
 @pytest.fixture
@@ -263,7 +264,7 @@ def test_modules_in_the_current_folder_do_not_break_the_nodes(tmp_path):
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_demo_and_both_nodes(tmp_path, number):
+def test_a_signal_ends_the_demo_its_nodes_and_its_page(tmp_path, number):
     command = [sys.executable, '-m', 'pose3d_ros.cli', 'demo', '--output', str(tmp_path)]
     # Of a session of its own, so that only the demo gets the signal.
     demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
@@ -274,6 +275,6 @@ def test_a_signal_ends_the_demo_and_both_nodes(tmp_path, number):
     printed, _ = demo.communicate(timeout=30)
     assert demo.returncode == 0
     assert 'images answered' in printed
-    named = f'__ns:=/pose3d_demo_{demo.pid}'
+    named = f'/pose3d_demo_{demo.pid}'
     running = [path.read_bytes() for path in Path('/proc').glob('[0-9]*/cmdline') if path.exists()]
     assert not any(named.encode() in line for line in running)

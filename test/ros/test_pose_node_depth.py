@@ -100,7 +100,7 @@ def test_positions_by_depth(measuring, encoding, big):
     sensor.send(depth_at(5, encoding=encoding, big=big, padding=8))
     message = r.poses_of(image_msg(GREY, header(5)))
     assert is_measured(message)
-    assert (sources(message)[:, Pose3D.PELVIS] == Keypoint3D.INFERRED).all()
+    assert (sources(message)[:, Pose3D.PELVIS] == Keypoint3D.DEPTH).all()
     assert message.header == header(5)
     assert r.camera.depth.missing == 0
 

@@ -15,7 +15,7 @@ from pose3d_ros.ros.parameters import FIELDS, WHILE_UNCONFIGURED
 from pose3d_ros.ros.pose_node import SUCCESS, PoseNode
 
 LIVE = {
-    'lazy', 'assumed_person_height', 'keypoint_threshold', 'limb_threshold', 'person_threshold',
+    'lazy', 'appearance_memory', 'assumed_person_height', 'camera_pose_from_people', 'keypoint_threshold', 'limb_threshold', 'person_threshold',
     'min_keypoints', 'smoothing', 'smoothing_min_cutoff', 'smoothing_beta', 'track_memory',
     'stale_after', 'min_rate', 'max_latency', 'depth_tolerance', 'image_rotation',
 }  # fmt: skip
@@ -184,3 +184,14 @@ def test_parameter_dump_can_be_loaded(robot, tmp_path):
         if '.subscription.' not in name:
             assert node.get_parameter(name).value == value
     node.destroy_node()
+
+
+def test_misspelt_parameters_are_named(robot, capfd):
+    override = {'qos_overrides./x/poses.publisher.depth': 3}
+    robot(focal_lenght=600.0, unrelated='x', activate=False, **override)
+    logged = capfd.readouterr().err
+    assert 'parameter focal_lenght does not exist and is ignored, did you mean focal_length?' in (
+        logged
+    )
+    assert 'parameter unrelated does not exist and is ignored\n' in logged
+    assert logged.count('does not exist') == 2

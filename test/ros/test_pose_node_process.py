@@ -90,3 +90,14 @@ def test_a_bug_ends_the_process_with_its_traceback(monkeypatch, capfd):
     assert main([]) == 1
     assert 'IndexError: a bug' in ''.join(capfd.readouterr())
     assert not rclpy.ok()
+
+
+@pytest.mark.parametrize('content', ['model: auto', 'pose_node: [1', '/**: {ros__parameters: 3}'])
+def test_a_broken_parameter_file_ends_the_process_with_one_line(tmp_path, capfd, content):
+    path = tmp_path / 'broken.yaml'
+    path.write_text(content)
+    assert main(['--ros-args', '--params-file', str(path)]) == 1
+    logged = ''.join(capfd.readouterr())
+    assert str(path) in logged
+    assert 'Traceback' not in logged
+    assert not rclpy.ok()

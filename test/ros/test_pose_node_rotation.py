@@ -61,3 +61,12 @@ def test_image_rotation_is_live(robot):
     )
     (refused,) = r.pose_node.set_parameters([Parameter('image_rotation', value=45)])
     assert 'must be one of: auto, 0, 90, 180, 270, found 45' in refused.reason
+
+
+def test_people_who_do_not_appear_upright_are_reported_once(robot, capfd):
+    r = robot()
+    r.camera.mounting.update = lambda people_2d, degrees: 270
+    for second in range(1, 4):
+        r.poses_of(image_msg(GREY, header(second)))
+    logged = capfd.readouterr().err
+    assert logged.count('set the parameter image_rotation to 270') == 1

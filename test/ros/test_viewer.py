@@ -31,8 +31,14 @@ def wait_until(condition, what):
     return found
 
 
+@pytest.fixture(autouse=True)
+def domain(monkeypatch):
+    """Use a domain of its own: the page shows every pose node of the domain."""
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(100 + os.getpid() % 100))
+
+
 @pytest.fixture
-def viewer():
+def viewer(domain):
     """Return the process of `pose3d view`, and its address."""
     process = subprocess.Popen(
         [sys.executable, '-m', 'pose3d_ros.cli', 'view', '--port', '8400'],
@@ -76,7 +82,7 @@ def test_people_are_seen_live_in_a_browser(viewer, start, tmp_path):
 
         wait_until(lambda: len(ids()) >= 2, 'ids in the table')
         wait_until(lambda: 'demo_only' in page.text(), 'the network')
-        source = "document.querySelector('img').src"
+        source = "[...document.querySelectorAll('img')].map(image => image.src).join()"
         first = wait_until(lambda: page.evaluate(source), 'an image')
         wait_until(lambda: page.evaluate(source) != first, 'the overlay advances')
         change_a_slider(page)

@@ -72,7 +72,7 @@ class Page:
 
     def text(self):
         """Return the visible text."""
-        return self.evaluate('document.body.innerText')
+        return self.evaluate('document.body ? document.body.innerText : ""') or ''
 
     def screenshot(self, path):
         """Write a PNG."""

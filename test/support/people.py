@@ -13,7 +13,7 @@ LEGS = PANOPTIC19.indices(
 UPPER = np.setdiff1d(np.arange(K), LEGS)
 # Where two people stand, m.
 LEFT, RIGHT = (-1.5, 0.0, 4.0), (1.5, 0.0, 4.0)
-# Metres about the pelvis of somebody who stands, x right, y down; order of PANOPTIC19.
+# Metres about the pelvis of a standing person, x right, y down; order of PANOPTIC19.
 STANDING_M = np.array(
     [
         [0, -0.5, 0], [0, -0.65, -0.1], [0, 0, 0],

@@ -245,7 +245,8 @@ def test_the_width_of_the_input_follows_the_images(shared):
     for image_hw, input_hw in (
         ((480, 640), (320, 424)),
         ((1080, 1920), (320, 568)),
-        ((1920, 1080), (320, 184)),
+        ((1920, 1080), (456, 256)),
+        ((3000, 300), (1024, 256)),
         ((300, 3000), (320, 1280)),
     ):
         camera = Intrinsics.guess(*image_hw[::-1])

@@ -1,10 +1,13 @@
 """The pipeline of one camera: order of the stages, timings, smoothing after tracking."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from support.people import LEFT, LEGS, RIGHT, scene, without
 
-from pose3d_ros.camera import CameraPose, Intrinsics
+from pose3d_ros.camera import CameraPose, CameraPoseSource, Intrinsics
+from pose3d_ros.camera_pose.person_height import PersonHeights
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage, DepthImage, Observation
 from pose3d_ros.people import Source
@@ -117,13 +120,13 @@ def test_no_people_are_tracked_as_no_people():
     assert tracked.people.xyz_m.shape == (0, 19, 3)
 
 
-def test_without_a_smoother_the_people_are_handed_on_untouched():
+def test_without_a_smoother_the_people_are_returned_unchanged():
     rng = np.random.default_rng(0)
     pipeline = Pipeline(KnownPeople(scene([LEFT])))
     pipeline.smoother = None
     for i in range(5):
         people = scene([LEFT, RIGHT], rng=rng)
-        assert pipeline.track(people, i / 30).people is people
+        assert pipeline.follow(observation(i / 30), people).people is people
 
 
 def test_smoothing_changes_3d_only_and_only_what_is_known():
@@ -133,7 +136,7 @@ def test_smoothing_changes_3d_only_and_only_what_is_known():
         people = scene([LEFT, RIGHT], without(LEGS, []), rng)
         people.xyz_m[1, LEGS] = np.nan
         kept = [people.xyz_m.copy(), people.source.copy(), people.people_2d.xy_px.copy()]
-        tracked = pipeline.track(people, i / 30).people
+        tracked = pipeline.follow(observation(i / 30), people).people
         assert tracked.people_2d is people.people_2d
         np.testing.assert_array_equal(tracked.source, people.source)
         np.testing.assert_array_equal(np.isnan(tracked.xyz_m), np.isnan(people.xyz_m))
@@ -149,7 +152,7 @@ def test_smoothing_follows_the_person_and_not_the_row():
     for i in range(20):
         order = [0, 1] if i % 2 else [1, 0]
         people = scene(np.array([LEFT, RIGHT])[order])
-        tracked = pipeline.track(people, i / 30)
+        tracked = pipeline.follow(observation(i / 30), people)
         np.testing.assert_allclose(tracked.people.xyz_m, people.xyz_m, atol=1e-9)
 
 
@@ -157,17 +160,82 @@ def test_a_stamp_that_stands_still_moves_nothing():
     pipeline = Pipeline(KnownPeople(scene([LEFT])))
     (still,) = scene([LEFT]).xyz_m
     for i in range(10):
-        pipeline.track(scene([LEFT]), 5 + i / 30)
+        pipeline.follow(observation(5 + i / 30), scene([LEFT]))
     for shift_m in (0.0, 0.05, 0.0):
-        tracked = pipeline.track(scene([np.add(LEFT, (shift_m, 0, 0))]), 5 + 9 / 30)
+        tracked = pipeline.follow(observation(5 + 9 / 30), scene([np.add(LEFT, (shift_m, 0, 0))]))
         np.testing.assert_allclose(tracked.people.xyz_m[0], still, atol=1e-9)
-    tracked = pipeline.track(scene([LEFT]), 5 + 10 / 30)
+    tracked = pipeline.follow(observation(5 + 10 / 30), scene([LEFT]))
     np.testing.assert_allclose(tracked.people.xyz_m[0], still, atol=0.05)
 
 
 def test_after_a_jump_back_people_are_where_they_are_measured():
     pipeline = Pipeline(KnownPeople(scene([LEFT])))
     for i in range(10):
-        pipeline.track(scene([LEFT]), 100 + i / 30)
+        pipeline.follow(observation(100 + i / 30), scene([LEFT]))
     moved = scene([np.add(LEFT, (0.4, 0, 0))])
-    np.testing.assert_allclose(pipeline.track(moved, 50.0).people.xyz_m, moved.xyz_m)
+    np.testing.assert_allclose(pipeline.follow(observation(50.0), moved).people.xyz_m, moved.xyz_m)
+
+
+class KnownPose:
+    """An estimator of the camera's pose that notes what it was told."""
+
+    def __init__(self, pose):
+        self.found, self.told, self.heights = pose, [], PersonHeights(1.7)
+
+    def estimate(self):
+        return self.found and SimpleNamespace(pose=lambda: self.found)
+
+    def update(self, stamp_s, tracked, intrinsics, known=None):
+        self.told.append((stamp_s, len(tracked), intrinsics, known))
+
+
+def posed_pipeline(pose):
+    pipeline = Pipeline(KnownPeople(scene([LEFT])))
+    pipeline.pose_from_people = KnownPose(pose)
+    return pipeline
+
+
+def test_a_pose_that_people_tell_is_used_from_the_next_image_on():
+    pipeline = posed_pipeline(None)
+    pipeline.process(observation(1.0))
+    assert pipeline.camera_pose_source == CameraPoseSource.NONE
+    assert pipeline.pose_from_people.told == [(1.0, 1, CAMERA, None)]
+    pipeline.pose_from_people.found = LEVEL
+    pipeline.process(observation(1.1))
+    assert pipeline.estimator.asked == [(CAMERA, None), (CAMERA, LEVEL)]
+    assert (pipeline.camera_pose, pipeline.camera_pose_source) == (
+        LEVEL,
+        CameraPoseSource.ESTIMATED,
+    )
+
+
+def test_a_given_pose_comes_before_that_of_people():
+    pipeline = posed_pipeline(CameraPose(np.array([0.0, -1.0, 0.0]), 3.0))
+    pipeline.process(observation(1.0, camera_pose=LEVEL))
+    assert pipeline.estimator.asked == [(CAMERA, LEVEL)]
+    assert pipeline.camera_pose_source == CameraPoseSource.GIVEN
+    assert pipeline.pose_from_people.told == [(1.0, 1, CAMERA, LEVEL)]
+
+
+def test_where_gravity_alone_is_given_people_tell_the_height():
+    gravity = CameraPose(np.array([0.0, -1.0, 0.0]))
+    pipeline = posed_pipeline(LEVEL)
+    pipeline.process(observation(1.0, camera_pose=gravity))
+    assert pipeline.estimator.asked == [(CAMERA, LEVEL)]
+    pipeline = posed_pipeline(None)
+    pipeline.process(observation(1.0, camera_pose=gravity))
+    assert pipeline.estimator.asked == [(CAMERA, gravity)]
+
+
+def test_with_a_guessed_focal_length_people_tell_nothing():
+    pipeline = posed_pipeline(LEVEL)
+    pipeline.process(observation(1.0, camera=Intrinsics.guess(64, 48)))
+    assert pipeline.camera_pose_source == CameraPoseSource.NONE
+    assert not pipeline.pose_from_people.told
+
+
+def test_the_pose_from_people_can_be_switched_off():
+    pipeline = posed_pipeline(LEVEL)
+    pipeline.pose_from_people = None
+    pipeline.process(observation(1.0))
+    assert pipeline.camera_pose is None

@@ -10,10 +10,12 @@ the end of the four bytes of the encapsulation header.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from rclpy.serialization import serialize_message
 from std_msgs.msg import Header
 
-from pose3d_ros.camera import CameraPose, IntrinsicsSource
+from pose3d_ros.camera import CameraPose, CameraPoseSource, IntrinsicsSource
+from pose3d_ros.msg import CameraPose as CameraPoseMsg
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import K, Source, TrackedPeople
 from pose3d_ros.skeleton import PANOPTIC19
@@ -28,19 +30,32 @@ _KEYPOINT = np.dtype(
         'itemsize': 48,
     }
 )
+# Where the fields after the keypoints begin.
+_MOTION = 88 + K * _KEYPOINT.itemsize
 _POSE = np.dtype(
     {
-        'names': ['track_id', 'score', 'state', 'age', 'root_covariance', 'keypoints'],
-        'formats': ['<i4', '<f4', 'u1', '<f4', ('<f8', 9), (_KEYPOINT, K)],
-        'offsets': [0, 4, 8, 12, 16, 88],
-        'itemsize': 88 + K * _KEYPOINT.itemsize,
+        'names': [
+            'track_id', 'score', 'state', 'age', 'root_covariance', 'keypoints',
+            'velocity', 'velocity_covariance', 'heading', 'heading_stddev',
+            'height', 'height_stddev', 'first_sec', 'first_nanosec',
+        ],
+        'formats': [
+            '<i4', '<f4', 'u1', '<f4', ('<f8', 9), (_KEYPOINT, K),
+            ('<f8', 3), ('<f8', 9), ('<f8', 3), '<f4', '<f4', '<f4', '<i4', '<u4',
+        ],
+        'offsets': [
+            0, 4, 8, 12, 16, 88,
+            *(_MOTION + n for n in (0, 24, 96, 120, 124, 128, 132, 136)),
+        ],
     }
-)
+)  # fmt: skip
 # A pose starts at a multiple of four bytes. Where that is no multiple of eight, there is a gap
 # before its first eight-byte field.
-_SIZE = 88 + (K - 1) * 48 + 44
+_SIZE = _MOTION + 140
 _BEFORE_COVARIANCE = 16
 _ENCAPSULATION = 4
+# What follows the poses: the CameraPose, and the length and the final zero of the string.
+_CAMERA_POSE_SIZE, _STRING_SIZE = 28, 5
 
 
 def pose_array_cdr(
@@ -48,6 +63,7 @@ def pose_array_cdr(
     header: Header,
     intrinsics_source: IntrinsicsSource,
     camera_pose: CameraPose | None = None,
+    camera_pose_source: CameraPoseSource = CameraPoseSource.NONE,
 ) -> bytes:
     """Return a serialised PoseArray3D.
 
@@ -61,6 +77,8 @@ def pose_array_cdr(
         Source of the intrinsics.
     camera_pose
         Attitude and height of the camera that were used. None: unknown.
+    camera_pose_source
+        Source of that pose.
     """
     measured = (tracked.people.source == Source.DEPTH).any(axis=1)
     scale_source = PoseArray3D.ASSUMED_HEIGHT
@@ -74,6 +92,8 @@ def pose_array_cdr(
             skeleton=PANOPTIC19.name,
             intrinsics_source=int(intrinsics_source),
             scale_source=scale_source,
+            camera_pose=_camera_pose_msg(camera_pose, camera_pose_source),
+            keypoint_set=tracked.people.people_2d.keypoint_set,
         )
     )
     people, poses = tracked.people, np.zeros(len(tracked), _POSE)
@@ -88,10 +108,43 @@ def pose_array_cdr(
     keypoints['score'] = people.people_2d.scores
     keypoints['position_stddev'] = np.nan if people.sd_m is None else people.sd_m
     keypoints['source'] = people.source
-    # The last four bytes of the message without poses are the length of the array.
-    data = bytearray(empty[:-4] + len(poses).to_bytes(4, 'little'))
+    _fill_motion(poses, tracked)
+    # In the message without poses the length of the array, four bytes, is followed by the rest.
+    rest = _CAMERA_POSE_SIZE + _STRING_SIZE + len(people.people_2d.keypoint_set)
+    data = bytearray(empty[: -rest - 4] + len(poses).to_bytes(4, 'little'))
     for pose in poses:
         fields = pose.tobytes()[:_SIZE]
         gap = bytes((len(data) - _ENCAPSULATION) % 8)
         data += fields[:_BEFORE_COVARIANCE] + gap + fields[_BEFORE_COVARIANCE:]
-    return bytes(data)
+    return bytes(data + empty[-rest:])
+
+
+def _fill_motion(poses: NDArray[np.void], tracked: TrackedPeople) -> None:
+    """Write what tracking found; NaN where it is unknown."""
+    values = {
+        'velocity': tracked.velocity_m_s,
+        'velocity_covariance': tracked.velocity_covariance,
+        'heading': tracked.heading,
+        'heading_stddev': tracked.heading_sd_rad,
+        'height': tracked.height_m,
+        'height_stddev': tracked.height_sd_m,
+    }
+    for name, value in values.items():
+        poses[name] = np.nan if value is None else value.reshape(poses[name].shape)
+    if tracked.first_s is not None:
+        sec = np.floor(tracked.first_s)
+        poses['first_sec'] = sec
+        poses['first_nanosec'] = np.round((tracked.first_s - sec) * 1e9)
+
+
+def _camera_pose_msg(pose: CameraPose | None, source: CameraPoseSource) -> CameraPoseMsg:
+    if pose is None:
+        unknown = float('nan')
+        return CameraPoseMsg(
+            source=int(CameraPoseSource.NONE), up=[unknown] * 3, up_stddev=unknown,
+            height=unknown, height_stddev=unknown,
+        )  # fmt: skip
+    return CameraPoseMsg(
+        source=int(source), up=pose.up.astype(np.float32), up_stddev=float(pose.up_sd_rad),
+        height=float(pose.height_m), height_stddev=float(pose.height_sd * pose.height_m),
+    )  # fmt: skip

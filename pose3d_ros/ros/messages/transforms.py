@@ -57,5 +57,17 @@ def transform_people(people: PeopleInFrame, transform: Transform, frame_id: str)
         xyz_m=tracked.people.xyz_m @ turn.T + translation(transform),
         root_covariance_m2=turn @ tracked.people.root_covariance_m2 @ turn.T,
     )
+    velocity, covariance, heading = (
+        tracked.velocity_m_s,
+        tracked.velocity_covariance,
+        tracked.heading,
+    )
+    tracked = replace(
+        tracked,
+        people=moved,
+        velocity_m_s=None if velocity is None else velocity @ turn.T,
+        velocity_covariance=None if covariance is None else turn @ covariance @ turn.T,
+        heading=None if heading is None else heading @ turn.T,
+    )
     header = Header(stamp=people.header.stamp, frame_id=frame_id)
-    return PeopleInFrame(replace(tracked, people=moved), header, turn @ people.up)
+    return PeopleInFrame(tracked, header, turn @ people.up)

@@ -1,4 +1,4 @@
-"""The bundled clip: pixels, people and metres must fit each other."""
+"""The bundled clip: pixels, people and metres must agree."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_it_is_small():
     assert sum(file.stat().st_size for file in files) <= 2e6
 
 
-def test_keypoints_in_metres_are_seen_at_their_pixels(truth):
+def test_keypoints_in_metres_project_to_their_pixels(truth):
     front = truth.xyz_m[..., 2] > 0.1
     assert front.mean() > 0.95
     projected = truth.intrinsics.project(truth.xyz_m[front])
@@ -46,7 +46,7 @@ def test_keypoints_in_metres_are_seen_at_their_pixels(truth):
     assert (truth.seen[inside & front] != clip.OUTSIDE).all()
 
 
-def test_depth_is_that_of_who_is_seen(truth):
+def test_depth_is_that_of_visible_keypoints(truth):
     for d, depth_m in enumerate(truth.depth_m):
         t = d * truth.depth_every
         for seen in (clip.VISIBLE, clip.COVERED):
@@ -86,7 +86,7 @@ def test_people_walk_cross_and_raise_their_arms(truth):
     assert len(np.unique(order, axis=0)) >= 3
     wrists = truth.xyz_m[:, :, PANOPTIC19.indices(('left_wrist', 'right_wrist'))]
     assert (wrists[..., 1] < nose[:, :, None, 1]).all(-1).any()
-    # On one floor: nobody's pelvis rises or falls more than walking makes it.
+    # On one floor: no pelvis rises or falls more than walking makes it.
     assert (np.ptp(truth.xyz_m[..., 1].max(-1), axis=0) < 0.6).all()
 
 
@@ -118,7 +118,7 @@ def test_left_is_left(truth):
     assert (left - right)[faces_us][:, 0].min() > 0
 
 
-def test_the_truth_itself_is_all_right():
+def test_the_truth_scores_without_errors():
     true = clip.truth()
     score = clip.Score(true)
     score.add(0, true.xy_px[0].astype(float)[::-1], true.xyz_m[0].astype(float)[::-1])
@@ -127,11 +127,11 @@ def test_the_truth_itself_is_all_right():
     np.testing.assert_allclose([score.errors_px, score.errors_m, score.distances], 0, atol=1e-6)
 
 
-def test_somebody_elsewhere_is_false_and_who_is_not_found_is_missed():
+def test_a_person_elsewhere_is_false_and_a_person_not_found_is_missed():
     true = clip.truth()
     score = clip.Score(true)
-    nobody = np.zeros((0, *true.xy_px.shape[2:])), np.zeros((0, *true.xyz_m.shape[2:]))
-    score.add(0, *nobody)
+    no_people = np.zeros((0, *true.xy_px.shape[2:])), np.zeros((0, *true.xyz_m.shape[2:]))
+    score.add(0, *no_people)
     assert (score.found, score.false) == (0, 0)
     assert score.people > 0
     score.add(0, true.xy_px[0].astype(float) + 1000, true.xyz_m[0].astype(float))

@@ -25,9 +25,9 @@ def test_it_finds_the_people_of_the_clip(estimator):
     truth, total = clip.truth(), Counts()
     for t, frame in enumerate(frames(open_source(str(clip.PATH)))):
         if t % EVERY == 0:
-            labels, who = truth.labels(t)
+            labels, rows = truth.labels(t)
             people = estimator.estimate(frame.bgr, truth.intrinsics)
-            total += count(labels, truth.xyz_m[t, who], people)
+            total += count(labels, truth.xyz_m[t, rows], people)
     assert total.people > 100
     assert total.found / total.people > 0.9
     assert total.found / (total.found + total.false) > 0.88
@@ -36,7 +36,7 @@ def test_it_finds_the_people_of_the_clip(estimator):
     assert np.nanmedian([e.root_distance_share for e in total.errors]) < 0.1
 
 
-def test_nobody_is_in_an_empty_picture(estimator):
+def test_an_empty_picture_has_no_people(estimator):
     grey = np.full((256, 448, 3), 128, np.uint8)
     assert len(estimator.estimate(grey, Intrinsics.guess(448, 256))) == 0
 

@@ -143,19 +143,26 @@ def test_thresholds_hold_from_the_next_image_on():
 
 def test_the_input_of_any_size_follows_the_images():
     detector = open_cpu(networks.rows_of_shares())
-    for width, expected in ((640, 416), (860, 576), (480, 320), (360, 256), (1000, 672)):
+    for width, expected in (
+        (640, (320, 416)),
+        (860, (320, 576)),
+        (480, (320, 320)),
+        (270, (448, 256)),
+        (1000, (320, 672)),
+    ):
         truth_px = people_px(1, (480, width), 30)
         bgr = networks.draw(truth_px, (480, width), radius_px(30))
         check_found(detect(detector, bgr), truth_px, 0.6 * 1.5 * width / max(width - 31, 1))
-        assert detector.input_hw == (320, expected)
+        assert detector.input_hw == expected
     assert len(detector.network._compiled) == MAX_SHAPES
 
 
 def test_a_height_alone_sets_the_lines():
     detector = open_cpu(networks.rows_of_shares(), input_hw=(256, None))
     assert detector.input_hw == (256, 352)
-    detect(detector, np.zeros((100, 100, 3), np.uint8))
-    assert detector.input_hw == (256, 256)
+    for width, expected in ((100, 256), (50, 128)):
+        detect(detector, np.zeros((100, width, 3), np.uint8))
+        assert detector.input_hw == (256, expected)
     with pytest.raises(ModelError, match=r'multiples of 32, found 250'):
         open_cpu(networks.rows_of_shares(), input_hw=(250, None))
     with pytest.raises(ModelError, match=r'one input size, 320x256.*found a height of 320'):

@@ -10,13 +10,15 @@ import pytest
 from support.people import scene
 from support.videos import overwrite, write_video
 
-from pose3d_ros.camera import CameraPose
+from pose3d_ros.camera import CameraPose, Intrinsics
+from pose3d_ros.images import CameraImage, Observation
 from pose3d_ros.offline import command
 from pose3d_ros.offline.journal import Journal
 from pose3d_ros.offline.process import Progress, shard
+from pose3d_ros.offline.recording import Processed, Taken
 from pose3d_ros.offline.trc import y_up
-from pose3d_ros.offline.writers import CSV_COLUMNS, JsonlWriter
-from pose3d_ros.pipeline import Pipeline
+from pose3d_ros.offline.writers import CSV_COLUMNS, JsonlWriter, record, rows
+from pose3d_ros.people import TrackedPeople
 from pose3d_ros.skeleton import PANOPTIC19
 
 COUNT = 24
@@ -67,7 +69,24 @@ def test_every_image_has_a_line_also_without_people(run, folder, tmp_path):
     assert numbers == [2] * 8 + [0] * 4 + [2] * 12
     person = images[0]['people'][0]
     assert len(person['xyz_m']) == len(person['scores']) == len(PANOPTIC19)
-    assert person['xy_px'][PANOPTIC19.index('pelvis')] == [None, None]
+    left, right, pelvis = (
+        person['xy_px'][PANOPTIC19.index(name)] for name in ('left_hip', 'right_hip', 'pelvis')
+    )
+    np.testing.assert_allclose(pelvis, np.mean([left, right], axis=0), atol=0.01)
+
+
+def test_what_is_unknown_is_null_in_jsonl_and_empty_in_csv():
+    hidden = np.ones((1, len(PANOPTIC19)), bool)
+    people = TrackedPeople(
+        scene([(0, 0, 3.0)], hidden), np.ones(1, int), np.ones(1, int), np.ones(1)
+    )
+    image = CameraImage(np.zeros((48, 64, 3), np.uint8), Intrinsics.guess(64, 48))
+    processed = Processed(0, Taken(Observation(image, 0.0)), people)
+    person = record(processed)['people'][0]
+    assert person['xy_px'][0] == [None, None]
+    assert person['position_stddev_m'] is None
+    assert json.loads(json.dumps(person, allow_nan=False)) == person
+    assert next(iter(rows(processed)))[9:12] == ('', '', '')
 
 
 def test_csv_has_the_numbers_of_jsonl_under_names_with_units(run, folder, tmp_path):
@@ -139,18 +158,16 @@ def test_an_interrupted_run_goes_on_and_writes_the_same(run, folder, tmp_path, m
         assert run(folder, '--write', 'jsonl,csv,trc') == 130
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['images.partial']
     detected = []
-    detect = Pipeline.track
     estimator = command._estimator
 
     def counting(arguments):
         made = estimator(arguments)
         inner = made.detect
-        made.detect = lambda images: detected.append(1) or inner(images)
+        made.detect = lambda *images: detected.append(1) or inner(*images)
         return made
 
     monkeypatch.setattr(command, '_estimator', counting)
     assert run(folder, '--write', 'jsonl,csv,trc') == 0
-    assert detect is Pipeline.track
     assert len(detected) == COUNT - 16
     whole, resumed = (
         {path.name: path.read_bytes() for path in (tmp_path / name / 'images').iterdir()}

@@ -13,7 +13,7 @@ from pose3d_ros.sources.video import DEFAULT_RATE_HZ, VideoError
 
 
 def plain(value, width=48, height=32):
-    """An image of one grey value, but for its white left column."""
+    """Return an image of one grey value with a white left column."""
     bgr = np.full((height, width, 3), value, np.uint8)
     bgr[:, 0] = 255
     return bgr
@@ -101,14 +101,14 @@ def test_a_folder_is_in_natural_order_and_sizes_may_differ(folder):
 
 def test_images_that_cannot_be_read_are_named_once_and_left_out(folder):
     (folder / '3.png').write_bytes(b'no image')
-    told = []
-    images = list(islice(frames(open_source(str(folder), warn=told.append), loop=True), 22))
+    warnings = []
+    images = list(islice(frames(open_source(str(folder), warn=warnings.append), loop=True), 22))
     assert values(images) == [10, 20, *range(40, 121, 10)] * 2
-    assert len(told) == 1
-    assert '3.png' in told[0]
+    assert len(warnings) == 1
+    assert '3.png' in warnings[0]
 
 
-def test_a_single_image_is_no_sequence_of_files(folder):
+def test_a_single_image_is_not_a_sequence_of_files(folder):
     assert values(frames(open_source(str(folder / '2.png')))) == [20]
 
 
@@ -143,7 +143,7 @@ def test_mirror_swaps_left_and_right_and_leaves_the_source_as_it_is(folder):
     np.testing.assert_array_equal(mirrored.bgr, seen.bgr[:, ::-1])
 
 
-def test_what_does_not_open_is_named(tmp_path):
+def test_a_source_that_does_not_open_is_named(tmp_path):
     (tmp_path / 'empty').mkdir()
     (tmp_path / 'text.mp4').write_text('no video')
     for source, problem in (
@@ -195,7 +195,7 @@ class FakeCapture:
 
 
 @pytest.mark.parametrize(('source', 'index'), [('0', 0), ('/dev/video7', 7)])
-def test_a_webcam_is_live_and_to_be_unplugged_is_an_error(monkeypatch, source, index):
+def test_a_webcam_is_live_and_unplugging_it_is_an_error(monkeypatch, source, index):
     monkeypatch.setattr(webcam.cv2, 'VideoCapture', FakeCapture)
     opened = open_source(source)
     assert FakeCapture.opened_with == index

@@ -171,7 +171,7 @@ def test_colours_are_kept_for_their_time_and_not_at_all_if_switched_off(memory_s
     assert room.show([LEFT], [RED_BLUE]) == expected
 
 
-def test_a_jump_back_forgets_everyone_and_ids_are_not_given_again():
+def test_a_jump_back_forgets_all_people_and_ids_are_not_given_again():
     room = Room()
     assert room.show([LEFT], [RED_BLUE]) == [0]
     room.wait(4)
@@ -207,6 +207,26 @@ def test_tracks_and_memory_are_bounded_by_count_where_time_stands_still():
         assert len(tracker._tracks) <= MAX_TRACKS + 10
         assert len(tracker._memory.people) <= memory.MAX_PEOPLE
     assert max(given) > MAX_TRACKS + 10  # there were more
+
+
+def test_while_time_stands_still_the_people_in_view_keep_their_tracks():
+    tracker = Tracker()
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        others_m = np.stack([np.full(9, 40.0), np.zeros(9), rng.uniform(20, 90, 9)], 1)
+        tracked = tracker.update(scene([LEFT, *others_m]), 7.0)
+        assert tracked.track_id[0] == 0
+
+
+def test_switching_the_memory_off_drops_all_colours_at_once():
+    room = Room()
+    room.show([LEFT, RIGHT], CLOTHES[:2])
+    room.show([LEFT], CLOTHES[:1], 1.5)
+    assert len(room.tracker._memory.people) == 1
+    room.tracker.appearance_memory_s = 0.0
+    room.show([LEFT], CLOTHES[:1], 0.1)
+    assert len(room.tracker._memory.people) == 0
+    assert np.isnan(room.tracker._tracks['colours']).all()
 
 
 def test_unknown_colours_change_nothing():

@@ -10,7 +10,7 @@ K = len(PANOPTIC19)
 PELVIS = PANOPTIC19.index('pelvis')
 NECK = PANOPTIC19.index('neck')
 WRIST = PANOPTIC19.index('left_wrist')
-MIN_CUTOFF_HZ, BETA = 1.0, 6.0  # the tracker's defaults
+MIN_CUTOFF_HZ, BETA = 1.0, 6.0  # the defaults
 
 
 def figure():
@@ -62,7 +62,7 @@ def test_beta_makes_it_follow_as_the_paper_says():
 @pytest.mark.parametrize('velocity_m_s', [(1.2, 0, 0), (0, 0, -1.2), (0.8, 0, 0.8)])
 @pytest.mark.parametrize('rate_hz', [10.0, 30.0, 60.0])
 def test_walker_is_not_late_whatever_the_rate(velocity_m_s, rate_hz):
-    # The published filter is 0.12 m late at 1.2 m/s. Halfway he is in front of the camera.
+    # The published filter is 0.12 m late at 1.2 m/s. Halfway the person is in front of the camera.
     start_m = np.array((0, 0, 6)) - 2.0 * np.array(velocity_m_s)
     truth = walk(velocity_m_s, rate_hz=rate_hz, start_m=start_m)
     late_m = np.linalg.norm(run(truth, rate_hz) - truth, axis=-1)
@@ -145,7 +145,7 @@ def test_person_without_root_from_the_start_is_smoothed_and_does_not_jump_when_i
     assert np.nanmax(error_m[40:50]) < 0.06
 
 
-def test_nothing_known_is_nothing_and_breaks_nothing():
+def test_images_without_any_known_position_keep_the_state():
     truth = walk((0, 0, 0), seconds=1)
     measured = truth.copy()
     measured[10:20] = np.nan

@@ -30,7 +30,7 @@ def ids(tracker, people, stamp_s):
     return tracker.update(people, stamp_s).track_id.tolist()
 
 
-NOBODY = np.zeros((0, 3))
+NO_PEOPLE = np.zeros((0, 3))
 
 
 def test_output_has_the_rows_of_the_input_in_its_order():
@@ -45,14 +45,14 @@ def test_output_has_the_rows_of_the_input_in_its_order():
     np.testing.assert_allclose(tracked.people.xyz_m, people.xyz_m, atol=0.01)
 
 
-def test_nobody_is_nobody_and_does_not_make_forget():
+def test_an_image_without_people_returns_no_people_and_keeps_the_tracks():
     tracker = Tracker()
-    tracked = tracker.update(scene(NOBODY), 0.0)
+    tracked = tracker.update(scene(NO_PEOPLE), 0.0)
     assert len(tracked) == 0
     assert tracked.people.xyz_m.shape == (0, K, 3)
     assert (tracked.track_id.dtype, tracked.state.dtype) == (np.int64, np.uint8)
     assert ids(tracker, scene([LEFT]), 0.1) == [0]
-    assert ids(tracker, scene(NOBODY), 0.2) == []
+    assert ids(tracker, scene(NO_PEOPLE), 0.2) == []
     assert ids(tracker, scene([LEFT]), 0.3) == [0]
 
 
@@ -85,7 +85,7 @@ def test_people_far_apart_who_miss_the_same_limbs_never_share_an_id():
 @pytest.mark.parametrize('rate_hz', [10, 30])
 @pytest.mark.parametrize('seed', range(5))
 def test_people_who_cross_keep_their_ids(speed_m_s, rate_hz, seed):
-    # The one behind is not found while the one in front covers him.
+    # The person behind is not detected while the one in front covers that person.
     rng = np.random.default_rng(seed)
     tracker = Tracker()
     for i in range(int(3 / speed_m_s * rate_hz)):
@@ -109,7 +109,7 @@ def test_person_who_loses_legs_behind_a_table_keeps_the_id_and_the_place():
     assert np.isnan(tracked.people.people_2d.xy_px[0, LEGS]).all()
 
 
-def test_person_of_whom_only_other_keypoints_are_seen_keeps_the_id():
+def test_person_with_other_visible_keypoints_than_before_keeps_the_id():
     tracker = Tracker()
     for i in range(10):
         upper, legs = without(LEGS, LEGS), without(UPPER, UPPER)
@@ -122,8 +122,7 @@ def test_person_of_whom_only_other_keypoints_are_seen_keeps_the_id():
 def test_a_few_keypoints_that_fit_do_not_take_the_id_of_a_whole_person(
     rate_hz, fragment_has_3d, whole_first
 ):
-    # Four keypoints of somebody are split off; instead, the whole person has four of who is
-    # behind.
+    # Four keypoints are split off a person, who is given four of the person behind instead.
     limb = PANOPTIC19.indices(('left_shoulder', 'left_elbow', 'left_wrist', 'left_hip'))
     tracker = Tracker()
     for i in range(10):
@@ -142,7 +141,7 @@ def test_a_few_keypoints_that_fit_do_not_take_the_id_of_a_whole_person(
         assert dict(zip(order, found, strict=True)) | {2: None} == {0: 0, 1: 1, 2: None}
 
 
-def test_few_keypoints_keep_the_id_where_nobody_else_has_a_claim():
+def test_few_keypoints_keep_the_id_where_no_other_person_is_near():
     tracker = Tracker()
     few = np.setdiff1d(np.arange(K), PANOPTIC19.indices(('nose', 'left_eye', 'neck', 'left_ear')))
     for i in range(20):
@@ -155,11 +154,11 @@ def test_person_who_leaves_and_comes_back_gets_the_id_back_where_the_motion_fits
     for i in range(30):
         ids(tracker, scene([(1.0 + 1.0 * i / 30, 0, 4)]), i / 30)
     for i in range(30, 48):
-        ids(tracker, scene(NOBODY), i / 30)
+        ids(tracker, scene(NO_PEOPLE), i / 30)
     assert ids(tracker, scene([(2.4, 0, 4.1), (-1.5, 0, 4)]), 48 / 30) == [0, 1]
 
 
-def test_a_stranger_elsewhere_does_not_get_the_id_of_who_left():
+def test_another_person_elsewhere_does_not_get_the_id_of_a_person_who_left():
     tracker = Tracker()
     for i in range(10):
         ids(tracker, scene([RIGHT]), i / 30)
@@ -182,12 +181,28 @@ def test_stamps_that_jump_back_start_anew_without_reusing_ids():
     tracker = Tracker()
     assert ids(tracker, scene([LEFT, RIGHT]), 100.0) == [0, 1]
     assert ids(tracker, scene([LEFT, RIGHT]), 99.99) == [0, 1]  # a clock that is being set
-    tracked = tracker.update(scene([LEFT, RIGHT]), 99.5)
+    tracked = tracker.update(scene([LEFT, RIGHT]), 98.5)
     assert tracked.track_id.tolist() == [2, 3]
     np.testing.assert_array_equal(tracked.age_s, 0)
-    assert ids(tracker, scene([LEFT, RIGHT]), 99.6) == [2, 3]
+    assert ids(tracker, scene([LEFT, RIGHT]), 98.6) == [2, 3]
     tracker.reset()
-    assert ids(tracker, scene([LEFT, RIGHT]), 99.7) == [4, 5]
+    assert ids(tracker, scene([LEFT, RIGHT]), 98.7) == [4, 5]
+
+
+@pytest.mark.parametrize('rate_hz', [30, 15, 9, 5])
+def test_images_in_the_wrong_order_keep_the_ids(rate_hz):
+    tracker, rng = Tracker(), np.random.default_rng(0)
+    order = np.arange(20 * rate_hz)
+    for i in rng.choice(len(order) // 2 - 1, len(order) // 20, replace=False):
+        order[2 * i : 2 * i + 2] = order[2 * i : 2 * i + 2][::-1]
+    for i in order:
+        assert ids(tracker, scene([LEFT, RIGHT]), 100 + i / rate_hz) == [0, 1]
+
+
+def test_several_earlier_stamps_in_order_start_anew():
+    tracker = Tracker()
+    for stamp_s, expected in ((100, [0, 1]), (99.5, [0, 1]), (99.6, [0, 1]), (99.7, [2, 3])):
+        assert ids(tracker, scene([LEFT, RIGHT]), stamp_s) == expected
 
 
 def test_stamp_that_is_no_number_is_refused():
@@ -206,7 +221,7 @@ def test_state_and_age():
     assert seen_twice == [TrackState.TENTATIVE] * 2
 
 
-def test_the_people_are_handed_on_untouched():
+def test_the_people_are_returned_unchanged():
     rng = np.random.default_rng(0)
     tracker = Tracker()
     for i in range(5):
@@ -222,7 +237,7 @@ def test_two_trackers_share_nothing():
 
 
 @pytest.mark.parametrize('unknown', ['pelvis', 'all 3D', 'all but the neck', 'all 2D'])
-def test_people_of_whom_little_is_known_keep_their_ids(unknown):
+def test_people_with_few_known_positions_keep_their_ids(unknown):
     tracker = Tracker()
     for i in range(10):
         people = scene([LEFT, RIGHT])
@@ -241,7 +256,7 @@ def test_people_of_whom_little_is_known_keep_their_ids(unknown):
         np.testing.assert_array_equal(np.isnan(tracked.people.xyz_m), np.isnan(people.xyz_m))
 
 
-def test_person_of_whom_nothing_is_known_is_a_row_like_any_other():
+def test_person_without_any_known_position_is_a_row_like_any_other():
     tracker = Tracker()
     for i in range(3):
         people = scene([LEFT, RIGHT])
@@ -283,7 +298,7 @@ def test_a_longer_memory_keeps_the_tracks():
 
 
 def golden_detections(sequence, key):
-    """People3D of the published decoder, their published ids, and who they are (-1: nobody)."""
+    """People3D of the published decoder, their published ids, and who they are (-1: no person)."""
     rows, truth = sequence['ref_key'] == key, sequence['gt_key'] == key
     order = [LOCATION_MAP_CHANNELS.index(name) for name in PANOPTIC19.keypoints]
     xyz_m = sequence['ref_poses_3d_unfiltered'][rows][:, order, :3] / 100.0

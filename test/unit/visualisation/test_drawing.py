@@ -24,7 +24,7 @@ def tracked(places_m, hidden=None, covariance_m2=np.nan):
     return TrackedPeople(people, np.arange(1, n + 1), np.ones(n, np.uint8), np.ones(n))
 
 
-def nobody():
+def no_people():
     empty = np.empty
     people = People3D(
         People2D(empty((0, 19, 2)), empty((0, 19)), empty(0)),
@@ -84,7 +84,7 @@ def test_inferred_limbs_are_paler_on_the_image_and_missing_without_intrinsics():
 
 def test_drawing_no_people_changes_nothing():
     bgr = np.full((48, 64, 3), 9, np.uint8)
-    draw_people(bgr, nobody(), CAMERA)
+    draw_people(bgr, no_people(), CAMERA)
     assert (bgr == 9).all()
 
 
@@ -108,7 +108,7 @@ def test_a_floor_is_drawn_only_where_its_height_is_known():
         ('attitude', CameraPose(LEVEL)),
         ('height', CameraPose(LEVEL, 1.2)),
     ):
-        picture = draw_view(nobody(), (240, 320), 4.0, pose)
+        picture = draw_view(no_people(), (240, 320), 4.0, pose)
         # Lines of one grey, apart from the axes and the text at the bottom.
         plain = np.ptp(picture[:200].astype(int), axis=-1) == 0
         grey[name] = int((plain & (picture[:200, :, 0] > 40)).sum())
@@ -139,4 +139,4 @@ def test_the_reach_follows_people_both_ways():
         again = reach.update(tracked([(0, 0, 3.0)]), i / 10)
     assert far > 12 > near > 3
     assert again == pytest.approx(near, abs=0.1)
-    assert reach.update(nobody(), 31.0) == again
+    assert reach.update(no_people(), 31.0) == again
