@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from pose3d_ros.camera import IntrinsicsSource
+from pose3d_ros.camera import CameraPoseSource, IntrinsicsSource
+from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.ros.camera_stream import CameraStream
 from pose3d_ros.ros.image_statistics import RECENT_S, Outcome, RecentStatistics
 from pose3d_ros.ros.parameters import PoseParameters
@@ -156,9 +157,29 @@ def values(camera: CameraStream, recent: RecentStatistics) -> dict[str, str]:
         'images lost to inference errors': str(statistics.outcomes[Outcome.FAILED]),
         'images without a transform': str(statistics.outcomes[Outcome.NO_TRANSFORM]),
         'calibration': f'{calibration}: {remark}' if remark else calibration,
+        'camera pose': _camera_pose_text(camera.pipeline),
         'time since last image (s)': _number(statistics.age_s()),
         **of_depth,
     }
+
+
+def _camera_pose_text(pipeline: Pipeline) -> str:
+    """Return source, pitch, roll and height of the camera's pose of the last image."""
+    pose = pipeline.camera_pose
+    if pose is None:
+        return CameraPoseSource.NONE.name
+    x, y, z = pose.up.tolist()
+    pitch_deg = math.degrees(math.asin(min(max(z, -1.0), 1.0)))
+    roll_deg = math.degrees(math.atan2(-x, -y))
+    source = pipeline.camera_pose_source.name
+    text = f'{source}: pitch {pitch_deg:.0f} deg, roll {roll_deg:.0f} deg'
+    if pose.up_sd_rad:
+        text += f' (+- {math.degrees(pose.up_sd_rad):.0f})'
+    if math.isfinite(pose.height_m):
+        text += f', height {pose.height_m:.2f} m'
+        if pose.height_sd:
+            text += f' (+- {pose.height_sd * pose.height_m:.2f})'
+    return text
 
 
 def _number(value: float) -> str:

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.parameter import Parameter
@@ -13,8 +14,8 @@ from std_msgs.msg import Header
 from support.monitor import Monitor, values
 from support.robot import GREY, camera_info, header
 
-from pose3d_ros.camera import IntrinsicsSource
-from pose3d_ros.ros.diagnostics import complaints
+from pose3d_ros.camera import CameraPose, CameraPoseSource, IntrinsicsSource
+from pose3d_ros.ros.diagnostics import _camera_pose_text, complaints
 from pose3d_ros.ros.image_statistics import (
     RECENT_S,
     ImageStatistics,
@@ -215,3 +216,24 @@ def test_thresholds(change, level, text):
     found = list(complaints(camera, RecentStatistics(**{**FINE, **change}), PoseParameters()))
     assert max((one for one, _ in found), default=OK) == level
     assert re.search(text, '; '.join(problem for _, problem in found))
+
+
+@pytest.mark.parametrize(
+    ('pose', 'source', 'text'),
+    [
+        (None, CameraPoseSource.NONE, 'NONE'),
+        (
+            CameraPose(np.array([0.0, -1.0, 0.0])),
+            CameraPoseSource.GIVEN,
+            'GIVEN: pitch 0 deg, roll 0 deg',
+        ),
+        (
+            CameraPose(np.array([0.0, -0.8, -0.6]), 1.5, np.deg2rad(2.0), 0.1),
+            CameraPoseSource.ESTIMATED,
+            'ESTIMATED: pitch -37 deg, roll 0 deg (+- 2), height 1.50 m (+- 0.15)',
+        ),
+    ],
+)
+def test_the_pose_of_the_camera_is_reported(pose, source, text):
+    pipeline = SimpleNamespace(camera_pose=pose, camera_pose_source=source)
+    assert _camera_pose_text(pipeline) == text
