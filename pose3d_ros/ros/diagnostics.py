@@ -169,10 +169,10 @@ def _camera_pose_text(pipeline: Pipeline) -> str:
     if pose is None:
         return CameraPoseSource.NONE.name
     x, y, z = pose.up.tolist()
-    pitch_deg = math.degrees(math.asin(min(max(z, -1.0), 1.0)))
-    roll_deg = math.degrees(math.atan2(-x, -y))
+    pitch_deg = round(math.degrees(math.asin(min(max(z, -1.0), 1.0))))
+    roll_deg = round(math.degrees(math.atan2(-x, -y)))
     source = pipeline.camera_pose_source.name
-    text = f'{source}: pitch {pitch_deg:.0f} deg, roll {roll_deg:.0f} deg'
+    text = f'{source}: pitch {pitch_deg} deg, roll {roll_deg} deg'
     if pose.up_sd_rad:
         text += f' (+- {math.degrees(pose.up_sd_rad):.0f})'
     if math.isfinite(pose.height_m):
