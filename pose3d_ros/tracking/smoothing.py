@@ -55,10 +55,10 @@ class Smoother:
 
     Notes
     -----
-    With the defaults a person who walks at 1.2 m/s lags 0.023 m across the view and 0.061 m along
-    it (the published filter: 0.121 m); at 30 images a second noise at rest is about halved. Along
-    the ray, with a standard deviation of 10 % of the distance, the lag is 0.07 m; noise of 5 %
-    from image to image becomes 1 to 2 %.
+    With the defaults a person who walks at 1.2 m/s lags 0.023 m across the view and 0.061 m
+    along it (the published filter: 0.121 m); at 30 images a second noise at rest is about halved.
+    Along the ray, with a standard deviation of 10 % of the distance, the lag is 0.07 m; noise of
+    5 % from image to image becomes 1 to 2 %.
 
     Raises
     ------

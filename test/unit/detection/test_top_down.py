@@ -10,9 +10,11 @@ from pose3d_ros.detection import person_boxes, pose_network, top_down
 from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.detection.keypoint_sets import KEYPOINT_SETS, to_panoptic19
 from pose3d_ros.detection.top_down import TopDownOptions, open_top_down
-from pose3d_ros.images import CameraImage
+from pose3d_ros.images import CameraImage, Observation
 from pose3d_ros.inference import Graph, InferenceOptions
+from pose3d_ros.lifting.lifting_network import LiftingNetwork
 from pose3d_ros.models import ModelError
+from pose3d_ros.pipeline import Pipeline
 from synthetic import contract_networks_top_down as networks
 
 SIZE_WH = (640, 480)
@@ -202,3 +204,51 @@ def test_every_keypoint_set_of_the_heads_is_known():
         graph = Graph(network(people_of(1, keypoints)))
         spec = pose_network.infer_spec(graph.inputs, graph.outputs)
         assert len(KEYPOINT_SETS[spec.keypoint_set]) == keypoints
+
+
+class Estimator:
+    """A top-down detector whose person detector sees the first `visible` people only."""
+
+    def __init__(self, truth, detector_interval):
+        self.detector = open_pair(truth, detector_interval=detector_interval)
+        self.lifter = LiftingNetwork()
+        self.visible, self.searches, self.truth = 1, 0, truth
+        self.detector.person_detector.detect = self.search
+
+    def search(self, bgr, min_score):
+        self.searches += 1
+        boxes_px = self.truth.boxes_px[: self.visible]
+        return person_boxes.Boxes(boxes_px, np.full(len(boxes_px), networks.SCORE))
+
+    def detect(self, images, boxes=None):
+        return self.detector.detect(images, boxes)
+
+    def lift(self, detections, intrinsics, camera_pose=None):
+        return self.lifter.lift(detections, intrinsics, camera_pose)
+
+
+@pytest.mark.parametrize('interval', [1, 3, 5])
+def test_new_people_are_found_within_the_interval_and_keep_their_ids(interval):
+    estimator = Estimator(people_of(3), interval)
+    pipeline = Pipeline(estimator)
+    numbers, ids = [], set()
+    for i in range(4 * interval):
+        if i == interval + 1:
+            estimator.visible = 3
+        tracked = pipeline.process(Observation(image(), i / 30))
+        numbers.append(len(tracked))
+        ids |= set(tracked.track_id.tolist())
+    assert numbers == [1] * 2 * interval + [3] * 2 * interval
+    assert estimator.searches == 4
+    assert len(ids) == 3
+
+
+def test_the_person_detector_runs_at_once_when_a_tracked_person_is_lost():
+    estimator = Estimator(people_of(2), 5)
+    estimator.visible = 2
+    pipeline = Pipeline(estimator)
+    for i in range(2):
+        pipeline.process(Observation(image(), i / 30))
+    assert estimator.searches == 1
+    assert len(pipeline.process(Observation(black(), 2 / 30))) == 0
+    assert estimator.searches == 2
