@@ -167,7 +167,7 @@ def _distort(
 
 @dataclass(frozen=True)
 class CameraPose:
-    """Attitude of a camera and its height above the floor.
+    """Attitude of a camera and its height above the floor, with their uncertainty.
 
     Parameters
     ----------
@@ -176,15 +176,23 @@ class CameraPose:
         camera.
     height_m
         Height of the camera above the floor on which people stand, m. NaN: unknown.
+    up_sd_rad
+        Standard deviation of `up` about each of the two axes across it, rad. 0: known, not
+        estimated.
+    height_sd
+        Standard deviation of the height as a share of it. 0: known, not estimated.
 
     Raises
     ------
     ValueError
-        If `up` is not a unit vector, or the height is negative or infinite.
+        If `up` is not a unit vector, the height is negative or infinite, or a standard deviation
+        is negative or not finite.
     """
 
     up: NDArray[np.float64]
     height_m: float = float('nan')
+    up_sd_rad: float = 0.0
+    height_sd: float = 0.0
 
     def __post_init__(self) -> None:
         length = np.linalg.norm(self.up) if np.shape(self.up) == (3,) else np.nan
@@ -192,3 +200,7 @@ class CameraPose:
             raise ValueError(f'up must be a unit vector (3,), found {self.up}')
         if self.height_m < 0 or np.isinf(self.height_m):
             raise ValueError(f'height_m must be NaN or at least 0 m, found {self.height_m}')
+        for name in ('up_sd_rad', 'height_sd'):
+            sd = getattr(self, name)
+            if not 0 <= sd < np.inf:
+                raise ValueError(f'{name} must be finite and at least 0, found {sd}')

@@ -70,8 +70,9 @@ class CameraPoseEstimate:
         return float(np.sqrt(self.covariance[2, 2]) / self.height_m)
 
     def pose(self) -> CameraPose:
-        """Return the pose alone."""
-        return CameraPose(self.up, self.height_m)
+        """Return the pose with its standard deviations; that of `up` there is per axis."""
+        per_axis_rad = self.up_sd_rad / np.sqrt(2)
+        return CameraPose(self.up, self.height_m, per_axis_rad, self.height_sd)
 
 
 class CameraPoseEstimator:
