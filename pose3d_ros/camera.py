@@ -175,7 +175,7 @@ def _distort(
 
 @dataclass(frozen=True)
 class CameraPose:
-    """Attitude of a camera and its height above the floor.
+    """Attitude of a camera and its height above the floor, with their uncertainty.
 
     Parameters
     ----------
@@ -185,14 +185,16 @@ class CameraPose:
     height_m
         Height of the camera above the floor on which people stand, m. NaN: unknown.
     up_sd_rad
-        Standard deviation of `up` about each axis across it, rad. 0: given, not estimated.
+        Standard deviation of `up` about each of the two axes across it, rad. 0: known, not
+        estimated.
     height_sd
-        Standard deviation of the height as a share of it. 0: given, not estimated.
+        Standard deviation of the height as a share of it. 0: known, not estimated.
 
     Raises
     ------
     ValueError
-        If `up` is not a unit vector, or the height is negative or infinite.
+        If `up` is not a unit vector, the height is negative or infinite, or a standard deviation
+        is negative or not finite.
     """
 
     up: NDArray[np.float64]

@@ -70,9 +70,9 @@ class CameraPoseEstimate:
         return float(np.sqrt(self.covariance[2, 2]) / self.height_m)
 
     def pose(self) -> CameraPose:
-        """Return the pose with the standard deviations that CameraPose has."""
-        # `up_sd_rad` here is the sum of both axes across, there it is of each.
-        return CameraPose(self.up, self.height_m, self.up_sd_rad / np.sqrt(2), self.height_sd)
+        """Return the pose with its standard deviations; that of `up` there is per axis."""
+        per_axis_rad = self.up_sd_rad / np.sqrt(2)
+        return CameraPose(self.up, self.height_m, per_axis_rad, self.height_sd)
 
 
 class CameraPoseEstimator:

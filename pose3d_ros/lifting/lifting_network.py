@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.detections import Detections
-from pose3d_ros.geometry.placement import MIN_ROOT_SD_M, solve_translation
+from pose3d_ros.geometry.placement import MIN_ROOT_SD_M, place_at_depth
 from pose3d_ros.inference import VectorNetwork
-from pose3d_ros.lifting.person_view import FEATURES, UNIT_HEIGHT_M, person_views
+from pose3d_ros.lifting.person_view import (
+    FEATURES,
+    UNIT_HEIGHT_M,
+    CameraPoses,
+    PersonViews,
+    person_views,
+)
 from pose3d_ros.people import K, People2D, People3D, Source
 from pose3d_ros.skeleton import PANOPTIC19
 
@@ -32,7 +38,9 @@ MIN_KEYPOINTS = 3
 DETECTOR_SD_M = 0.02
 # Share of the keypoints' variance, relative to the root, that is the root's own. Chosen so that
 # its ellipsoids contain what they claim (`python -m training.lifting.evaluate`).
-SHARED_VARIANCE = 0.5
+SHARED_VARIANCE = 0.3
+# Scores below this count as this, so that the noise stays finite.
+MIN_SCORE = 1e-3
 
 Array = NDArray[np.float64]
 
@@ -81,7 +89,7 @@ class LiftingNetwork:
         self,
         people: People2D,
         intrinsics: Intrinsics,
-        assumed_person_height_m: float,
+        assumed_person_height_m: float | Array,
         camera_pose: CameraPose | None = None,
     ) -> People3D:
         """Estimate 3D poses.
@@ -93,10 +101,11 @@ class LiftingNetwork:
         intrinsics
             Of the camera, for the source image.
         assumed_person_height_m
-            Height of adults, m: the scale of everything, unless the height of the camera is
-            known. The network recognises children by their proportions, relative to it.
+            Height of adults, m, or ``(N,)``, one for each person: the scale of everything, unless
+            the height of the camera is known. The network recognises children by their
+            proportions, relative to it.
         camera_pose
-            Attitude and height of the camera. None: unknown.
+            Attitude and height of the camera with their uncertainty. None: unknown.
 
         Returns
         -------
@@ -108,73 +117,96 @@ class LiftingNetwork:
             shapes = (0, K, 3), (0, K), (0, 3, 3), (0, K)
             xyz_m, source, covariance, sd_m = (np.zeros(shape) for shape in shapes)
             return People3D(people, xyz_m, source.astype(np.uint8), covariance, sd_m)
-        scale = assumed_person_height_m / UNIT_HEIGHT_M
+        scale = np.full(len(people), np.asarray(assumed_person_height_m) / UNIT_HEIGHT_M)
         rays = intrinsics.unproject(people.xy_px)
-        scores = np.where(np.isfinite(rays[..., 0]), people.scores, 0)
-        relative_m, sd_m, along, along_sd = self._poses(rays, scores, scale, camera_pose)
-        few = (scores > 0).sum(1) < MIN_KEYPOINTS
-        relative_m[few], sd_m[few] = np.nan, np.nan
-        with np.errstate(divide='ignore'):
-            noise_m = DETECTOR_SD_M * scale / scores
-        weights = np.where(scores > 0, 1 / (noise_m**2 + sd_m**2), 0) * DETECTOR_SD_M**2
-        # The distance is the network's: it shortens limbs that it is uncertain of, and least
-        # squares would put such people too near.
-        translation_m, agreement = solve_translation(relative_m, rays, weights, along)
-        xyz_m = relative_m + translation_m[:, np.newaxis]
-        gain = agreement * sd_m**2 / (sd_m**2 + noise_m**2)
-        xyz_m = _move_towards_rays(xyz_m, rays, gain)
-        xyz_m[:, _PELVIS] = xyz_m[:, _HIPS].mean(1)
-        source = np.where(scores > 0, Source.OBSERVED, Source.INFERRED)
+        views = person_views(rays, people.scores, _camera_poses(camera_pose, scale))
+        poses = self._infer(views, scale)
+        positions_m, weights = _place(poses, views, scale)
+        xyz_m = positions_m @ views.axes
+        source = np.where(views.scores > 0, Source.OBSERVED, Source.INFERRED)
         source[np.isnan(xyz_m[..., 2])] = Source.NONE
-        counted = weights * agreement
-        covariance = _root_covariance_m2(translation_m, along_sd, sd_m, counted)
-        return People3D(people, xyz_m, source.astype(np.uint8), covariance, sd_m)
+        covariance = _root_covariance_m2(xyz_m[:, _PELVIS], poses, weights)
+        return People3D(people, xyz_m, source.astype(np.uint8), covariance, poses.sd_m)
 
-    def _poses(
-        self, rays: Array, scores: Array, scale: float, camera_pose: CameraPose | None
-    ) -> tuple[Array, Array, tuple[Array, Array], Array]:
-        """Return root-relative poses ``(N, K, 3)`` m and their standard deviation ``(N, K)`` m.
-
-        Then the distance of each root: unit vectors ``(N, 3)`` and ``(N,)`` m along them, and its
-        standard deviation as a share of it, ``(N,)``. In the camera optical frame.
-        """
-        n = len(rays)
-        up = np.full((n, 3), np.nan if camera_pose is None else camera_pose.up)
-        height = np.full(n, np.nan if camera_pose is None else camera_pose.height_m / scale)
-        views = person_views(rays, scores, up, height)
+    def _infer(self, views: PersonViews, scale: Array) -> _Poses:
+        """Run the network. People with fewer than ``MIN_KEYPOINTS`` keypoints get NaN."""
         out = self.network.infer(views.features)
-        relative_m = out['xyz'].reshape(n, K, 3).astype(np.float64) @ views.axes
+        xyz = out['xyz'].reshape(-1, K, 3).astype(np.float64)
+        relative_m = scale[:, np.newaxis, np.newaxis] * xyz
         # Per axis, of a Laplace distribution in three dimensions with that scale.
-        sd_m = 2 * np.exp(out['log_scale'].astype(np.float64))
+        sd_m = 2 * scale[:, np.newaxis] * np.exp(out['log_scale'].astype(np.float64))
+        few = (views.scores > 0).sum(1) < MIN_KEYPOINTS
+        relative_m[few], sd_m[few] = np.nan, np.nan
         size, log_scale = out['person'].astype(np.float64).T
-        distance_m: Array = scale * np.exp(size) / views.spread
-        along = views.axes[:, 2].astype(np.float64), distance_m
-        return scale * relative_m, scale * sd_m, along, np.sqrt(2) * np.exp(log_scale)
+        distance_m = scale * np.exp(size) / views.spread
+        # Of a Laplace distribution in one dimension.
+        return _Poses(relative_m, sd_m, distance_m, np.sqrt(2) * np.exp(log_scale))
 
 
-def _root_covariance_m2(
-    translation_m: Array, along_sd: Array, sd_m: Array, weights: Array
-) -> Array:
+class _Poses(NamedTuple):
+    """Output of the network for N people, in the frames of their virtual cameras.
+
+    Parameters
+    ----------
+    relative_m, sd_m
+        ``(N, K, 3)`` m relative to the root, and their standard deviation per axis ``(N, K)`` m.
+    distance_m, distance_sd
+        ``(N,)`` m, of the root along the view, and its standard deviation as a share of it.
+    """
+
+    relative_m: Array
+    sd_m: Array
+    distance_m: Array
+    distance_sd: Array
+
+
+def _camera_poses(camera_pose: CameraPose | None, scale: Array) -> CameraPoses:
+    """Repeat the pose of one camera for each person, with the height in the network's unit."""
+    n = len(scale)
+    if camera_pose is None:
+        nan = np.full(n, np.nan)
+        return CameraPoses(np.full((n, 3), np.nan), nan, np.zeros(n), np.zeros(n))
+    sds = np.full(n, camera_pose.up_sd_rad), np.full(n, camera_pose.height_sd)
+    return CameraPoses(np.full((n, 3), camera_pose.up), camera_pose.height_m / scale, *sds)
+
+
+def _place(poses: _Poses, views: PersonViews, scale: Array) -> tuple[Array, Array]:
+    """Place poses at their distance, and move detected keypoints towards their rays.
+
+    The distance is the network's: it shortens limbs that it is uncertain of, and least squares
+    would put such people too near.
+
+    Returns
+    -------
+    positions_m
+        ``(N, K, 3)`` m in the frames of the virtual cameras. NaN: unknown.
+    weights
+        ``(N, K)``, weight of each keypoint in the position. 0: not detected.
+    """
+    variance_m2 = poses.sd_m**2
+    noise_m = DETECTOR_SD_M * scale[:, np.newaxis] / np.maximum(views.scores, MIN_SCORE)
+    weights = (views.scores > 0) / (noise_m**2 + variance_m2)
+    tangents = np.asarray(views.tangents, np.float64)
+    positions_m, agreement = place_at_depth(poses.relative_m, tangents, weights, poses.distance_m)
+    weights = weights * agreement
+    # 1 puts a keypoint on its ray.
+    gain = (weights * variance_m2)[..., np.newaxis]
+    on_ray_m = tangents * positions_m[..., 2:]
+    positions_m[..., :2] += gain * (on_ray_m - positions_m[..., :2])
+    positions_m[:, _PELVIS] = positions_m[:, _HIPS].mean(1)
+    return positions_m, weights
+
+
+def _root_covariance_m2(root_m: Array, poses: _Poses, weights: Array) -> Array:
     """Estimate the covariance of the roots, ``(N, 3, 3)`` m2.
 
     The sum of the variance of the distance and of the part of the keypoints' variance that all
     keypoints of a pose share.
     """
     with np.errstate(invalid='ignore'):
-        mean_m2 = np.nansum(weights * sd_m**2, axis=1) / weights.sum(1)
-    along = along_sd[:, np.newaxis] * translation_m
+        mean_m2 = (weights * poses.sd_m**2).sum(1) / weights.sum(1)
+    along = poses.distance_sd[:, np.newaxis] * root_m
+    shared_m2 = MIN_ROOT_SD_M**2 + SHARED_VARIANCE * mean_m2
     covariance: Array = along[:, :, np.newaxis] * along[:, np.newaxis]
-    covariance += (MIN_ROOT_SD_M**2 + SHARED_VARIANCE * mean_m2)[
-        :, np.newaxis, np.newaxis
-    ] * np.eye(3)
+    covariance += shared_m2[:, np.newaxis, np.newaxis] * np.eye(3)
     return covariance
-
-
-def _move_towards_rays(xyz_m: Array, rays: Array, gain: Array) -> Array:
-    """Move positions towards the points of their rays at the same depth; all the way for 1."""
-    on_ray = np.where(np.isfinite(rays), rays, 0) * xyz_m[..., 2:]
-    moved: Array = xyz_m.copy()
-    moved[..., :2] += np.where(np.isfinite(gain), gain, 0)[..., np.newaxis] * (
-        on_ray - xyz_m[..., :2]
-    )
-    return moved

@@ -27,17 +27,26 @@ FAR_SPREAD = 0.03
 # Largest value of the floor feature: one over the distance, in spreads, at which a ray meets the
 # floor.
 MAX_INVERSE = 6.0
+# Largest standard deviations of the camera's attitude, rad, and height, as a share, that the
+# network was trained with, and the units of these two features.
+MAX_UP_SD_RAD, UP_SD_UNIT_RAD = np.deg2rad(12.0), np.deg2rad(6.0)
+MAX_HEIGHT_SD, HEIGHT_SD_UNIT = 0.4, 0.2
 # The pelvis is left out: it is the middle of the hips in most keypoint sets, not a measurement.
 USED = PANOPTIC19.indices(tuple(k for k in PANOPTIC19.keypoints if k != PANOPTIC19.root))
-PER_KEYPOINT, PER_PERSON = 5, 8
+PER_KEYPOINT, PER_PERSON = 5, 10
 FEATURES = PER_KEYPOINT * len(USED) + PER_PERSON
 
 Array = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+
+_IS_USED = np.isin(np.arange(len(PANOPTIC19)), USED)
+# Against gravity for a level camera.
+_UPRIGHT = np.array([0.0, -1.0, 0.0])
 
 
 @dataclass(frozen=True)
 class PersonViews:
-    """People as detected by their virtual cameras.
+    """Keypoints of people in their virtual cameras.
 
     Parameters
     ----------
@@ -47,14 +56,44 @@ class PersonViews:
         ``(N, 3, 3)``, x, y and z axis of each virtual camera in the camera optical frame.
     spread
         ``(N,)``, root mean square tangent of the detected keypoints: the apparent size.
+    tangents
+        ``(N, K, 2)``, x/z and y/z of keypoints in the virtual camera. 0: not detected.
+    scores
+        ``(N, K)`` in [0, 1]. 0: not detected, without a ray, or the pelvis.
     """
 
     features: NDArray[np.float32]
     axes: Array
     spread: Array
+    tangents: Array
+    scores: Array
 
 
-def person_views(rays: Array, scores: Array, up: Array, height: Array) -> PersonViews:
+@dataclass(frozen=True)
+class CameraPoses:
+    """Attitudes and heights of cameras, one for each of N people.
+
+    Parameters
+    ----------
+    up
+        ``(N, 3)`` unit vectors against gravity in the camera optical frame. NaN: unknown; the
+        camera is then assumed to be upright.
+    height
+        ``(N,)`` of the camera above the floor, m times ``UNIT_HEIGHT_M`` over the assumed height.
+        NaN: unknown.
+    up_sd_rad
+        ``(N,)``, standard deviation of `up` about each axis across it, rad. 0: known.
+    height_sd
+        ``(N,)``, standard deviation of `height` as a share of it. 0: known.
+    """
+
+    up: Array
+    height: Array
+    up_sd_rad: Array
+    height_sd: Array
+
+
+def person_views(rays: Array, scores: Array, camera_poses: CameraPoses) -> PersonViews:
     """Compute the input of the lifting network.
 
     Parameters
@@ -63,56 +102,71 @@ def person_views(rays: Array, scores: Array, up: Array, height: Array) -> Person
         ``(N, K, 2)``, x/z and y/z in the camera optical frame. NaN: not detected.
     scores
         ``(N, K)`` in [0, 1]. 0: not detected.
-    up
-        ``(N, 3)`` unit vectors against gravity in the camera optical frame. NaN: unknown; the
-        camera is then assumed to be upright.
-    height
-        ``(N,)`` of the camera above the floor, m times ``UNIT_HEIGHT_M`` over the assumed height.
-        NaN: unknown.
+    camera_poses
+        Attitude and height of the camera for each person.
     """
-    detected = np.asarray(np.isfinite(rays[:, USED]).all(axis=-1)) & (scores[:, USED] > 0)
-    count = np.maximum(detected.sum(1), 1)[:, np.newaxis]
-    directions = np.ones((*detected.shape, 3), rays.dtype)
-    directions[..., :2] = np.where(detected[..., np.newaxis], rays[:, USED], 0)
-    directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-    middle = np.where(detected[..., np.newaxis], directions, 0).sum(1)
+    n, up = len(rays), camera_poses.up
+    detected = np.isfinite(rays[..., 0] + rays[..., 1]) & (scores > 0) & _IS_USED
+    scores = np.where(detected, scores, 0)
+    directions = np.ones((n, len(PANOPTIC19), 3))
+    directions[..., :2] = np.where(detected[..., np.newaxis], rays, 0)
+    directions /= _lengths(directions)
+    middle = (detected[:, np.newaxis] @ directions)[:, 0]
     middle[~detected.any(1)] = (0, 0, 1)
-    middle /= np.linalg.norm(middle, axis=-1, keepdims=True)
-    levelled = np.asarray(np.isfinite(up).all(axis=1))
-    upward = np.where(levelled[:, np.newaxis], up, np.array([0, -1, 0], rays.dtype))
+    middle /= _lengths(middle)
+    levelled: Mask = np.isfinite(up[:, 0])
+    upward = np.where(levelled[:, np.newaxis], up, _UPRIGHT)
     axes = _axes(middle, upward)
-    x, y, z = np.moveaxis(directions @ axes.transpose(0, 2, 1), -1, 0)
-    inverse_z = detected / np.maximum(z, 1 / MAX_TANGENT)
-    tangents = np.stack([x * inverse_z, y * inverse_z], axis=-1)
-    tangents = np.clip(tangents, -MAX_TANGENT, MAX_TANGENT)
-    spread = np.sqrt((tangents**2).sum((1, 2))[:, np.newaxis] / count)
-    spread = np.maximum(spread, MIN_SPREAD)
-    # The climb of a ray per metre over the camera's height is one over the distance at which it
-    # meets the floor.
-    high = levelled & (height > 0)
-    floor = -np.where(high, 1, 0)[:, np.newaxis] * (directions @ upward[..., np.newaxis])[..., 0]
-    floor = detected * floor / (np.where(high, height, 1)[:, np.newaxis] * spread)
-    keypoints = np.stack(
-        [
-            tangents[..., 0] / spread,
-            tangents[..., 1] / spread,
-            np.where(detected, scores[:, USED], 0),
-            detected,
-            np.clip(floor, -MAX_INVERSE, MAX_INVERSE) / 3,
-        ],
-        axis=-1,
-    )
-    climbs = (middle * upward).sum(1) * levelled
-    size = np.log(np.maximum(spread[:, 0], FAR_SPREAD)) + 1.5
-    person = [size, *middle.T, levelled, climbs, high]
-    features = np.concatenate(
-        [
-            keypoints.reshape(len(rays), PER_KEYPOINT * len(USED)),
-            np.stack([*person, np.where(high, height, 0)], axis=1),
-        ],
-        axis=1,
-    )
-    return PersonViews(features.astype(np.float32), axes, spread[:, 0])
+    rotated = directions @ axes.transpose(0, 2, 1)
+    inverse_z = detected / np.maximum(rotated[..., 2], 1 / MAX_TANGENT)
+    tangents = np.clip(rotated[..., :2] * inverse_z[..., np.newaxis], -MAX_TANGENT, MAX_TANGENT)
+    square = np.einsum('nkc,nkc->n', tangents, tangents) / np.maximum(detected.sum(1), 1)
+    spread = np.maximum(np.sqrt(square), MIN_SPREAD)
+    keypoints = np.zeros((n, len(PANOPTIC19), PER_KEYPOINT))
+    keypoints[..., :2] = tangents / spread[:, np.newaxis, np.newaxis]
+    keypoints[..., 2], keypoints[..., 3] = scores, detected
+    person = np.zeros((n, PER_PERSON))
+    person[:, 0] = np.log(np.maximum(spread, FAR_SPREAD)) + 1.5
+    person[:, 1:4] = middle
+    if levelled.any():
+        climbs = (directions @ upward[..., np.newaxis])[..., 0]
+        keypoints[..., 4] = detected * _floor_feature(climbs, camera_poses, spread)
+        person[:, 4:] = _camera_pose_features(camera_poses, (middle * upward).sum(1))
+    features = np.concatenate([keypoints[:, USED].reshape(n, -1), person], axis=1)
+    return PersonViews(features.astype(np.float32), axes, spread, tangents, scores)
+
+
+def _known(poses: CameraPoses) -> tuple[Mask, Mask]:
+    """Return for which people the attitude is known, and for which the height as well."""
+    levelled = np.isfinite(poses.up[:, 0])
+    return levelled, levelled & (poses.height > 0)
+
+
+def _floor_feature(climbs: Array, poses: CameraPoses, spread: Array) -> Array:
+    """Compute one over the distance, in spreads, at which each ray meets the floor, ``(N, K)``.
+
+    That is the fall of the ray per metre, `climbs` ``(N, K)``, over the camera's height. 0 where
+    the camera's pose is unknown.
+    """
+    _, high = _known(poses)
+    per_height = high / (np.where(high, poses.height, 1) * spread)
+    inverse: Array = np.clip(-climbs * per_height[:, np.newaxis], -MAX_INVERSE, MAX_INVERSE)
+    return inverse / 3
+
+
+def _camera_pose_features(poses: CameraPoses, climb: Array) -> Array:
+    """Arrange attitude and height with their uncertainty, ``(N, 6)``; 0 where unknown."""
+    levelled, high = _known(poses)
+    up_sd = np.minimum(poses.up_sd_rad, MAX_UP_SD_RAD) / UP_SD_UNIT_RAD
+    height_sd = np.minimum(poses.height_sd, MAX_HEIGHT_SD) / HEIGHT_SD_UNIT
+    values = np.stack([levelled, climb, high, poses.height, up_sd, height_sd], axis=1)
+    flags = np.stack([levelled, levelled, high, high, levelled, high], axis=1)
+    return np.where(flags, values, 0)
+
+
+def _lengths(vectors: Array) -> Array:
+    """Return lengths ``(..., 1)`` of vectors; faster than `numpy.linalg.norm` for few."""
+    return np.asarray(np.sqrt(np.einsum('...i,...i', vectors, vectors)))[..., np.newaxis]
 
 
 def _axes(middle: Array, upward: Array) -> Array:

@@ -1,9 +1,9 @@
-"""How right the lifting network is on sampled people that it was not trained on.
+"""Evaluate the lifting network on sampled people that it was not trained on.
 
     python -m training.lifting.evaluate [--model lifting.xml]
 
-All of the package's own part counts: placement and drawing to rays. Real people are judged by
-`python -m benchmark.lifting`.
+The results are those of the package, placement included. `python -m benchmark.lifting` evaluates
+it on real people.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.lifting.lifting_network import BUNDLED, LiftingNetwork
-from pose3d_ros.lifting.person_view import UNIT_HEIGHT_M
+from pose3d_ros.lifting.person_view import UNIT_HEIGHT_M, CameraPoses
 from pose3d_ros.people import People2D
 from pose3d_ros.skeleton import PANOPTIC19
 from training.bodies import BodyModel
@@ -25,22 +25,22 @@ from training.lifting import samples
 
 SEED = 7
 SHAPES, PEOPLE = 2000, 10_000
-# Pixels that are rays.
+# Its pixels are rays.
 CAMERA = Intrinsics(1, 1, 0, 0)
 ROOT = PANOPTIC19.index(PANOPTIC19.root)
-# Squared length within which nine tenths of a normal distribution in three dimensions are.
+# The 90 % quantile of a chi-squared distribution with three degrees of freedom.
 NINE_TENTHS = 6.25
 
 
 def errors(network: LiftingNetwork, views: samples.Views) -> NDArray[np.floating]:
-    """Of each person, ``(n, 4)``.
+    """Compute the errors of each person, ``(n, 4)``.
 
-    Mean distance of keypoints relative to the root, m; the root's distance, as a share of it;
-    the share of keypoints within two standard deviations along every axis; whether the root lies
-    in the ellipsoid that should hold nine in ten.
+    Mean distance of keypoints relative to the root, m; error of the root's distance, as a share;
+    share of keypoints within two standard deviations along every axis; whether the root lies in
+    its 90 % ellipsoid.
     """
     people = People2D(views.rays.astype(float), views.scores, np.ones(len(views.rays)))
-    found = network.lift_people(people, CAMERA, UNIT_HEIGHT_M, _view(views))
+    found = network.lift_people(people, CAMERA, UNIT_HEIGHT_M, _camera_pose(views))
     truth_m = views.xyz_m
     off_m = (found.xyz_m - found.xyz_m[:, [ROOT]]) - (truth_m - truth_m[:, [ROOT]])
     assert found.sd_m is not None
@@ -63,11 +63,23 @@ def errors(network: LiftingNetwork, views: samples.Views) -> NDArray[np.floating
     )
 
 
-def _view(views: samples.Views) -> CameraPose | None:
-    """Camera pose of views of one person."""
-    if len(views.up) != 1 or np.isnan(views.up).any():
+def _camera_pose(views: samples.Views) -> CameraPose | None:
+    """Return the camera's pose in a view of one person; None: unknown."""
+    pose = views.camera_poses
+    if len(pose.up) != 1 or np.isnan(pose.up).any():
         return None
-    return CameraPose(views.up[0], float(views.camera_height_m[0]))
+    return CameraPose(
+        pose.up[0], float(pose.height[0]), float(pose.up_sd_rad[0]), float(pose.height_sd[0])
+    )
+
+
+def _one(views: samples.Views, i: int) -> samples.Views:
+    """Return the view of one person."""
+    poses = views.camera_poses
+    pose = CameraPoses(*(getattr(poses, f.name)[[i]] for f in fields(poses)))
+    others = (f.name for f in fields(views) if f.name != 'camera_poses')
+    arrays = {name: getattr(views, name)[[i]] for name in others}
+    return samples.Views(camera_poses=pose, **arrays)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -78,18 +90,19 @@ def main(argv: list[str] | None = None) -> None:
     rng = np.random.default_rng(SEED)
     shapes = BodyModel().sample(rng, SHAPES)
     views = samples.draw_views(rng, samples.draw_people(rng, shapes, PEOPLE))
-    each = [
-        samples.Views(*(getattr(views, f.name)[[i]] for f in fields(views))) for i in range(PEOPLE)
-    ]
+    each = [_one(views, i) for i in range(PEOPLE)]
     table = np.concatenate([errors(network, view) for view in each])
-    seen = views.scores > 0
-    number, known = seen.sum(1), np.isfinite(views.camera_height_m)
-    sure = np.where(seen, views.scores, 1).min(1) == 1
+    detected = views.scores > 0
+    number, poses = detected.sum(1), views.camera_poses
+    height_known = np.isfinite(poses.height)
+    known = height_known & (poses.height_sd == 0)
+    certain = np.where(detected, views.scores, 1).min(1) == 1
     groups = {
-        'all scores 1, 16 or more keypoints': sure & (number >= 16),
-        'the same, camera pose known': sure & (number >= 16) & known,
-        'the same, adults': sure & (number >= 16) & (views.height_m > 1.5),
-        'other scores, 16 or more': ~sure & (number >= 16),
+        'all scores 1, 16 or more keypoints': certain & (number >= 16),
+        'the same, camera pose known': certain & (number >= 16) & known,
+        'the same, camera pose estimated': certain & (number >= 16) & height_known & ~known,
+        'the same, adults': certain & (number >= 16) & (views.height_m > 1.5),
+        'other scores, 16 or more': ~certain & (number >= 16),
         '8 to 15': (number >= 8) & (number < 16),
         '3 to 7': (number >= 3) & (number < 8),
     }

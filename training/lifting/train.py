@@ -1,8 +1,8 @@
-"""Training, from sampled bodies to the model that the package brings along.
+"""Train the lifting network on sampled bodies and export it.
 
     python -m training.lifting [--out FOLDER]
 
-The bundled model is that of the defaults; the model card (docs/models/lifting.md) has the numbers.
+The defaults give the bundled model; the model card (docs/models/lifting.md) has its accuracy.
 """
 
 from __future__ import annotations
@@ -23,50 +23,50 @@ from training.lifting import samples
 from training.lifting.export import export
 from training.lifting.model import Lifter
 
-# Fewer keypoints than this say nothing of a pose.
+# Fewer detected keypoints than this do not determine a pose.
 MIN_KEYPOINTS = 3
-VALIDATION_SEED, VALIDATION = 99, 20_000
-# Errors count as such, and once more over the scale that the network gives them.
+VALIDATION_SEED, VALIDATION = 99, 10_000
+# Weights of the absolute error of positions and of the likelihood of the distance.
 ERROR_WEIGHT, DISTANCE_WEIGHT = 10.0, 0.3
 WEIGHT_DECAY, EMA, MAX_GRADIENT = 0.01, 0.999, 1.0
 WARM_UP = 0.05
-REPORT_STEPS, KEEP_STEPS = 500, 1000
+REPORT_STEPS, KEEP_STEPS = 1000, 1000
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How much of what.
+    """Sizes and rates of the training.
 
     Parameters
     ----------
     views
-        In all.
+        Number of views in all.
     shapes
-        Bodies that poses are given to.
+        Number of body shapes.
     pool
-        Bodies in poses, which are drawn anew when each has been seen five times.
+        Number of bodies in poses, which are sampled anew after five views each.
     chunk, batch
-        Views drawn at once, and in a step.
+        Number of views sampled at once, and in a step.
     learning_rate
-        At its highest.
+        Largest learning rate.
     seed
-        Of everything that is drawn.
+        Seed of all samples and of the initial weights.
     """
 
-    views: int = 6_000_000
+    views: int = 7_000_000
     shapes: int = 20_000
     pool: int = 200_000
     chunk: int = 8192
-    batch: int = 1024
-    learning_rate: float = 1.5e-3
+    batch: int = 512
+    learning_rate: float = 4e-3
     seed: int = 0
 
 
 def loss(out: tuple[Tensor, Tensor, Tensor], target: Tensor, log_distance: Tensor) -> Tensor:
-    """Errors, and how likely they are by the uncertainty that comes with them.
+    """Compute the loss: mean errors and the negative log likelihoods of the errors.
 
-    A Laplace distribution of the error in three dimensions: d / b + 3 log b; of the logarithm of
-    the root's distance in one.
+    Errors of positions have a Laplace distribution in three dimensions, d / b + 3 log b; those of
+    the logarithm of the root's distance one in one dimension.
     """
     xyz, log_scale, person = out
     error = ((xyz - target).square().sum(-1) + 1e-8).sqrt()
@@ -78,7 +78,7 @@ def loss(out: tuple[Tensor, Tensor, Tensor], target: Tensor, log_distance: Tenso
 
 
 def draw(rng: np.random.Generator, people: samples.People) -> list[Tensor]:
-    """Draw views of people: features, targets and logarithms of distances."""
+    """Sample views of people: features, targets and logarithms of distances."""
     views = samples.draw_views(rng, people)
     arrays = samples.features_and_targets(views)
     enough = np.isfinite(views.rays[..., 0]).sum(1) >= MIN_KEYPOINTS
@@ -86,7 +86,7 @@ def draw(rng: np.random.Generator, people: samples.People) -> list[Tensor]:
 
 
 def batches(rng: np.random.Generator, shapes: Shapes, recipe: Recipe) -> Iterator[list[Tensor]]:
-    """Draw views without end."""
+    """Sample batches of views without end."""
     pool, drawn = samples.draw_people(rng, shapes, recipe.pool), 0
     while True:
         if drawn > 5 * recipe.pool:
@@ -98,7 +98,7 @@ def batches(rng: np.random.Generator, shapes: Shapes, recipe: Recipe) -> Iterato
 
 
 def train(recipe: Recipe, out: Path) -> Lifter:
-    """Train a lifter; its weights are kept in a folder as it goes on."""
+    """Train a lifter; its weights are saved in a folder meanwhile."""
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
@@ -106,7 +106,7 @@ def train(recipe: Recipe, out: Path) -> Lifter:
     other_rng = np.random.default_rng(VALIDATION_SEED)
     validation = draw(other_rng, samples.draw_people(other_rng, shapes, VALIDATION))
     lifter = Lifter()
-    # What is kept is the mean of the weights over the last steps.
+    # The result is the exponential moving average of the weights.
     mean = copy.deepcopy(lifter)
     optimiser = torch.optim.AdamW(
         lifter.parameters(), recipe.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
@@ -118,7 +118,7 @@ def train(recipe: Recipe, out: Path) -> Lifter:
     start = time.monotonic()
     for step, batch in zip(range(1, steps + 1), batches(rng, shapes, recipe), strict=False):
         optimiser.zero_grad(set_to_none=True)
-        # Half as long on CPUs that have bfloat16.
+        # Takes half the time on CPUs with bfloat16.
         with torch.autocast('cpu', torch.bfloat16):
             found = lifter(batch[0])
         loss(found, batch[1], batch[2]).backward()
@@ -139,7 +139,7 @@ def train(recipe: Recipe, out: Path) -> Lifter:
 
 @torch.no_grad()
 def error_m(lifter: Lifter, views: list[Tensor]) -> float:
-    """Mean distance of keypoints from where they are, relative to the root, m."""
+    """Return the mean error of positions relative to the root, m."""
     distance = torch.linalg.vector_norm(lifter(views[0])[0] - views[1], dim=-1)
     return float(distance.mean())
 
