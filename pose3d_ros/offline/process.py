@@ -144,7 +144,10 @@ def _processed(
             if people is None:
                 people = pipeline.estimate(observation)
                 journal.write(people)
-            yield Processed(number, taken, pipeline.follow(observation, people))
+            tracked = pipeline.follow(observation, people)
+            yield Processed(
+                number, taken, tracked, pipeline.camera_pose, pipeline.camera_pose_source
+            )
 
 
 def _report(source: str, losses: Losses, outcome: Outcome) -> None:

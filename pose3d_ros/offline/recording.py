@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.camera import CameraPose, Intrinsics, IntrinsicsSource
+from pose3d_ros.camera import CameraPose, CameraPoseSource, Intrinsics, IntrinsicsSource
 from pose3d_ros.images import CameraImage, Observation
 from pose3d_ros.people import TrackedPeople
 from pose3d_ros.sources.addresses import is_address
@@ -36,6 +36,9 @@ class Processed(NamedTuple):
     number: int  # of the image, from 0
     taken: Taken
     tracked: TrackedPeople
+    # As they were used for this image, given or estimated.
+    camera_pose: CameraPose | None = None
+    camera_pose_source: CameraPoseSource = CameraPoseSource.NONE
 
 
 @dataclass(frozen=True)

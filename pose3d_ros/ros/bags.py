@@ -191,9 +191,10 @@ class McapWriter:
         self.bag = BagWriter(target, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
         self.bag.open()
         store = get_typestore(Stores.ROS2_JAZZY)
-        for name in ('Keypoint3D', 'Pose3D', 'PoseArray3D'):
-            text = _share(f'msg/{name}.msg').read_text()
-            store.register(get_types_from_msg(text, f'pose3d_ros/msg/{name}'))
+        definitions: dict[str, Any] = {}
+        for file in _share('msg/PoseArray3D.msg').parent.glob('*.msg'):
+            definitions |= get_types_from_msg(file.read_text(), f'pose3d_ros/msg/{file.stem}')
+        store.register(definitions)
         base = topic.removesuffix('/compressed').rpartition('/')[0]
         self.poses = self.bag.add_connection(
             f'{base}/poses', 'pose3d_ros/msg/PoseArray3D', typestore=store
@@ -207,7 +208,11 @@ class McapWriter:
         taken, header = processed.taken, processed.taken.message.header
         observation = taken.observation
         poses = pose_array_cdr(
-            processed.tracked, header, observation.image.intrinsics.source, observation.camera_pose
+            processed.tracked,
+            header,
+            observation.image.intrinsics.source,
+            processed.camera_pose,
+            processed.camera_pose_source,
         )
         self.bag.write(self.poses, taken.recorded_ns, poses)
         markers = marker_array(PeopleInFrame(processed.tracked, header, LEVEL))

@@ -7,6 +7,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -229,7 +230,9 @@ class ViewerNode(Node):
             node, _, part = status.name.partition(': ')
             controls = self.controls.get(f'/{node}')
             if controls is not None and part == 'network':
-                controls.network.content = status.message
+                values = {pair.key: pair.value for pair in status.values}
+                model = Path(values.get('model', '')).name
+                controls.network.content = f'{model} on {values.get("device", "?")}'
 
     def _show_state(self) -> None:
         for view in self.views.values():
