@@ -36,9 +36,11 @@ def test_keypoints_by_their_constants(robot):
     expected = CAMERA.project(TRUTH[0, Pose3D.LEFT_WRIST])
     np.testing.assert_allclose([wrist.u, wrist.v], expected, atol=0.1)
     pelvis = pose.keypoints[Pose3D.PELVIS]
-    assert pelvis.source == Keypoint3D.INFERRED
-    assert pelvis.score == 0
-    assert np.isnan([pelvis.u, pelvis.v]).all()
+    left, right = pose.keypoints[Pose3D.LEFT_HIP], pose.keypoints[Pose3D.RIGHT_HIP]
+    assert pelvis.source == Keypoint3D.OBSERVED
+    assert pelvis.score == min(left.score, right.score)
+    assert pelvis.u == pytest.approx((left.u + right.u) / 2, abs=1e-3)
+    assert pelvis.v == pytest.approx((left.v + right.v) / 2, abs=1e-3)
     assert pelvis.position.z == pytest.approx(3.0, abs=0.02)
     covariance = np.array(pose.root_covariance).reshape(3, 3)
     assert 0.1 < covariance[2, 2] ** 0.5 < 0.3
