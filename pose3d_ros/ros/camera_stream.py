@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
@@ -35,6 +35,7 @@ from pose3d_ros.ros.messages.images import (
     seconds,
 )
 from pose3d_ros.ros.messages.markers import marker_array
+from pose3d_ros.ros.messages.people_cloud import people_cloud
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
 from pose3d_ros.ros.messages.transforms import PeopleInFrame
 from pose3d_ros.ros.parameters import PoseParameters
@@ -113,6 +114,7 @@ class CameraStream:
         self.poses = self._publisher(PoseArray3D, 'poses')
         self.markers = self._publisher(MarkerArray, 'markers')
         self.overlay = self._publisher(Image, 'overlay')
+        self.people_cloud = self._publisher(PointCloud2, 'people_cloud')
 
     def update_parameters(self, p: PoseParameters) -> None:
         """Apply the parameters that are live."""
@@ -245,6 +247,8 @@ class CameraStream:
         )
         if self.markers.get_subscription_count():
             self.markers.publish(marker_array(people))
+        if self.people_cloud.get_subscription_count():
+            self.people_cloud.publish(people_cloud(people))
         if self.bodies:
             height, width = observation.image.bgr.shape[:2]
             header, time_s = received.message.header, received.time.time_s

@@ -8,7 +8,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
@@ -24,7 +24,12 @@ GREY = np.full((256, 448, 3), 128, np.uint8)
 BLACK = np.zeros_like(GREY)
 PATIENCE_S = 10
 NUMBERS = itertools.count()
-OUTPUTS = {PoseArray3D: 'poses', MarkerArray: 'markers', Image: 'overlay'}
+OUTPUTS = {
+    PoseArray3D: 'poses',
+    MarkerArray: 'markers',
+    Image: 'overlay',
+    PointCloud2: 'people_cloud',
+}
 
 
 class Robot:
