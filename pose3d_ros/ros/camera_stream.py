@@ -27,6 +27,7 @@ from pose3d_ros.ros.hri import Bodies, SeenIn
 from pose3d_ros.ros.image_clock import ImageClock, ImageTime
 from pose3d_ros.ros.image_statistics import ImageStatistics, Outcome, publisher_gid
 from pose3d_ros.ros.messages.camera_info import Calibration
+from pose3d_ros.ros.messages.detections import detection_array
 from pose3d_ros.ros.messages.images import (
     ImageError,
     image_msg,
@@ -38,6 +39,7 @@ from pose3d_ros.ros.messages.markers import marker_array
 from pose3d_ros.ros.messages.people_cloud import people_cloud
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
 from pose3d_ros.ros.messages.transforms import PeopleInFrame
+from pose3d_ros.ros.optional_messages import import_messages
 from pose3d_ros.ros.parameters import PoseParameters
 from pose3d_ros.ros.qos import image_qos, qos_overrides, result_qos
 from pose3d_ros.ros.shared_network import SharedNetwork
@@ -105,6 +107,7 @@ class CameraStream:
         # Intrinsics source of the last image, and why its CameraInfo is not used, or ''.
         self.intrinsics_source: IntrinsicsSource | None = None
         self.last_error = ''
+        self.vision = import_messages('vision_msgs', 'detections') if p.detections else None
         self.publishers: list[Any] = []
         self.enabled = False
         self.update_parameters(p)
@@ -115,6 +118,8 @@ class CameraStream:
         self.markers = self._publisher(MarkerArray, 'markers')
         self.overlay = self._publisher(Image, 'overlay')
         self.people_cloud = self._publisher(PointCloud2, 'people_cloud')
+        if self.vision:
+            self.detections = self._publisher(self.vision.Detection3DArray, 'detections')
 
     def update_parameters(self, p: PoseParameters) -> None:
         """Apply the parameters that are live."""
@@ -249,6 +254,8 @@ class CameraStream:
             self.markers.publish(marker_array(people))
         if self.people_cloud.get_subscription_count():
             self.people_cloud.publish(people_cloud(people))
+        if self.vision and self.detections.get_subscription_count():
+            self.detections.publish(detection_array(self.vision, people))
         if self.bodies:
             height, width = observation.image.bgr.shape[:2]
             header, time_s = received.message.header, received.time.time_s

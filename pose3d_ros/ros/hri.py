@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from std_msgs.msg import Header
 
 from pose3d_ros.people import People2D, TrackedPeople, TrackState
 from pose3d_ros.ros.messages.transforms import PeopleInFrame, quaternion_msg
+from pose3d_ros.ros.optional_messages import import_messages
 from pose3d_ros.skeleton import PANOPTIC19
 
 # Pairs of keypoints, from the person's right to the left.
@@ -22,10 +22,6 @@ RIGHT_LEFT_PAIRS = (('right_hip', 'left_hip'), ('right_shoulder', 'left_shoulder
 MIN_TRUNK_M = 0.05
 # How long the topics of a lost person and the last ids of a silent camera are kept, s.
 KEEP_S = 2.0
-
-
-class HriError(Exception):
-    """A message package that a parameter needs is not installed; the text says how to get it."""
 
 
 class SeenIn(NamedTuple):
@@ -109,7 +105,7 @@ class Bodies:
 
     Raises
     ------
-    HriError
+    MissingPackageError
         If tf2_msgs or hri_msgs is needed and not installed.
     """
 
@@ -120,10 +116,10 @@ class Bodies:
         self._seen: dict[str, tuple[float, list[str]]] = {}
         self._topics: dict[str, tuple[float, Any, Any]] = {}
         if frames:
-            self._tf_message = _messages('tf2_msgs', 'publish_body_tf').TFMessage
+            self._tf_message = import_messages('tf2_msgs', 'publish_body_tf').TFMessage
             self._tf = node.create_publisher(self._tf_message, '/tf', 100)
         if topics:
-            self._hri = _messages('hri_msgs', 'hri')
+            self._hri = import_messages('hri_msgs', 'hri')
             self._tracked = node.create_publisher(self._hri.IdsList, '/humans/bodies/tracked', 1)
 
     def publish(self, camera: str, placed: PeopleInFrame, image: SeenIn) -> None:
@@ -189,16 +185,3 @@ def _transforms(
         for name, transform in found.items()
         if transform is not None
     ]
-
-
-def _messages(package: str, parameter: str) -> Any:
-    """Import an optional message package."""
-    try:
-        return import_module(f'{package}.msg')
-    except ImportError as error:
-        apt = package.replace('_', '-')
-        raise HriError(
-            f'the parameter {parameter} needs {package}, which cannot be imported ({error}): '
-            f'apt install ros-$ROS_DISTRO-{apt}, or, where the distribution does not have it, '
-            'build it from source'
-        ) from error

@@ -244,6 +244,12 @@ class PoseParameters:
         'and skeleton2d of each body. Needs hri_msgs.',
         group='Output',
     )
+    detections: bool = _parameter(
+        False,
+        'Publish people as vision_msgs/Detection3DArray on detections, while there is a '
+        'subscriber. Needs vision_msgs.',
+        group='Output',
+    )
     keypoint_threshold: float = _parameter(
         0.1, 'Least score of a keypoint.', 0.01, 1.0, live=True, group='Detection'
     )

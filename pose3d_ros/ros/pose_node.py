@@ -22,8 +22,9 @@ from pose3d_ros.models.store import checksum, compiled_folder, resolve
 from pose3d_ros.ros import parameters
 from pose3d_ros.ros.camera_stream import CameraStream
 from pose3d_ros.ros.diagnostics import camera_status, network_status
-from pose3d_ros.ros.hri import Bodies, HriError
+from pose3d_ros.ros.hri import Bodies
 from pose3d_ros.ros.image_statistics import Outcome
+from pose3d_ros.ros.optional_messages import MissingPackageError
 from pose3d_ros.ros.parameters import ParameterError, PoseParameters
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
 from pose3d_ros.ros.qos import result_qos
@@ -32,7 +33,7 @@ from pose3d_ros.ros.transforms import FrameError, Transforms
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 # Raised by a wrong configuration; any other exception is a bug.
-CONFIGURATION_ERRORS = (ModelError, ParameterError, FrameError, HriError)
+CONFIGURATION_ERRORS = (ModelError, ParameterError, FrameError, MissingPackageError)
 # Period of looking at the ROS graph, s.
 GRAPH_PERIOD_S = 1.0
 

@@ -10,9 +10,10 @@ from support.robot import BLACK, GREY, TRUTH, camera_info, header
 from pose3d_ros.people import People2D, People3D, TrackedPeople
 from pose3d_ros.ros import hri
 from pose3d_ros.ros.camera_stream import UP
-from pose3d_ros.ros.hri import Bodies, HriError, SeenIn, body_frame, normalised
+from pose3d_ros.ros.hri import Bodies, SeenIn, body_frame, normalised
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.messages.transforms import PeopleInFrame, rotation, translation
+from pose3d_ros.ros.optional_messages import MissingPackageError
 from pose3d_ros.ros.pose_node import SUCCESS
 from pose3d_ros.skeleton import PANOPTIC19
 from synthetic.scene import CAMERA, figure_m
@@ -118,7 +119,7 @@ def test_missing_message_package_is_named(monkeypatch, package, parameter, argum
     monkeypatch.setitem(sys.modules, f'{package}.msg', None)
     apt = package.replace('_', '-')
     with pytest.raises(
-        HriError, match=rf'{parameter} needs {package}, .* apt install ros-.*{apt}'
+        MissingPackageError, match=rf'{parameter} needs {package}, .* apt install ros-.*{apt}'
     ):
         Bodies(None, *arguments)
 
