@@ -36,8 +36,8 @@ class BuildMessages(build_ext):
             subprocess.run(command, env=env, check=True)
         python = stage / 'python' / NAME
         package = HERE / NAME if self.inplace else Path(self.build_lib) / NAME
-        (package / 'msg').mkdir(parents=True, exist_ok=True)
-        for file in (*python.glob('*.so'), *python.glob('msg/*.py')):
+        for file in (*python.glob('*.so'), *python.glob('msg/*.py'), *python.glob('srv/*.py')):
+            (package / file.relative_to(python)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, package / file.relative_to(python))
         # lib/*.so, lib/pose3d_ros/ and share/ go beside those of the ROS wheels, where the loader
         # searches.
@@ -55,7 +55,7 @@ setup(
     description=XML.findtext('description'),
     license=XML.findtext('license'),
     package_data={NAME: ['py.typed', 'demo/data/*', 'models/weights/*']},
-    packages=find_packages(include=[NAME, f'{NAME}.*'], exclude=[f'{NAME}.msg']),
+    packages=find_packages(include=[NAME, f'{NAME}.*'], exclude=[f'{NAME}.msg', f'{NAME}.srv']),
     # Makes build_ext run and the wheel platform-specific.
     ext_modules=[Extension(f'{NAME}.msg', [])],
     cmdclass={'build_ext': BuildMessages},

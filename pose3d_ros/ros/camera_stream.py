@@ -23,6 +23,7 @@ from pose3d_ros.ros.camera_log import CameraLog
 from pose3d_ros.ros.camera_pose import CameraPoseProvider
 from pose3d_ros.ros.camera_topics import CameraTopics
 from pose3d_ros.ros.depth_stream import DEPTH_IMAGES, DepthStream
+from pose3d_ros.ros.follow import Follower, Seen
 from pose3d_ros.ros.hri import Bodies, SeenIn
 from pose3d_ros.ros.image_clock import ImageClock, ImageTime
 from pose3d_ros.ros.image_statistics import ImageStatistics, Outcome, publisher_gid
@@ -38,7 +39,7 @@ from pose3d_ros.ros.messages.images import (
 from pose3d_ros.ros.messages.markers import marker_array
 from pose3d_ros.ros.messages.people_cloud import people_cloud
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
-from pose3d_ros.ros.messages.transforms import PeopleInFrame
+from pose3d_ros.ros.messages.transforms import Floor, PeopleInFrame
 from pose3d_ros.ros.optional_messages import import_messages
 from pose3d_ros.ros.parameters import PoseParameters
 from pose3d_ros.ros.qos import image_qos, qos_overrides, result_qos
@@ -80,6 +81,8 @@ class CameraStream:
         Needed for the parameters target_frame and gravity_frame.
     bodies
         Publisher of REP 155 messages. None: not published.
+
+    The attribute `follower` may be set afterwards: it follows a person of the node's cameras.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class CameraStream:
         self.vision = import_messages('vision_msgs', 'detections') if p.detections else None
         self.publishers: list[Any] = []
         self.enabled = False
+        self.follower: Follower | None = None
         self.update_parameters(p)
 
     def create_publishers(self) -> None:
@@ -152,6 +156,7 @@ class CameraStream:
         """Subscribe to the camera while it is enabled and its results have subscribers."""
         needed = any(publisher.get_subscription_count() for publisher in self.publishers)
         needed = needed or not self.lazy or self.bodies is not None
+        needed = needed or (self.follower is not None and self.follower.needed)
         if self.enabled and needed:
             if not self.topics.subscriptions:
                 self._subscribe()
@@ -214,11 +219,16 @@ class CameraStream:
             return
         self.log.mounting(self.mounting.update(tracked.people.people_2d, self.pipeline.degrees))
         try:
-            people = self._to_frame(PeopleInFrame(tracked, header, UP))
+            floor = self._floor()
+            people = self._to_frame(PeopleInFrame(tracked, header, UP, floor))
         except FrameError as error:
             self.log.dropped(Outcome.NO_TRANSFORM, 'poses', str(error))
             return
         self._publish(people, observation, received)
+        if self.follower:
+            up = floor.up if floor else UP
+            seen = Seen(tracked, up, observation.stamp_s, time.monotonic())
+            self.follower.update(self.name, seen, people, self.pipeline.tracker.max_age_s)
         if self.overlay.get_subscription_count():
             self.overlay.publish(image_msg(self._draw(image, tracked), header))
 
@@ -260,6 +270,10 @@ class CameraStream:
             height, width = observation.image.bgr.shape[:2]
             header, time_s = received.message.header, received.time.time_s
             self.bodies.publish(self.name, people, SeenIn(header, width, height, time_s))
+
+    def _floor(self) -> Floor | None:
+        pose = self.pipeline.camera_pose
+        return None if pose is None else Floor(pose.up, -pose.height_m)
 
     def _latency_s(self, received: ReceivedImage) -> float:
         """Return the time since the stamp of an image or, if it does not advance, its arrival."""

@@ -22,6 +22,7 @@ from pose3d_ros.models.store import checksum, compiled_folder, resolve
 from pose3d_ros.ros import parameters
 from pose3d_ros.ros.camera_stream import CameraStream
 from pose3d_ros.ros.diagnostics import camera_status, network_status
+from pose3d_ros.ros.follow import Follower
 from pose3d_ros.ros.hri import Bodies
 from pose3d_ros.ros.image_statistics import Outcome
 from pose3d_ros.ros.optional_messages import MissingPackageError
@@ -65,6 +66,7 @@ class PoseNode(LifecycleNode):
         self.periodic: list[Any] = []
         self.transforms: Transforms | None = None
         self.bodies: Bodies | None = None
+        self.follower: Follower | None = None
         self.active = self.paused = False
         self.add_on_set_parameters_callback(self._check_parameters)
         parameters.declare(self)
@@ -122,9 +124,11 @@ class PoseNode(LifecycleNode):
         self.transforms = Transforms(self) if p.target_frame or p.gravity_frame else None
         if p.publish_body_tf or p.hri:
             self.bodies = Bodies(self, p.publish_body_tf, p.hri)
+        self.follower = Follower(self, p.cameras, self._on_followers)
         height, width = detector.input_hw
         for name in p.cameras:
             camera = CameraStream(self, name, self.network, p, self.transforms, self.bodies)
+            camera.follower = self.follower
             self.cameras.append(camera)
             camera.create_publishers()
             self.get_logger().info(
@@ -139,6 +143,10 @@ class PoseNode(LifecycleNode):
             (GRAPH_PERIOD_S, self._check_graph),
         ):
             self.periodic.append(self.create_timer(period_s, work, clock=steady))
+
+    def _on_followers(self) -> None:
+        for camera in self.cameras:
+            camera.update_subscriptions()
 
     def _check_graph(self) -> None:
         for camera in self.cameras:
@@ -165,10 +173,10 @@ class PoseNode(LifecycleNode):
         self.diagnostics = None
         while self.cameras:
             self.cameras.pop().destroy()
-        for helper in (self.transforms, self.bodies, self.network):
+        for helper in (self.transforms, self.bodies, self.follower, self.network):
             if helper:
                 helper.destroy()
-        self.network = self.transforms = self.bodies = None
+        self.network = self.transforms = self.bodies = self.follower = None
 
     def _set_active(self, active: bool) -> None:
         self.active = active

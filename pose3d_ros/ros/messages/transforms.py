@@ -14,6 +14,22 @@ from pose3d_ros.people import TrackedPeople
 
 
 @dataclass(frozen=True)
+class Floor:
+    """The floor: the points p with ``up @ p == offset_m``, in the frame of the people.
+
+    Parameters
+    ----------
+    up
+        ``(3,)`` unit vector against gravity.
+    offset_m
+        Height of the floor above the origin of the frame, m. NaN: unknown.
+    """
+
+    up: NDArray[np.float64]
+    offset_m: float
+
+
+@dataclass(frozen=True)
 class PeopleInFrame:
     """Tracked people in the frame of a header.
 
@@ -25,11 +41,14 @@ class PeopleInFrame:
         With the stamp of the image.
     up
         ``(3,)`` unit vector in that frame: the direction that is up in the image.
+    floor
+        None: unknown.
     """
 
     tracked: TrackedPeople
     header: Header
     up: NDArray[np.float64]
+    floor: Floor | None = None
 
 
 def rotation(quaternion: Quaternion) -> NDArray[np.float64]:
@@ -70,4 +89,8 @@ def transform_people(people: PeopleInFrame, transform: Transform, frame_id: str)
         heading=None if heading is None else heading @ turn.T,
     )
     header = Header(stamp=people.header.stamp, frame_id=frame_id)
-    return PeopleInFrame(tracked, header, turn @ people.up)
+    floor = people.floor
+    if floor:
+        up = turn @ floor.up
+        floor = Floor(up, float(floor.offset_m + up @ translation(transform)))
+    return PeopleInFrame(tracked, header, turn @ people.up, floor)
