@@ -8,16 +8,23 @@ import os
 from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetLaunchConfiguration
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    OpaqueFunction,
+    SetLaunchConfiguration,
+)
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import ExecutableInPackage
 
 from pose3d_ros.ros.launch_arguments import (
     LaunchArgumentError,
     check_arguments,
     check_executable,
+    check_module,
     is_true,
 )
 from pose3d_ros.ros.middleware import FASTDDS, FASTRTPS, fastdds_variable
@@ -33,7 +40,7 @@ PARAMETERS = (
     'smoothing',
 )  # fmt: skip
 KINDS = {name: type(FIELDS[name].default) for name in PARAMETERS}
-SWITCHES = {'respawn': bool, 'rviz': bool, 'publish_tf': bool}
+SWITCHES = {'respawn': bool, 'rviz': bool, 'publish_tf': bool, 'viewer': bool}
 
 
 def arguments() -> list[DeclareLaunchArgument]:
@@ -59,6 +66,10 @@ def arguments() -> list[DeclareLaunchArgument]:
         ('respawn', 'false', 'start a node again when it exits'),
         ('rviz', 'false', 'open RViz'),
         ('rviz_config', str(CONFIG / 'pose3d.rviz'), 'configuration of RViz'),
+        ('viewer', 'false',
+         'serve a page for the browser with the people of the namespace in 3D; its address is '
+         'printed'),
+        ('viewer_port', '8080', 'port of the page, on this machine only; the next free one'),
         ('frame_id', 'camera_optical_frame', 'frame_id of the images; the fixed frame of RViz'),
         ('publish_tf', 'false',
          'publish a static transform from link_frame to frame_id. RViz can then have link_frame '
@@ -72,7 +83,7 @@ def arguments() -> list[DeclareLaunchArgument]:
 def check(context) -> None:
     """Raise before anything is started, so that a failed launch leaves no process."""
     args = context.launch_configurations
-    check_arguments(args, {**KINDS, **SWITCHES})
+    check_arguments(args, {**KINDS, **SWITCHES, 'viewer_port': int})
     if not Path(args['params_file']).is_file():
         raise LaunchArgumentError(
             f'launch argument params_file must be a file, found {args["params_file"]!r}'
@@ -81,6 +92,8 @@ def check(context) -> None:
         check_executable('rviz2', 'rviz2', 'rviz')
     if is_true(args['publish_tf']):
         check_executable('tf2_ros', 'static_transform_publisher', 'publish_tf')
+    if is_true(args['viewer']):
+        check_module('viser', 'viewer', 'viewer')
 
 
 def default_topics(context) -> list[SetLaunchConfiguration]:
@@ -144,6 +157,25 @@ def rviz() -> Node:
     )
 
 
+def viewer(context) -> list[ExecuteProcess]:
+    args = context.launch_configurations
+    if not is_true(args['viewer']):
+        return []
+    profile = args['fastdds_profile']
+    # Not a launch_ros Node: the command takes no ROS arguments.
+    page = ExecuteProcess(
+        cmd=[
+            ExecutableInPackage(executable='pose3d', package='pose3d_ros'),
+            *('view', '--namespace', f'/{args["namespace"].strip("/")}'),
+            *('--port', args['viewer_port']),
+        ],
+        name='viewer',
+        additional_env={args['fastdds_variable']: profile} if profile else {},
+        output='screen',
+    )
+    return [page]
+
+
 def transform() -> Node:
     return Node(
         package='tf2_ros',
@@ -171,6 +203,7 @@ def generate_launch_description() -> LaunchDescription:
             ),  # for the camera's node too
             OpaqueFunction(function=pose_node),
             rviz(),
+            OpaqueFunction(function=viewer),
             transform(),
         ]
     )

@@ -64,6 +64,9 @@ class PoseEstimator:
         beside the model, or that in the graph, or else inferred from its inputs and outputs.
     top_down
         How much a person detector and a pose network on crops do for an image. None: the defaults.
+    throughput
+        Whether `detect` may be called from several threads at a time: more images per second, each
+        of which takes longer.
 
     Raises
     ------
@@ -87,12 +90,14 @@ class PoseEstimator:
         thresholds: Thresholds | None = None,
         spec: SpecSource | None = None,
         top_down: TopDownOptions | None = None,
+        throughput: bool = False,
     ) -> None:
+        self.throughput = throughput
         if lifting not in LIFTERS:
             raise ModelError(f'lifting must be one of {list(LIFTERS)}, found {lifting!r}')
         self.detector: Detector = open_detector(
             resolve(model) if isinstance(model, str) else model,
-            InferenceOptions(device, precision, cache_dir),
+            InferenceOptions(device, precision, cache_dir, throughput),
             input_hw=input_hw,
             normalisation=(input_mean, input_scale),
             thresholds=thresholds,

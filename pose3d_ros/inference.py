@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
+import queue
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -52,11 +52,15 @@ class InferenceOptions:
         One of ``PRECISIONS``.
     cache_dir
         Folder for compiled networks, which makes later starts faster. None: no cache.
+    throughput
+        Whether several images may be in flight, called from several threads: more images per
+        second, each of which takes longer.
     """
 
     device: str = 'AUTO'
     precision: str = 'auto'
     cache_dir: str | os.PathLike[str] | None = None
+    throughput: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -66,7 +70,7 @@ class InferenceOptions:
 
     def properties(self) -> dict[str, str]:
         """Return the properties for OpenVINO's ``compile_model``."""
-        properties = {'PERFORMANCE_HINT': 'LATENCY'}
+        properties = {'PERFORMANCE_HINT': 'THROUGHPUT' if self.throughput else 'LATENCY'}
         if PRECISIONS[self.precision]:
             properties['INFERENCE_PRECISION_HINT'] = PRECISIONS[self.precision]
         return properties
@@ -204,7 +208,8 @@ class Graph:
 class Network:
     """A network that takes images, compiled for one input size.
 
-    One instance may be called from several threads; calls take turns.
+    One instance may be called from several threads; calls take turns, but for those that
+    `InferenceOptions.throughput` lets run at a time.
 
     Parameters
     ----------
@@ -230,8 +235,10 @@ class Network:
         _take_uint8_images(graph.model, spec)
         compiled = _compile_cached(graph, spec, options)
         self.device = ','.join(compiled.get_property('EXECUTION_DEVICES'))
-        self._request = compiled.create_infer_request()
-        self._lock = threading.Lock()
+        number = 1
+        if options.throughput:
+            number = compiled.get_property('OPTIMAL_NUMBER_OF_INFER_REQUESTS')
+        self._requests = RequestPool(compiled, number)
 
     def infer(self, bgr: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Run the network on one image.
@@ -256,7 +263,7 @@ class Network:
 
     def infer_batch(self, bgr: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Run the network on ``(N, *input_hw, 3)`` images; like `infer`, with the batch axis."""
-        return _run(self._request, self._lock, bgr, self._outputs, f'{self.name} on {self.device}')
+        return self._requests.run(bgr, self._outputs, f'{self.name} on {self.device}')
 
 
 class VectorNetwork:
@@ -301,28 +308,47 @@ class VectorNetwork:
         # bf16 is too coarse.
         properties = {'INFERENCE_NUM_THREADS': '1', 'INFERENCE_PRECISION_HINT': 'f32'}
         compiled = _compile(graph.core, graph.model, device, properties, graph.name)
-        self._request = compiled.create_infer_request()
-        self._lock = threading.Lock()
+        self._requests = RequestPool(compiled, 1)
 
     def infer(self, rows: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Run the network on ``(n, inputs)``; return a copy of each output, ``(n, width)``."""
-        return _run(self._request, self._lock, rows, self._outputs, self.name)
+        return self._requests.run(rows, self._outputs, self.name)
 
 
-def _run(
-    request: ov.InferRequest,
-    lock: threading.Lock,
-    array: NDArray[np.generic],
-    outputs: Mapping[str, str],
-    network: str,
-) -> dict[str, NDArray[np.float32]]:
-    """Run a request; return a copy of each output by its meaning."""
-    try:
-        with lock:
+class RequestPool:
+    """Requests of a compiled network, each of which one thread uses at a time.
+
+    Parameters
+    ----------
+    compiled
+        The network.
+    number
+        Of requests: of calls that run at the same time. Further ones wait.
+    """
+
+    def __init__(self, compiled: ov.CompiledModel, number: int) -> None:
+        self._free: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
+        for _ in range(number):
+            self._free.put(compiled.create_infer_request())
+
+    def run(
+        self, array: NDArray[np.generic], outputs: Mapping[str, str], network: str
+    ) -> dict[str, NDArray[np.float32]]:
+        """Run the network; return a copy of each output by its meaning.
+
+        Raises
+        ------
+        InferenceError
+            If the device fails.
+        """
+        request = self._free.get()
+        try:
             request.infer({0: array}, share_inputs=True)
             return {m: request.get_tensor(name).data.copy() for m, name in outputs.items()}
-    except RuntimeError as error:
-        raise InferenceError(f'{network} failed: {_last_line(error)}') from error
+        except RuntimeError as error:
+            raise InferenceError(f'{network} failed: {_last_line(error)}') from error
+        finally:
+            self._free.put(request)
 
 
 def _read_file(core: ov.Core, path: Path) -> ov.Model:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.camera import CameraPose, CameraPoseSource, IntrinsicsSource
+from pose3d_ros.camera import CameraPose, CameraPoseSource, Intrinsics, IntrinsicsSource
 from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.depth.measurement import measure
+from pose3d_ros.detections import Detections
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.images import Observation
 from pose3d_ros.people import People3D, TrackedPeople
@@ -51,6 +52,28 @@ class Timings:
     def after_inference_s(self) -> float:
         """All stages but the network, s."""
         return self.decoding_s + self.lifting_s + self.depth_s + self.tracking_s
+
+
+@dataclass(frozen=True)
+class Found2D:
+    """The people in an image, in 2D.
+
+    Parameters
+    ----------
+    detections
+        In pixels of the upright image.
+    rotation
+        Which turned the image upright.
+    intrinsics
+        Of the camera, for the upright image.
+    wall_s
+        How long it took to find them, s.
+    """
+
+    detections: Detections
+    rotation: Rotation
+    intrinsics: Intrinsics
+    wall_s: float
 
 
 class Pipeline:
@@ -113,26 +136,48 @@ class Pipeline:
 
     def estimate(self, observation: Observation) -> People3D:
         """Find the people in an image, in 3D: everything of `process` before tracking."""
-        start_s = time.perf_counter()
-        image = observation.image
-        rotation = Rotation.of(image, observation.camera_pose, self.image_rotation)
-        self.degrees = rotation.degrees
-        self._choose_camera_pose(observation)
-        upright, camera_pose = rotation.turn(image, self.camera_pose)
         boxes_px = self._expected_boxes(observation.stamp_s)
+        return self.lift(observation, self.detect(observation, boxes_px))
+
+    def detect(
+        self, observation: Observation, boxes_px: NDArray[np.float64] | None = None
+    ) -> Found2D:
+        """Find the people in an image, in 2D: the part of `estimate` that needs no other image.
+
+        Several threads may call it at a time, if the estimator is for throughput.
+
+        Parameters
+        ----------
+        observation
+            The image.
+        boxes_px
+            Where people are expected, ``(B, 4)`` px. None: look in the whole image.
+        """
+        start_s = time.perf_counter()
+        rotation = Rotation.of(observation.image, observation.camera_pose, self.image_rotation)
+        upright, _ = rotation.turn(observation.image, None)
         turned_px = None if boxes_px is None else rotation.turn_boxes(boxes_px)
         (detections,) = self.estimator.detect([upright], [turned_px])
-        detected_s = time.perf_counter()
-        people = self.estimator.lift(detections, upright.intrinsics, camera_pose)
+        wall_s = time.perf_counter() - start_s
+        return Found2D(detections, rotation, upright.intrinsics, wall_s)
+
+    def lift(self, observation: Observation, found: Found2D) -> People3D:
+        """Estimate the 3D poses of the people that `detect` found: the rest of `estimate`."""
+        start_s = time.perf_counter()
+        rotation, detections = found.rotation, found.detections
+        self.degrees = rotation.degrees
+        self._choose_camera_pose(observation)
+        camera_pose = rotation.turn_pose(self.camera_pose)
+        people = self.estimator.lift(detections, found.intrinsics, camera_pose)
         people = rotation.turn_back(people)
         lifted_s = time.perf_counter()
         if observation.depth is not None:
             height_m = self.estimator.lifter.assumed_person_height_m
-            people = measure(people, observation.depth, image.intrinsics, height_m)
+            people = measure(people, observation.depth, observation.image.intrinsics, height_m)
         self.timings = Timings(
             inference_s=detections.inference_s,
-            decoding_s=detected_s - start_s - detections.inference_s,
-            lifting_s=lifted_s - detected_s,
+            decoding_s=found.wall_s - detections.inference_s,
+            lifting_s=lifted_s - start_s,
             depth_s=time.perf_counter() - lifted_s,
             tracking_s=0.0,
         )

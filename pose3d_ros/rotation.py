@@ -84,8 +84,13 @@ class Rotation:
         if not self.degrees:
             return image, pose
         bgr = np.asarray(cv2.rotate(image.bgr, ROTATIONS[self.degrees]), np.uint8)
-        turned = CameraImage(bgr, self._intrinsics(image.intrinsics))
-        return turned, pose and replace(pose, up=self._matrix() @ pose.up)
+        return CameraImage(bgr, self._intrinsics(image.intrinsics)), self.turn_pose(pose)
+
+    def turn_pose(self, pose: CameraPose | None) -> CameraPose | None:
+        """Return the pose of a camera that took the turned image."""
+        if pose is None or not self.degrees:
+            return pose
+        return replace(pose, up=self._matrix() @ pose.up)
 
     def turn_xy(self, xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return where points ``(..., 2)``, px, are in the turned image."""

@@ -83,16 +83,14 @@ class Page:
     ----------
     namespace
         Of the nodes to show.
-    arguments
-        Further ones of the command.
     """
 
-    def __init__(self, namespace: str, arguments: list[str]) -> None:
+    def __init__(self, namespace: str) -> None:
         self.process: subprocess.Popen[bytes] | None = None
         if importlib.util.find_spec('viser') is None:
             print("to look at it in a browser: pip install 'pose3d_ros[viewer]'", flush=True)
             return
-        line = [sys.executable, '-c', START, 'view', '--namespace', namespace, *arguments]
+        line = [sys.executable, '-c', START, 'view', '--namespace', namespace]
         self.process = subprocess.Popen(line, start_new_session=True, env=environment())
 
     def end(self) -> None:

@@ -78,7 +78,7 @@ def demo(arguments: argparse.Namespace) -> int:
         print('live: Ctrl-C ends it and keeps the files', flush=True)
     listener = Listener(namespace, recorder, score, live)
     children = [Child('node', namespace, pose_parameters(arguments))]
-    page = None if arguments.headless else Page(namespace, camera_arguments(arguments))
+    page = None if arguments.headless else Page(namespace)
     try:
         if wait_for(listener, children[0], stop):
             camera = Child('camera', namespace, camera_parameters(arguments))
@@ -133,16 +133,6 @@ def camera_pose(arguments: argparse.Namespace) -> CameraPose | None:
         up = np.array(arguments.camera_up) / np.linalg.norm(arguments.camera_up)
         return CameraPose(up, arguments.camera_height or float('nan'))
     return clip.camera_pose() if arguments.input == clip.NAME else None
-
-
-def camera_arguments(arguments: argparse.Namespace) -> list[str]:
-    """Return attitude and height of the camera as options of `pose3d view`."""
-    pose = camera_pose(arguments)
-    if pose is None:
-        return []
-    up = ['--camera-up', *(f'{value:.6f}' for value in pose.up.tolist())]
-    height = [] if np.isnan(pose.height_m) else ['--camera-height', str(pose.height_m)]
-    return [*up, *height]
 
 
 def pose_parameters(arguments: argparse.Namespace) -> dict[str, object]:

@@ -14,7 +14,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from pose3d_ros.demo import clip
 from pose3d_ros.demo.child import Child
-from pose3d_ros.demo.demo import camera_parameters, camera_pose, pose_parameters, share
+from pose3d_ros.demo.demo import camera_parameters, pose_parameters, share
 from pose3d_ros.ros.middleware import fastdds_variable
 from pose3d_ros.ros.process import keep_memory
 
@@ -44,7 +44,7 @@ def view(arguments: argparse.Namespace) -> int:
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     server = open_page(arguments.port)
     namespace = f'/pose3d_view_{os.getpid()}' if arguments.input else arguments.namespace
-    node = ViewerNode(server, camera_pose(arguments), namespace)
+    node = ViewerNode(server, namespace)
     children = start_nodes(arguments, namespace) if arguments.input else []
     print(f'http://{HOST}:{server.get_port()} shows people; Ctrl-C ends it', flush=True)
     executor = SingleThreadedExecutor()

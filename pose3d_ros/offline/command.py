@@ -26,6 +26,7 @@ from pose3d_ros.sources.calibration import CalibrationError
 from pose3d_ros.sources.video import VideoError
 
 FORMATS = (*WRITERS, 'mcap')
+MODES = ('throughput', 'latency')
 # Exit status of a command that Ctrl-C ended, as shells have it.
 INTERRUPTED = 130
 DEFAULTS = Thresholds()
@@ -53,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--model', default='auto', help='file or installed network')
     parser.add_argument('--device', default='AUTO', help='OpenVINO device; default: %(default)s')
+    parser.add_argument(
+        '--mode',
+        default='throughput',
+        choices=MODES,
+        help='throughput: several images in flight; latency: one after the other, as the node '
+        'processes them; the results are the same; default: %(default)s',
+    )
     parser.add_argument('--precision', default='auto', choices=tuple(PRECISIONS))
     parser.add_argument('--lifting', default='network', choices=tuple(LIFTERS))
     parser.add_argument('--input-size', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'))
@@ -106,7 +114,7 @@ def run(arguments: argparse.Namespace, bags: BagFormat) -> int:
     settings = {
         name: str(value)
         for name, value in vars(arguments).items()
-        if name not in ('inputs', 'out', 'shard', 'command')
+        if name not in ('inputs', 'out', 'shard', 'command', 'mode')
     }
     arguments.out.mkdir(parents=True, exist_ok=True)
     names: set[str] = set()
@@ -209,6 +217,7 @@ def _estimator(arguments: argparse.Namespace) -> PoseEstimator:
         precision=arguments.precision,
         cache_dir=compiled_folder(),
         lifting=arguments.lifting,
+        throughput=arguments.mode == 'throughput',
         assumed_person_height_m=arguments.assumed_person_height,
         thresholds=Thresholds(
             arguments.keypoint_threshold,

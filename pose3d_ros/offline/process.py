@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.offline.journal import Journal
-from pose3d_ros.offline.recording import Processed, Recording
+from pose3d_ros.offline.recording import Processed, Recording, Taken
 from pose3d_ros.offline.writers import Writer
-from pose3d_ros.pipeline import Pipeline
+from pose3d_ros.people import People3D
+from pose3d_ros.pipeline import Found2D, Pipeline
 from pose3d_ros.sources.video import Losses
 
 # A finished recording has this file, with what it was made from and how.
@@ -23,6 +27,9 @@ RECORD = 'process.json'
 # Ending of the folder of a recording that is not finished.
 PARTIAL = '.partial'
 PROGRESS_S = 1.0
+# Threads that find people. One more than processors, because a thread that waits for a request of
+# the network leaves its processor to the others; and a bound of the images kept in memory.
+THREADS = min((os.cpu_count() or 1) + 1, 16)
 
 MakeWriters = Callable[[Recording, Path], list[Writer]]
 
@@ -138,16 +145,59 @@ def _processed(
 ) -> Iterator[Processed]:
     pipeline = Pipeline(estimator)
     with Journal(folder) as journal:
-        for number, taken in enumerate(recording.images()):
-            observation = taken.observation
-            people = journal.read()
+        for number, (taken, known, found) in enumerate(_in_flight(recording, pipeline, journal)):
+            observation, people = taken.observation, known
             if people is None:
-                people = pipeline.estimate(observation)
+                if found is None:
+                    people = pipeline.estimate(observation)
+                else:
+                    people = pipeline.lift(observation, found.result())
                 journal.write(people)
             tracked = pipeline.follow(observation, people)
             yield Processed(
                 number, taken, tracked, pipeline.camera_pose, pipeline.camera_pose_source
             )
+
+
+def _in_flight(recording: Recording, pipeline: Pipeline, journal: Journal) -> Iterator[InFlight]:
+    """Yield images in their order, while people are being found in those that follow."""
+    estimator = pipeline.estimator
+    # A detector that looks where people are expected needs the results of the image before.
+    ahead = (
+        2 * THREADS if estimator.throughput and estimator.detector.detector_interval == 1 else 0
+    )
+    waiting: deque[InFlight] = deque()
+    pool = ThreadPoolExecutor(THREADS, 'detect')
+    try:
+        for taken in recording.images():
+            known = journal.read()
+            found = None
+            if ahead and known is None:
+                found = pool.submit(pipeline.detect, taken.observation)
+            waiting.append(InFlight(taken, known, found))
+            if len(waiting) > ahead:
+                yield waiting.popleft()
+        yield from waiting
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class InFlight(NamedTuple):
+    """An image, and what is known of its people.
+
+    Parameters
+    ----------
+    taken
+        The image.
+    known
+        The people, from the journal. None: they are to be found.
+    found
+        The people in 2D, once a thread has found them. None: no thread looks for them.
+    """
+
+    taken: Taken
+    known: People3D | None
+    found: Future[Found2D] | None
 
 
 def _report(source: str, losses: Losses, outcome: Outcome) -> None:

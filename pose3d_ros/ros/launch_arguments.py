@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,6 +57,21 @@ def check_executable(package: str, executable: str, argument: str) -> None:
         raise LaunchArgumentError(
             f'launch argument {argument} needs {executable} of the package {package}, which is '
             f'not installed: sudo apt install ros-$ROS_DISTRO-{apt}'
+        )
+
+
+def check_module(module: str, argument: str, extra: str) -> None:
+    """Check that a Python module which an argument asks for is installed.
+
+    Raises
+    ------
+    LaunchArgumentError
+        If it is not; the text names the extra of this package that installs it.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise LaunchArgumentError(
+            f'launch argument {argument} needs the Python module {module}, which is not '
+            f"installed: pip install 'pose3d_ros[{extra}]', or pip install {module}"
         )
 
 

@@ -20,11 +20,11 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import SetBool
 
-from pose3d_ros.camera import CameraPose
+from pose3d_ros.camera import Intrinsics
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.messages.camera_info import Calibration
 from pose3d_ros.ros.messages.images import ImageError, bgr_array, seconds
-from pose3d_ros.ros.messages.people import tracked_people
+from pose3d_ros.ros.messages.people import camera_pose, tracked_people
 from pose3d_ros.ros.parameters import FIELDS
 from pose3d_ros.visualisation.viser_scene import CameraScene
 
@@ -45,9 +45,9 @@ class CameraView:
         self.node = node
         base = topic.rpartition('/')[0]
         self.scene = CameraScene(node.server, base, len(node.views))
-        self.scene.show_floor(node.camera_pose)
         self.calibration = Calibration()
         self.topic, self.last_s, self.image_s = topic, -np.inf, -np.inf
+        self.image_frame = self.people_frame = ''
         self.arrivals_s: deque[float] = deque(maxlen=60)
         self.latencies_s: deque[float] = deque(maxlen=60)
         node.create_subscription(PoseArray3D, topic, self.on_poses, QoSProfile(depth=1))
@@ -63,7 +63,13 @@ class CameraView:
         self.arrivals_s.append(self.last_s)
         stamp_s = seconds(poses.header.stamp)
         self.latencies_s.append(1e-9 * info['received_timestamp'] - stamp_s)
+        self.people_frame = poses.header.frame_id
+        self.scene.show_camera_pose(camera_pose(poses) if self.in_camera_frame() else None)
         self.scene.show_people(tracked_people(poses))
+
+    def in_camera_frame(self) -> bool:
+        """Return whether people are where the camera sees them, not in a `target_frame`."""
+        return '' in (self.image_frame, self.people_frame) or self.image_frame == self.people_frame
 
     def on_overlay(self, image: Image) -> None:
         """Show an image, unless the last one was shown just now."""
@@ -76,7 +82,12 @@ class CameraView:
         except ImageError as error:
             self.node.get_logger().warning(str(error), throttle_duration_sec=5.0)
             return
-        intrinsics, _ = self.calibration.intrinsics(image.width, image.height)
+        self.image_frame = image.header.frame_id
+        intrinsics: Intrinsics | None = None
+        if self.in_camera_frame():
+            intrinsics, _ = self.calibration.intrinsics(image.width, image.height)
+        else:
+            self.scene.hide_image()
         self.scene.show_image(np.ascontiguousarray(bgr[..., ::-1]), intrinsics)
 
     def update_subscription(self) -> None:
@@ -166,8 +177,6 @@ class ViewerNode(Node):
     ----------
     server
         The page.
-    camera_pose
-        Attitude and height of the cameras, for the floor. None: unknown.
     below
         Namespace of the nodes to show. '/': all.
     options
@@ -177,12 +186,11 @@ class ViewerNode(Node):
     def __init__(
         self,
         server: viser.ViserServer,
-        camera_pose: CameraPose | None = None,
         below: str = '/',
         **options: Any,
     ) -> None:
         super().__init__('viewer_node', **options)
-        self.server, self.camera_pose = server, camera_pose
+        self.server = server
         self.below = f'{below.rstrip("/")}/'
         self.views: dict[str, CameraView] = {}
         self.controls: dict[str, NodeControls] = {}

@@ -67,7 +67,7 @@ class CameraScene:
         self.floor: Any = None
         scene = server.scene
         place = (number * CAMERAS_APART_M, 0.0, 0.0)
-        scene.add_frame(self.root, axes_length=0.3, axes_radius=0.01, position=place)
+        self.frame = scene.add_frame(self.root, axes_length=0.3, axes_radius=0.01, position=place)
         with server.gui.add_folder(self.name):
             black = np.zeros((90, 160, 3), np.uint8)
             self.image = server.gui.add_image(black, format='jpeg', jpeg_quality=JPEG_QUALITY)
@@ -108,12 +108,30 @@ class CameraScene:
             )
         self.frustum.image = small
 
-    def show_floor(self, pose: CameraPose | None) -> None:
-        """Show the floor where the height of the camera is known, and none where it is not."""
-        if self.floor is not None:
-            self.floor.remove()
-            self.floor = None
-        if pose is not None and np.isfinite(pose.height_m):
+    def hide_image(self) -> None:
+        """Remove the image from the scene: people are not in the frame of the camera."""
+        if self.frustum is not None:
+            self.frustum.remove()
+            self.frustum = None
+
+    def show_camera_pose(self, pose: CameraPose | None) -> None:
+        """Turn the camera and its people upright, and show the floor.
+
+        Parameters
+        ----------
+        pose
+            Attitude and height of the camera. None: unknown; it is shown level. Without a height
+            there is no floor.
+        """
+        w, x, y, z = (1.0, 0.0, 0.0, 0.0) if pose is None else _turn_y_to(-pose.up)
+        # The inverse rotation: what is down for the camera comes to +y, down in the scene.
+        self.frame.wxyz = (w, -x, -y, -z)
+        if pose is None or not np.isfinite(pose.height_m):
+            if self.floor is not None:
+                self.floor.remove()
+                self.floor = None
+            return
+        if self.floor is None:
             self.floor = self.server.scene.add_grid(
                 f'{self.root}/floor',
                 FLOOR_M,
@@ -121,9 +139,9 @@ class CameraScene:
                 plane='xz',
                 cell_size=1.0,
                 section_size=5.0,
-                wxyz=_turn_y_to(-pose.up),
-                position=-pose.up * pose.height_m,
             )
+        self.floor.wxyz = _turn_y_to(-pose.up)
+        self.floor.position = -pose.up * pose.height_m
 
     def clear(self) -> None:
         """Remove all people."""

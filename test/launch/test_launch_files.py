@@ -1,5 +1,6 @@
 """The launch files, with programs in place of the nodes that record how they were started."""
 
+import importlib.util
 import itertools
 import json
 import os
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 DEPTH_TOPICS = ('depth_registered/image_rect', 'depth_registered/camera_info')
 FILES = ('pose3d', 'camera', 'usb_camera')
 PROGRAMS = {
-    'pose3d_ros': ('pose_node', 'camera_node'),
+    'pose3d_ros': ('pose_node', 'camera_node', 'pose3d'),
     'rviz2': ('rviz2',),
     'tf2_ros': ('static_transform_publisher',),
     'usb_cam': ('usb_cam_node_exe',),
@@ -56,7 +57,7 @@ class Started:
         rules = dict(b.split(':=') for a, b in pairs if a == '-r')
         self.program = Path(argv[0]).name
         self.argv, self.env = argv, record['env']
-        self.name = f'{rules.pop("__ns", "").rstrip("/")}/{rules.pop("__node")}'
+        self.name = f'{rules.pop("__ns", "").rstrip("/")}/{rules.pop("__node", self.program)}'
         self.remappings = rules
         self.params_files = [b for a, b in pairs if a == '--params-file']
         self.files = [yaml.load(text, ParametersLoader) for text in record['params']]
@@ -120,7 +121,7 @@ def include(file, **arguments):
 def test_every_argument_is_described_and_has_a_default(file):
     description = source(file).get_launch_description(launch.LaunchContext())
     arguments = description.get_launch_arguments()
-    assert {'namespace', 'params_file', 'model', 'rviz'} <= {a.name for a in arguments}
+    assert {'namespace', 'params_file', 'model', 'rviz', 'viewer'} <= {a.name for a in arguments}
     for argument in arguments:
         assert argument.default_value is not None, argument.name
         assert argument.description not in ('', 'no description given'), argument.name
@@ -277,6 +278,34 @@ def test_rviz_shows_the_namespace_it_is_started_in(start):
     assert node.remappings == {
         '/image_raw': '/a/image', '/markers': 'markers', '/overlay': 'overlay'
     }  # fmt: skip
+
+
+@pytest.mark.parametrize('file', FILES)
+@pytest.mark.parametrize(('namespace', 'shown'), [('', '/'), ('left', '/left'), ('/a/b', '/a/b')])
+def test_the_viewer_shows_the_namespace_it_is_started_in(
+    start, monkeypatch, file, namespace, shown
+):
+    install_viser(monkeypatch, True)
+    arguments = {'viewer': 'true', 'namespace': namespace, 'viewer_port': '8090'}
+    viewer = start((file, arguments))['/pose3d']
+    assert viewer.argv[1:] == ['view', '--namespace', shown, '--port', '8090']
+    assert viewer.env[FASTDDS[0]] == str(ROOT / 'config/fastdds_shm.xml')
+
+
+def test_the_viewer_is_not_started_unless_it_can_run(start, monkeypatch, caplog):
+    install_viser(monkeypatch, False)
+    assert start(('camera', {'viewer': 'true'}), status=1) == {}
+    assert "pip install 'pose3d_ros[viewer]'" in caplog.text
+
+
+def install_viser(monkeypatch, installed):
+    """Make launch files find viser, or not."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        'find_spec',
+        lambda name, *rest: installed or None if name == 'viser' else find(name, *rest),
+    )
 
 
 def test_transform_turns_the_optical_frame_upright(start):

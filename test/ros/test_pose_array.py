@@ -12,6 +12,7 @@ from pose3d_ros.msg import CameraPose as CameraPoseMsg
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import K, People2D, People3D, Source, TrackedPeople
 from pose3d_ros.ros.messages.images import seconds
+from pose3d_ros.ros.messages.people import camera_pose
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
 
 
@@ -132,3 +133,19 @@ def test_scale_source_depth_requires_all_people(sources, scale):
     tracked = replace(tracked, people=replace(tracked.people, source=source))
     data = pose_array_cdr(tracked, header(), IntrinsicsSource.GUESSED)
     assert deserialize_message(data, PoseArray3D).scale_source == scale
+
+
+@pytest.mark.parametrize('source', list(CameraPoseSource))
+@pytest.mark.parametrize('height_m', [1.2, np.nan])
+def test_the_pose_of_the_camera_is_read_back_unless_it_is_unknown(source, height_m):
+    given = CameraPose(np.array([0.0, -0.8, -0.6]), height_m)
+    pose = None if source == CameraPoseSource.NONE else given
+    data = pose_array_cdr(
+        tracked_people(1), header(), IntrinsicsSource.GUESSED, camera_pose=pose,
+        camera_pose_source=source,
+    )  # fmt: skip
+    found = camera_pose(deserialize_message(data, PoseArray3D))
+    assert (found is None) == (pose is None)
+    if found is not None:
+        np.testing.assert_allclose(found.up, given.up, atol=1e-6)
+        np.testing.assert_allclose(found.height_m, height_m, atol=1e-6)

@@ -1,9 +1,10 @@
-"""PoseArray3D -> TrackedPeople: what subscribers draw and record."""
+"""PoseArray3D -> TrackedPeople and CameraPose: what subscribers draw and record."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from pose3d_ros.camera import CameraPose, CameraPoseSource
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import K, People2D, People3D, TrackedPeople
 
@@ -36,3 +37,13 @@ def tracked_people(poses: PoseArray3D) -> TrackedPeople:
         np.array([pose.state for pose in poses.poses], np.uint8),
         np.array([pose.age for pose in poses.poses], np.float64),
     )
+
+
+def camera_pose(poses: PoseArray3D) -> CameraPose | None:
+    """Return the pose of the camera, given or estimated, in its optical frame; None: unknown."""
+    pose = poses.camera_pose
+    if pose.source == int(CameraPoseSource.NONE):
+        return None
+    # float32 rounds the length of a unit vector.
+    up = np.array(pose.up, np.float64)
+    return CameraPose(up / np.linalg.norm(up), float(pose.height))

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import threading
 
 import cv2
 import numpy as np
@@ -180,6 +181,51 @@ def test_an_interrupted_run_goes_on_and_writes_the_same(run, folder, tmp_path, m
     # With other settings it is.
     assert run(folder, '--write', 'jsonl,csv,trc', '--keypoint-threshold', 0.2) == 0
     assert len(detected) == 2 * COUNT - 16
+
+
+def test_both_modes_write_the_same(run, folder, tmp_path):
+    # Of another size: the network is compiled again while other images are in flight.
+    cv2.imwrite(str(folder / '12.png'), np.full((448, 256, 3), 120, np.uint8))
+    assert run(folder, '--mode', 'latency', '--write', 'jsonl,csv,trc', out='latency') == 0
+    assert run(folder, '--mode', 'throughput', '--write', 'jsonl,csv,trc') == 0
+    one, other = (
+        {path.name: path.read_bytes() for path in (tmp_path / name / 'images').iterdir()}
+        for name in ('latency', 'out')
+    )
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ('mode', 'interval', 'number'),
+    [('throughput', 1, 2), ('latency', 1, 1), ('throughput', 2, 1)],
+)
+def test_several_images_are_in_flight_unless_one_needs_the_one_before(
+    run, folder, monkeypatch, mode, interval, number
+):
+    together = []
+    two = threading.Barrier(2)
+    estimator = command._estimator
+
+    def watched(arguments):
+        made = estimator(arguments)
+        made.detector.detector_interval = interval
+        inner = made.detect
+
+        def detect(*images):
+            try:
+                two.wait(0.05 if number == 1 else 60)
+                together.append(2)
+            except threading.BrokenBarrierError:
+                two.reset()
+                together.append(1)
+            return inner(*images)
+
+        made.detect = detect
+        return made
+
+    monkeypatch.setattr(command, '_estimator', watched)
+    assert run(folder, '--mode', mode, '--write', 'jsonl') == 0
+    assert together == [number] * COUNT
 
 
 def test_damaged_and_missing_inputs_are_named_and_the_others_processed(

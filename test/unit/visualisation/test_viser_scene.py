@@ -75,18 +75,50 @@ def test_trails_follow_people(page):
 def test_a_floor_is_shown_only_where_its_height_is_known(page):
     shown = CameraScene(page, 'front')
     up = np.array([0.0, -1.0, 0.0])
-    for pose, height_m in ((None, None), (CameraPose(up), None), (CameraPose(up, 1.2), 1.2)):
-        shown.show_floor(pose)
+    for pose, height_m in (
+        (None, None), (CameraPose(up), None), (CameraPose(up, 1.2), 1.2), (None, None),
+        (CameraPose(up, 1.3), 1.3),
+    ):  # fmt: skip
+        shown.show_camera_pose(pose)
         assert (shown.floor is None) == (height_m is None)
-    np.testing.assert_allclose(shown.floor.position, (0, 1.2, 0))
+    np.testing.assert_allclose(shown.floor.position, (0, 1.3, 0))
+
+
+@pytest.mark.parametrize('down', [(0, 1, 0), (0.0, 0.6, 0.8), (0.6, 0.8, 0), (0, -1, 0)])
+def test_a_camera_that_is_tilted_stands_tilted_above_a_level_floor(page, down):
+    shown = CameraScene(page, 'front')
+    down = np.array(down, float)
+    shown.show_camera_pose(CameraPose(-down, 1.5))
+    np.testing.assert_allclose(turned(shown.frame.wxyz, down), (0, 1, 0), atol=1e-6)
+    level = turned(shown.frame.wxyz, turned(shown.floor.wxyz, np.array([0.0, 1.0, 0.0])))
+    np.testing.assert_allclose(level, (0, 1, 0), atol=1e-6)
+    below = turned(shown.frame.wxyz, np.array(shown.floor.position))
+    np.testing.assert_allclose(below, (0, 1.5, 0), atol=1e-6)
+    shown.show_camera_pose(None)
+    np.testing.assert_allclose(shown.frame.wxyz, (1, 0, 0, 0))
+
+
+def test_the_image_leaves_the_scene_when_people_are_in_another_frame(page):
+    shown = CameraScene(page, 'front')
+    image = np.full((90, 160, 3), 90, np.uint8)
+    shown.show_image(image, Intrinsics.guess(160, 90))
+    shown.hide_image()
+    assert shown.frustum is None
+    shown.show_image(image)
+    assert shown.frustum is None
+
+
+def turned(wxyz, vector):
+    """Return a vector, turned by a unit quaternion."""
+    w, v = wxyz[0], np.array(wxyz[1:])
+    return vector + 2 * np.cross(v, np.cross(v, vector) + w * vector)
 
 
 @pytest.mark.parametrize('direction', [(0, 1, 0), (0, 0, 1), (0.6, 0.8, 0), (0, -1, 0)])
 def test_the_floor_turns_with_the_camera(direction):
-    w, *v = _turn_y_to(np.array(direction, float))
-    v, y = np.array(v), np.array([0.0, 1.0, 0.0])
-    turned = y + 2 * np.cross(v, np.cross(v, y) + w * y)
-    np.testing.assert_allclose(turned, direction, atol=1e-12)
+    quaternion = _turn_y_to(np.array(direction, float))
+    found = turned(quaternion, np.array([0.0, 1.0, 0.0]))
+    np.testing.assert_allclose(found, direction, atol=1e-12)
 
 
 def test_images_are_shown_beside_the_scene_and_in_the_frustum(page):
