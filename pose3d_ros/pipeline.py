@@ -78,6 +78,9 @@ class Pipeline:
         received.
     degrees
         The rotation of the last image.
+    people_cut
+        People left out because they were more than `max_people`, in the last image that was
+        searched as a whole, or later.
     timings
         Of the last observation. None: there was none.
     """
@@ -91,6 +94,7 @@ class Pipeline:
         self.camera_pose_source = CameraPoseSource.NONE
         self.image_rotation = AUTO
         self.degrees = 0
+        self.people_cut = 0
         self.timings: Timings | None = None
         self._images_since_detector = 0
 
@@ -122,6 +126,9 @@ class Pipeline:
         boxes_px = self._expected_boxes(observation.stamp_s)
         turned_px = None if boxes_px is None else rotation.turn_boxes(boxes_px)
         (detections,) = self.estimator.detect([upright], [turned_px])
+        # Where only the expected people are looked for, none are cut.
+        if turned_px is None or detections.people_cut:
+            self.people_cut = detections.people_cut
         detected_s = time.perf_counter()
         people = self.estimator.lift(detections, upright.intrinsics, camera_pose)
         people = rotation.turn_back(people)
