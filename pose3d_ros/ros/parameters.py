@@ -285,7 +285,8 @@ class PoseParameters:
     )
     track_memory: float = _parameter(
         1.0,
-        'How long a person who is not detected keeps the id, s. This holds across a pause, too.',
+        'How long a person who is not detected keeps the id, s. This holds across a pause, too. '
+        'Below 2.5 images per second it is longer: until two images came without the person.',
         0.1,
         10.0,
         live=True,
