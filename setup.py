@@ -60,7 +60,7 @@ setup(
     ext_modules=[Extension(f'{NAME}.msg', [])],
     cmdclass={'build_ext': BuildMessages},
     python_requires='>=3.10',
-    # The rosdep key of each is in package.xml.
+    # package.xml has the rosdep key of each, or says that there is none.
     install_requires=[
         'numpy>=1.23',
         'opencv-python-headless>=4.6',
@@ -83,7 +83,7 @@ setup(
         'test': ['pytest>=7', 'hypothesis>=6'],
         'viewer': ['viser>=1.1,<2'],
         'int8': ['nncf>=3.4,<4'],
-        'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2', 'pandas'],
+        'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2'],
         'lint': ['ruff==0.17.*', 'mypy==2.*', 'import-linter>=2.1,<3', 'codespell>=2.4,<3'],
         # colcon build against the wheels of PyPI, where there is no ROS from apt.
         'colcon': [

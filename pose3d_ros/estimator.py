@@ -15,7 +15,7 @@ from pose3d_ros.detection.openpose.location_map_lifter import LocationMapLifter
 from pose3d_ros.detection.top_down import TopDownOptions
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage
-from pose3d_ros.inference import InferenceError, InferenceOptions, ModelSource
+from pose3d_ros.inference import InferenceOptions, ModelSource
 from pose3d_ros.lifting.lifter import Lifter
 from pose3d_ros.lifting.lifting_network import LiftingNetwork
 from pose3d_ros.models import ModelError
@@ -159,10 +159,7 @@ class PoseEstimator:
         InferenceError
             If the device fails.
         """
-        try:
-            return self.detector.detect(images, boxes)
-        except RuntimeError as error:  # of OpenVINO
-            raise InferenceError(str(error)) from error
+        return self.detector.detect(images, boxes)
 
     def lift(
         self, detections: Detections, intrinsics: Intrinsics, camera_pose: CameraPose | None = None
@@ -174,7 +171,4 @@ class PoseEstimator:
         InferenceError
             If the device fails.
         """
-        try:
-            return self.lifter.lift(detections, intrinsics, camera_pose)
-        except RuntimeError as error:  # of OpenVINO
-            raise InferenceError(str(error)) from error
+        return self.lifter.lift(detections, intrinsics, camera_pose)

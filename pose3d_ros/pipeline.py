@@ -101,6 +101,9 @@ class Pipeline:
         received.
     degrees
         The rotation of the last image.
+    people_cut
+        People left out because they were more than `max_people`, in the last image that was
+        searched as a whole, or later.
     timings
         Of the last observation. None: there was none.
     """
@@ -114,6 +117,7 @@ class Pipeline:
         self.camera_pose_source = CameraPoseSource.NONE
         self.image_rotation = AUTO
         self.degrees = 0
+        self.people_cut = 0
         self.timings: Timings | None = None
         self._images_since_detector = 0
 
@@ -166,6 +170,9 @@ class Pipeline:
         start_s = time.perf_counter()
         rotation, detections = found.rotation, found.detections
         self.degrees = rotation.degrees
+        # Where only the expected people are looked for, none are cut.
+        if detections.people_cut or not self._images_since_detector:
+            self.people_cut = detections.people_cut
         self._choose_camera_pose(observation)
         camera_pose = rotation.turn_pose(self.camera_pose)
         people = self.estimator.lift(detections, found.intrinsics, camera_pose)

@@ -113,11 +113,13 @@ def open_video_recording(
         raise VideoError(f'{source.split("://")[0]}: a live source has no end; name files')
     video = open_source(source, warn=warn)
     calibration = read_calibration(options.calibration_file) if options.calibration_file else None
+    if calibration and calibration.note:
+        warn(f'{options.calibration_file}: {calibration.note}')
 
     def intrinsics(bgr: NDArray[np.uint8]) -> Intrinsics:
         height, width = bgr.shape[:2]
         if calibration is not None:
-            if (width, height) != calibration[1:]:
+            if (width, height) != (calibration.width, calibration.height):
                 raise CalibrationError(
                     f'{options.calibration_file} is for images of {calibration.width}x'
                     f'{calibration.height}, {video.name} has {width}x{height}'

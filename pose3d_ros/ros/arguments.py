@@ -44,7 +44,7 @@ def check(arguments: list[str], node: str, known: Iterable[str]) -> None:
     arguments
         Behind the name of the program.
     node
-        Name of the node, for files of parameters.
+        Name of the node, for files of parameters; where it is remapped, its other name counts.
     known
         Names of its parameters.
 
@@ -54,7 +54,12 @@ def check(arguments: list[str], node: str, known: Iterable[str]) -> None:
         With the nearest right name, if there is one.
     """
     names = [*known, *EVERY_NODE]
-    for flag, value in _flags(arguments):
+    flags = list(_flags(arguments))
+    for flag, value in flags:
+        if flag in ('-r', '--remap'):
+            source, _, target = value.partition(':=')
+            node = target if source.rpartition(':')[2] == '__node' else node
+    for flag, value in flags:
         if flag in ('-p', '--param'):
             name, assigned, _ = value.partition(':=')
             if not assigned:

@@ -120,6 +120,8 @@ class _BagCamera:
         options = self.options
         calibration = Calibration(options.focal_length_px)
         stated = read_calibration(options.calibration_file) if options.calibration_file else None
+        if stated and stated.note:
+            self.warn(f'{options.calibration_file}: {stated.note}')
         left_out = 0
         try:
             with _reader(self.path) as reader:

@@ -65,6 +65,8 @@ class CameraNode(Node):
         camera_parameters.declare(self)
         calibration = self._value('calibration_file')
         self.calibration = read_calibration(calibration) if calibration else None
+        if self.calibration and self.calibration.note:
+            self.get_logger().warning(f'{calibration}: {self.calibration.note}')
         self.last_error = ''
         self.video = open_source(str(self._value('source')), warn=self._warn)
         self.published = self.not_done = 0
@@ -179,7 +181,7 @@ class CameraNode(Node):
             if not focal_length_px:
                 return None
             return Intrinsics.centred(focal_length_px, width, height, IntrinsicsSource.PARAMETER)
-        intrinsics, *size = self.calibration
+        intrinsics, *size, _ = self.calibration
         if [width, height] != size:
             raise CalibrationError(
                 f'{self._value("calibration_file")} is for images of {size[0]}x{size[1]}, '

@@ -75,6 +75,8 @@ def complaints(
     yield from _publishers_and_stamps(camera, recent)
     if camera.last_error:
         yield WARN, camera.last_error
+    if camera.pipeline.people_cut:
+        yield WARN, f'{camera.pipeline.people_cut} people beyond max_people ({p.max_people})'
     if camera.depth and camera.depth.last_error:
         yield WARN, f'no depth for the last image: {camera.depth.last_error}'
     if camera.camera_pose.last_error:
@@ -156,6 +158,7 @@ def values(camera: CameraStream, recent: RecentStatistics) -> dict[str, str]:
         'late images': str(statistics.outcomes[Outcome.LATE]),
         'images lost to inference errors': str(statistics.outcomes[Outcome.FAILED]),
         'images without a transform': str(statistics.outcomes[Outcome.NO_TRANSFORM]),
+        'people beyond max_people': str(camera.pipeline.people_cut),
         'calibration': f'{calibration}: {remark}' if remark else calibration,
         'camera pose': _camera_pose_text(camera.pipeline),
         'time since last image (s)': _number(statistics.age_s()),

@@ -205,6 +205,13 @@ class PoseParameters:
         live=True,
         group='3D',
     )
+    camera_pose_memory: bool = _parameter(
+        True,
+        'Keep the estimated pose of a camera at rest in the cache folder of the user, from where '
+        'the next start has it at once. It is dropped if the people seen then contradict it. Set '
+        'it to false for cameras that move.',
+        group='3D',
+    )
     gravity_frame: str = _parameter(
         '',
         'TF frame with its z axis up and its origin on the floor, such as base_footprint, from '
@@ -291,7 +298,8 @@ class PoseParameters:
     )
     track_memory: float = _parameter(
         1.0,
-        'How long a person who is not detected keeps the id, s. This holds across a pause, too.',
+        'How long a person who is not detected keeps the id, s. This holds across a pause, too. '
+        'Below 2.5 images per second it is longer: until two images came without the person.',
         0.1,
         10.0,
         live=True,

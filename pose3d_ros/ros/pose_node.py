@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from pose3d_ros.estimator import LIFTERS, PoseEstimator
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.store import checksum, compiled_folder, resolve
 from pose3d_ros.ros import parameters
+from pose3d_ros.ros.arguments import ArgumentError, check
 from pose3d_ros.ros.camera_stream import CameraStream
 from pose3d_ros.ros.diagnostics import camera_status, network_status
 from pose3d_ros.ros.follow import Follower
@@ -246,9 +248,13 @@ def load(p: PoseParameters, device: str) -> PoseEstimator:
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until a signal ends it; return 0, or 1 if it does not start."""
+    """Run the node until a signal ends it; return 0, or 1 if it does not start.
+
+    The first of the arguments is the name of the program, as in ``sys.argv``.
+    """
 
     def work(stop: Stop) -> int:
+        check((args or sys.argv)[1:], 'pose_node', parameters.FIELDS)
         node = PoseNode()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
@@ -267,4 +273,4 @@ def main(args: list[str] | None = None) -> int:
         node.destroy_node()
         return 0
 
-    return run('pose_node', work, args, ())
+    return run('pose_node', work, args, (ArgumentError,))

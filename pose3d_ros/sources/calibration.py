@@ -15,13 +15,11 @@ from typing import Any, NamedTuple
 import yaml
 
 from pose3d_ros.camera import Intrinsics
+from pose3d_ros.lens_coefficients import read_distortion
 
 # Positions among OpenCV's k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tx ty of the coefficients that
 # change sign in a mirror: p2, s1, s2 and ty.
 ODD_IN_X = (3, 8, 9, 13)
-# OpenCV's names of equidistant, and what files call plumb_bob.
-MODEL_NAMES = {'fisheye': 'equidistant', 'equi': 'equidistant', 'radtan': 'plumb_bob', '': ''}
-MODEL_NAMES |= {name: name for name in ('plumb_bob', 'rational_polynomial', 'equidistant')}
 
 
 class CalibrationError(Exception):
@@ -34,6 +32,7 @@ class CalibrationFile(NamedTuple):
     intrinsics: Intrinsics
     width: int  # px, of the images that it is for
     height: int
+    note: str = ''  # what was assumed to read it, or ''
 
 
 def read_calibration(address: str, camera_name: str = '') -> CalibrationFile:
@@ -95,32 +94,6 @@ def resolve(address: str, camera_name: str = '') -> Path:
     raise ValueError(f'there is no package {package!r} in AMENT_PREFIX_PATH')
 
 
-def distortion_of(model: str, numbers: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
-    """Return distortion as `Intrinsics` takes it: the model by the number of coefficients.
-
-    Drivers pad plumb_bob to 8 or 14 coefficients, shorten rational_polynomial to 5, and pad
-    equidistant to 5: OpenCV tells its models apart by their number only.
-
-    Raises
-    ------
-    ValueError
-        If the model is unknown, or the number of coefficients is none of its own.
-    """
-    if model not in MODEL_NAMES:
-        raise ValueError(
-            f'distortion_model must be one of {", ".join(filter(None, MODEL_NAMES))}, '
-            f'found {model!r}'
-        )
-    if not any(numbers):
-        return 'plumb_bob', ()
-    if MODEL_NAMES[model] == 'equidistant':
-        if any(numbers[4:]):
-            raise ValueError(f'equidistant has 4 coefficients, found {len(numbers)}')
-        return 'equidistant', numbers[:4]
-    short = len(numbers) <= 5
-    return 'plumb_bob' if short else 'rational_polynomial', numbers
-
-
 def mirrored(intrinsics: Intrinsics, width: int) -> Intrinsics:
     """Return the intrinsics of images with left and right swapped."""
     odd = () if intrinsics.model == 'equidistant' else ODD_IN_X
@@ -134,12 +107,13 @@ def _intrinsics(content: dict[str, Any]) -> CalibrationFile:
         raise ValueError(f'camera_matrix must have 9 numbers, found {len(k)}')
     numbers = tuple(float(value) for value in content['distortion_coefficients']['data'])
     # Files of camera_calibration before 2020 do not name the model.
-    model, distortion = distortion_of(str(content.get('distortion_model') or ''), numbers)
+    model = str(content.get('distortion_model') or '')
+    model, distortion, note = read_distortion(model, numbers)
     intrinsics = Intrinsics(k[0], k[4], k[2], k[5], distortion, model)
     width, height = int(content['image_width']), int(content['image_height'])
     if width <= 0 or height <= 0:
         raise ValueError(f'image_width and image_height must be positive, found {width}x{height}')
-    return CalibrationFile(intrinsics, width, height)
+    return CalibrationFile(intrinsics, width, height, note)
 
 
 def _read_yaml(text: str) -> dict[str, Any]:

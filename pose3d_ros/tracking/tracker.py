@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,12 @@ CLOCK_STEP_S = 1.0
 RESTART_IMAGES = 3
 # Least number of images in which a confirmed person was detected: two may be the same error twice.
 CONFIRM_IMAGES = 3
+# At low rates a track ends after so many usual intervals between images instead of `max_age_s`, so
+# that two images without the person come first; bound of that time, s. The usual interval is the
+# median of the last ones: a pause of a fast camera is not usual, and others may stand there then.
+MISSED_INTERVALS = 2.5
+INTERVALS = 5
+LONGEST_WAIT_S = 10.0
 # Longest time, s, for which the boxes of people are predicted.
 MAX_PREDICTION_S = 0.5
 # Share of the longer side that is added to each side of a box around keypoints: those end at eyes,
@@ -47,7 +55,8 @@ class Tracker:
     Parameters
     ----------
     max_age_s
-        How long a person who is not detected keeps the id, s.
+        How long a person who is not detected keeps the id, s; where images are rare, until two of
+        them have come without the person, up to ``LONGEST_WAIT_S``.
     confirm_s
         How long after the first image a person is confirmed, s, if detected in at least
         ``CONFIRM_IMAGES``.
@@ -101,6 +110,7 @@ class Tracker:
         self._tracks = np.zeros(0, TRACK)
         self._memory = Memory()
         self._stamp_s = -np.inf
+        self._intervals_s: deque[float] = deque(maxlen=INTERVALS)
         self._earlier_s: list[float] = []  # stamps before the newest one, in succession
 
     def predict_boxes(self, stamp_s: float) -> NDArray[np.float64] | None:
@@ -178,7 +188,7 @@ class Tracker:
         if self._starts_again(stamp_s):
             self.reset()
         stamp_s = max(stamp_s, self._stamp_s)
-        lost = stamp_s - self._tracks['last_s'] > self._max_age_s
+        lost = stamp_s - self._tracks['last_s'] > self._memory_s()
         if len(lost) > MAX_TRACKS:
             lost[np.argsort(self._tracks['last_image'], kind='stable')[:-MAX_TRACKS]] = True
         if lost.any():
@@ -192,8 +202,17 @@ class Tracker:
             self._tracks['heading_variance'] = heading.predict(
                 self._tracks['heading_variance'], stamp_s - self._stamp_s
             )
+        if stamp_s > self._stamp_s > -np.inf:
+            self._intervals_s.append(stamp_s - self._stamp_s)
         self._stamp_s = stamp_s
         self._image += 1
+
+    def _memory_s(self) -> float:
+        """Return how long a person who is not detected keeps the id at the rate of the images."""
+        wait_s = LONGEST_WAIT_S
+        if self._intervals_s:
+            wait_s = min(wait_s, MISSED_INTERVALS * float(np.median(self._intervals_s)))
+        return max(self._max_age_s, wait_s)
 
     def _starts_again(self, stamp_s: float) -> bool:
         """Return whether the stamps belong to a recording that starts again."""

@@ -75,3 +75,12 @@ def test_files_may_hold_parameters_of_other_nodes(tmp_path):
 def test_help_shows_types_ranges_and_defaults():
     text = help_text('camera_node', [Described('rate', 0.5, 'Images per second', '0 to 1000')])
     assert 'rate (float, 0 to 1000; default 0.5)\n      Images per second' in text
+
+
+def test_files_are_those_of_a_node_with_another_name(tmp_path):
+    path = tmp_path / 'a.yaml'
+    path.write_text('front: {ros__parameters: {ratte: 3}}')
+    line = ['--ros-args', '--params-file', str(path)]
+    check(line, 'camera_node', KNOWN)
+    with pytest.raises(ArgumentError, match='did you mean rate'):
+        check([*line, '-r', '__node:=front'], 'camera_node', KNOWN)

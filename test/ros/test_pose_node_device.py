@@ -7,6 +7,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from support.monitor import Monitor, values
 from support.robot import GREY, camera_info, header
 
+from pose3d_ros.inference import InferenceError
 from pose3d_ros.models import ModelError
 from pose3d_ros.ros import pose_node, shared_network
 from pose3d_ros.ros.image_statistics import Outcome
@@ -33,7 +34,7 @@ class Device:
 
         def detect_or_fail(*args):
             if self.fails:
-                raise RuntimeError('device lost')
+                raise InferenceError('device lost')
             return detect(*args)
 
         estimator.detector.detect = detect_or_fail

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -65,6 +66,7 @@ def test_the_network_and_the_camera_are_described(quick, two_people_xml):
         'state': 'running', 'images': '3', 'dropped images': '0', 'bad images': '0',
         'images without a transform': '0', 'calibration': 'CAMERA_INFO', 'late images': '0',
         'images lost to inference errors': '0', 'camera pose': 'NONE',
+        'people beyond max_people': '0',
     }  # fmt: skip
     assert found.items() >= exact.items()
     numbers = {key: float(value) for key, value in found.items() if key not in exact}
@@ -115,6 +117,23 @@ def test_bad_images_and_a_guessed_focal_length(quick):
     r.poses_of(image_msg(GREY, now(r)))
     status = monitor.until(WARN, 'CameraInfo is not used')
     assert values(status)['calibration'].startswith('GUESSED: CameraInfo is not used: focal')
+
+
+def test_people_beyond_max_people_are_counted(quick):
+    r = quick(max_people=2)
+    monitor = Monitor(r)
+    r.calibrate(camera_info())
+    detect = r.pose_node.network.estimator.detector.detect
+    cut = [3]
+    r.pose_node.network.estimator.detector.detect = lambda *args: [
+        replace(found, people_cut=cut[0]) for found in detect(*args)
+    ]
+    r.poses_of(image_msg(GREY, now(r)))
+    status = monitor.until(WARN, '3 people beyond max_people (2)')
+    assert values(status)['people beyond max_people'] == '3'
+    cut[0] = 0
+    r.poses_of(image_msg(GREY, now(r)))
+    assert values(monitor.until(OK, 'running'))['people beyond max_people'] == '0'
 
 
 def test_idle_node_is_ok_with_the_reason(quick):
@@ -209,6 +228,7 @@ def test_thresholds(change, level, text):
         last_error='',
         intrinsics_source=IntrinsicsSource.CAMERA_INFO,
         depth=None,
+        pipeline=SimpleNamespace(people_cut=0),
         camera_pose=SimpleNamespace(last_error=''),
     )
     found = list(complaints(camera, RecentStatistics(**FINE), PoseParameters()))

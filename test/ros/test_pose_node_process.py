@@ -1,5 +1,6 @@
 """The pose node as a process: how it starts by itself, waits for a manager, and ends."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def test_autostart(process, manager):
 
 
 def test_wrong_configuration_ends_the_process_with_one_line(capfd):
-    assert main(['--ros-args', '-p', 'model:=/nowhere/model.xml']) == 1
+    assert main(['pose_node', '--ros-args', '-p', 'model:=/nowhere/model.xml']) == 1
     printed = ''.join(capfd.readouterr())
     assert '/nowhere/model.xml' in printed
     assert 'Traceback' not in printed
@@ -87,7 +88,7 @@ def test_a_bug_ends_the_process_with_its_traceback(monkeypatch, capfd):
         raise IndexError('a bug')
 
     monkeypatch.setattr(pose_node, 'load', bug)
-    assert main([]) == 1
+    assert main(['pose_node']) == 1
     assert 'IndexError: a bug' in ''.join(capfd.readouterr())
     assert not rclpy.ok()
 
@@ -96,8 +97,37 @@ def test_a_bug_ends_the_process_with_its_traceback(monkeypatch, capfd):
 def test_a_broken_parameter_file_ends_the_process_with_one_line(tmp_path, capfd, content):
     path = tmp_path / 'broken.yaml'
     path.write_text(content)
-    assert main(['--ros-args', '--params-file', str(path)]) == 1
+    assert main(['pose_node', '--ros-args', '--params-file', str(path)]) == 1
     logged = ''.join(capfd.readouterr())
     assert str(path) in logged
     assert 'Traceback' not in logged
     assert not rclpy.ok()
+
+
+def as_launch_does(path, **parameters):
+    """The arguments of a node that a launch file starts with parameters."""
+    path.write_text(json.dumps({'/robot/pose_node': {'ros__parameters': parameters}}))
+    remaps = ['-r', '__node:=pose_node', '-r', '__ns:=/robot']
+    return ['pose_node', '--ros-args', *remaps, '--params-file', str(path)]
+
+
+def test_a_misspelt_parameter_of_a_launch_file_ends_the_process_with_the_right_name(
+    tmp_path, capfd
+):
+    assert main(as_launch_does(tmp_path / 'p.yaml', max_peopel=3)) == 1
+    logged = ''.join(capfd.readouterr())
+    assert "no parameter 'max_peopel'; did you mean max_people?" in logged
+    assert 'Traceback' not in logged
+    assert main(['pose_node', '--ros-args', '-p', 'devise:=CPU']) == 1
+    assert 'did you mean device?' in ''.join(capfd.readouterr())
+
+
+def test_parameters_that_ros_adds_are_accepted(tmp_path, capfd):
+    own = {'use_sim_time': False, 'start_type_description_service': True}
+    qos = {'qos_overrides': {'/image_raw': {'subscription': {'depth': 3}}}}
+    arguments = as_launch_does(tmp_path / 'p.yaml', model='/nowhere/model.xml', **own, **qos)
+    more = ['-p', 'qos_overrides./poses.publisher.depth:=3']
+    assert main([*arguments, *more]) == 1
+    logged = ''.join(capfd.readouterr())
+    assert '/nowhere/model.xml' in logged
+    assert 'no parameter' not in logged

@@ -219,6 +219,16 @@ def test_a_device_that_fails_while_it_runs_is_named(one_person_xml):
             estimator.estimate(GREY, CAMERA)
 
 
+def test_errors_of_decoding_are_not_taken_for_those_of_the_device(one_person_xml, monkeypatch):
+    def decode(*_):
+        raise RuntimeError('wrong shape')
+
+    monkeypatch.setattr('pose3d_ros.detection.openpose.detector.decode', decode)
+    with pytest.raises(RuntimeError, match='wrong shape') as error:
+        PoseEstimator(one_person_xml, 'CPU').estimate(GREY, CAMERA)
+    assert not isinstance(error.value, InferenceError)
+
+
 @pytest.mark.parametrize('throughput', [False, True])
 def test_several_threads_may_share_an_estimator(two_people_xml, throughput):
     one = PoseEstimator(two_people_xml, 'CPU', precision='f32')

@@ -26,11 +26,13 @@ class KnownPeople:
         self.people, self.lifter, self.asked = people, self, []
         self.assumed_person_height_m = 1.8
         self.detector, self.detector_interval = self, detector_interval
-        self.boxes = []
+        self.boxes, self.people_cut = [], 0
 
     def detect(self, images, boxes=None):
         self.boxes += boxes
-        return [Detections(self.people.people_2d, inference_s=0.25) for _ in images]
+        cut = self.people_cut if boxes[0] is None else 0
+        people = self.people.people_2d
+        return [Detections(people, inference_s=0.25, people_cut=cut) for _ in images]
 
     def lift(self, detections, intrinsics, camera_pose=None):
         assert detections.people is self.people.people_2d
@@ -73,6 +75,17 @@ def test_the_person_detector_runs_at_once_after_a_jump_of_stamps():
     assert detector_runs(pipeline, [5.0, 5.1]) == [True, False]  # back: a recording starts anew
     assert detector_runs(pipeline, [7.0, 7.1]) == [True, False]  # too far ahead to predict
     assert detector_runs(pipeline, [7.1, 7.05]) == [False, False]  # a clock that is being set
+
+
+def test_people_who_are_cut_count_until_the_next_search_of_a_whole_image():
+    pipeline = Pipeline(KnownPeople(scene([LEFT, RIGHT]), detector_interval=2))
+    pipeline.estimator.people_cut = 4
+    for stamp_s in (0.0, 0.1):
+        pipeline.process(observation(stamp_s))
+        assert pipeline.people_cut == 4
+    pipeline.estimator.people_cut = 0
+    pipeline.process(observation(0.2))
+    assert pipeline.people_cut == 0
 
 
 def test_without_an_interval_every_image_is_searched():

@@ -13,7 +13,7 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
-from pose3d_ros.ros.messages.distortion import read_distortion
+from pose3d_ros.lens_coefficients import read_distortion
 
 # Bounds of the focal length in widths of the full image; 0.05: 169 degrees field of view without
 # distortion, 100: half a degree.
@@ -305,6 +305,8 @@ def camera_info_msg(
     fx, fy, cx, cy = intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy
     info.distortion_model = intrinsics.model
     info.d = [float(value) for value in intrinsics.distortion]
+    if intrinsics.model == 'plumb_bob' and len(info.d) == 4:
+        info.d.append(0.0)  # sensor_msgs/distortion_models: plumb_bob has 5
     info.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
     info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
     info.p = [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]

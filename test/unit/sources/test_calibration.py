@@ -2,7 +2,8 @@
 
 import pytest
 
-from pose3d_ros.sources.calibration import CalibrationError, distortion_of, read_calibration
+from pose3d_ros.lens_coefficients import read_distortion
+from pose3d_ros.sources.calibration import CalibrationError, read_calibration
 
 YAML = """\
 image_width: 640
@@ -56,31 +57,21 @@ OPENCV = YAML.replace('matrix: {', 'matrix: !!opencv-matrix {')
 def test_every_format_gives_the_same(tmp_path, text):
     path = tmp_path / 'camera'
     path.write_text(text, newline='')
-    intrinsics, *size = read_calibration(str(path))
+    intrinsics, *size, _ = read_calibration(str(path))
     assert (intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy) == (600, 610, 321, 239)
-    assert (intrinsics.model, intrinsics.distortion) == (
-        'plumb_bob', (0.1, -0.2, 0.003, 0.004, 0),
-    )  # fmt: skip
+    assert (intrinsics.model, intrinsics.distortion) == ('plumb_bob', (0.1, -0.2, 0.003, 0.004))
     assert size == [640, 480]
 
 
-@pytest.mark.parametrize(
-    ('model', 'numbers', 'expected'),
-    [
-        ('plumb_bob', (0.1,) * 5, ('plumb_bob', 5)),
-        ('plumb_bob', (0.1,) * 8, ('rational_polynomial', 8)),
-        ('plumb_bob', (0.1,) * 14, ('rational_polynomial', 14)),
-        ('rational_polynomial', (0.1,) * 5, ('plumb_bob', 5)),
-        ('equidistant', (0.1, 0, 0, 0, 0), ('equidistant', 4)),
-        ('fisheye', (0.1,) * 4, ('equidistant', 4)),
-        ('', (0.1,) * 5, ('plumb_bob', 5)),
-        ('equidistant', (0.0,) * 4, ('plumb_bob', 0)),
-    ],
-)
-def test_the_number_of_coefficients_tells_the_model(model, numbers, expected):
-    name, coefficients = distortion_of(model, numbers)
-    assert (name, len(coefficients)) == expected
-    assert coefficients == numbers[: len(coefficients)]
+def test_distortion_is_read_as_that_of_a_camera_info(tmp_path):
+    path = tmp_path / 'camera.yaml'
+    path.write_text(YAML.replace('0.004, 0]', '0.004, 0, 7]').replace('plumb_bob', 'radtan'))
+    found = read_calibration(str(path))
+    numbers = (0.1, -0.2, 0.003, 0.004, 0, 7)
+    model, distortion, note = read_distortion('radtan', numbers)
+    assert (found.intrinsics.model, found.intrinsics.distortion) == (model, distortion)
+    assert (model, distortion) == ('rational_polynomial', (*numbers, 0, 0))
+    assert found.note == note == '6 distortion coefficients read as 8 of rational_polynomial'
 
 
 def test_addresses_of_packages_and_of_ros_home(tmp_path, monkeypatch):
@@ -101,8 +92,8 @@ def test_addresses_of_packages_and_of_ros_home(tmp_path, monkeypatch):
     ('text', 'problem'),
     [
         (YAML.replace('camera_matrix', 'matrix'), "has no 'camera_matrix'"),
-        (YAML.replace('0.004, 0]', '0.004, 0, 7]'), 'distortion must be one of'),
-        (YAML.replace('plumb_bob', 'spline'), "distortion_model must be .*'spline'"),
+        (YAML.replace('0.003, 0.004, 0]', '0.003]'), 'coefficients, found 3'),
+        (YAML.replace('plumb_bob', 'spline'), "distortion model 'spline' is unknown"),
         (YAML.replace('600.0', '0.0'), 'focal lengths must be positive'),
         (YAML.replace('600.0', '.nan'), 'must be finite'),
         (YAML.replace('0, 0, 1]', '1]'), '9 numbers, found 7'),

@@ -70,6 +70,40 @@ def test_memory_is_a_time_not_a_number_of_images(images_between, gap_s, remember
     assert (back[1] == 1) == (remembered or images_between > 0)
 
 
+@pytest.mark.parametrize('speed_m_s', [0.0, 0.3])
+@pytest.mark.parametrize('interval_s', [1.2, 2.0, 4.0])
+def test_ids_last_at_low_rates_until_two_images_came_without_the_person(interval_s, speed_m_s):
+    tracker = Tracker(max_age_s=1.0)
+    places_m = np.array([LEFT, RIGHT])
+    for i in range(8):
+        there_m = places_m + np.array([speed_m_s * i, 0, 0])
+        missed = i == 5
+        found = ids(tracker, scene(there_m[:1] if missed else there_m), interval_s * i)
+        assert found == ([0] if missed else [0, 1]), f'image {i}'
+    for i in range(8, 11):
+        assert len(tracker._tracks) == 2
+        ids(tracker, scene(NO_PEOPLE), interval_s * i)
+    assert len(tracker._tracks) == 0
+
+
+@pytest.mark.parametrize('rate_hz', [5, 30])
+def test_a_pause_of_a_fast_camera_is_no_low_rate(rate_hz):
+    tracker = Tracker(max_age_s=1.0)
+    stamp_s = 0.0
+    for pause in range(3):
+        for _ in range(10):
+            assert ids(tracker, scene([LEFT]), stamp_s) == [pause]
+            stamp_s += 1 / rate_hz
+        stamp_s += 1.5
+
+
+def test_tracks_stay_bounded_at_low_rates():
+    tracker = Tracker(max_age_s=1.0)
+    for i in range(40):  # another place in each image
+        ids(tracker, scene([(3.0 * (i % 7) - 9, 0, 12)]), 2.0 * i)
+        assert len(tracker._tracks) <= 4
+
+
 def test_people_far_apart_who_miss_the_same_limbs_never_share_an_id():
     # Missing keypoints compared as if they were points make these two alike.
     tracker = Tracker()

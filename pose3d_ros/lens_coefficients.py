@@ -1,4 +1,4 @@
-"""Distortion of a CameraInfo, read as OpenCV and image_geometry read it."""
+"""Distortion coefficients of CameraInfo and files, read as OpenCV and image_geometry read them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import Sequence
 # With 4 or 5 it is the model plumb_bob, with more rational_polynomial.
 OPENCV_LENGTHS = (4, 5, 8, 12, 14)
 FISHEYE_LENGTH = 4
-OPENCV_MODELS = ('plumb_bob', 'rational_polynomial', '')
-FISHEYE_MODELS = ('equidistant', 'fisheye', 'kannala_brandt', 'kannala_brandt4')
+# Names of the two models, also those that other programs write.
+OPENCV_MODELS = ('plumb_bob', 'rational_polynomial', 'radtan', '')
+FISHEYE_MODELS = ('equidistant', 'fisheye', 'equi', 'kannala_brandt', 'kannala_brandt4')
 
 
 def read_distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...], str]:
-    """Return model, coefficients and what was assumed, for a CameraInfo.
+    """Return model, coefficients and what was assumed.
 
     Zeros are no distortion in every model. The number of coefficients decides between plumb_bob
     and rational_polynomial, as in OpenCV; trailing zeros do not count.
@@ -22,7 +23,7 @@ def read_distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, .
     Parameters
     ----------
     model
-        ``distortion_model`` of the CameraInfo.
+        ``distortion_model`` of a CameraInfo or a calibration file.
     d
         Its coefficients.
 
