@@ -114,7 +114,14 @@ def measure(
     command = [sys.executable, '-m', *(['pose3d_ros.cli', 'node'] if model else [ECHO, '--echo'])]
     command += ['--ros-args', '-r', f'__ns:={namespace}', '--log-level', 'warn']
     if model:
-        command += ['-p', f'model:={model}', '-p', 'device:=CPU']
+        command += [
+            '-p',
+            f'model:={model}',
+            '-p',
+            'device:=CPU',
+            '-p',
+            'camera_pose_memory:=false',
+        ]
     node = rclpy.create_node('benchmark', namespace=namespace)
     camera = Camera(node)
     received = subscribe(node, kinds, camera.sent_s)

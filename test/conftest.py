@@ -1,4 +1,7 @@
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,10 @@ import pose3d_ros as pose3d_ros  # first: it keeps the telemetry of OpenVINO fro
 # Set before anything imports rclpy: tests communicate on this machine only.
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.setdefault('ROS_DOMAIN_ID', '77')
+
+# No test reads or changes the user's cache, nor sees what another run left there.
+os.environ['XDG_CACHE_HOME'] = tempfile.mkdtemp(prefix='pose3d_test_cache_')
+atexit.register(shutil.rmtree, os.environ['XDG_CACHE_HOME'], ignore_errors=True)
 
 TEST = Path(__file__).resolve().parent
 # The folders in the order in which they run: fast tests first, so that most errors show early.

@@ -153,6 +153,7 @@ def pose_parameters(arguments: argparse.Namespace) -> dict[str, object]:
         **({'model': arguments.model} if arguments.model else own),
         'input_height': height,
         'input_width': width,
+        'camera_pose_memory': False,  # every run is to show the same
         **_given(arguments, POSE_OPTIONS),
     }
 

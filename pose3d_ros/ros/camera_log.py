@@ -95,6 +95,11 @@ class CameraLog:
         if error:
             self._logger.warning(error, throttle_duration_sec=WARN_EVERY_S)
 
+    def memory(self, error: str) -> None:
+        """Report once why the pose of the camera is not kept, unless `error` is empty."""
+        if error:
+            self._logger.warning(error, once=True)
+
     def depth(self, depth: DepthStream) -> None:
         """Report why the last image has no depth, if it has none."""
         if depth.last_error:

@@ -50,6 +50,11 @@ class CameraPoseProvider:
         # Why the pose was unknown at the last image, or ''.
         self.last_error = ''
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether parameters name the pose or the frame that it is taken from."""
+        return bool(self._frame) or self._fixed is not None
+
     def at(self, header: Header) -> CameraPose | None:
         """Return the pose when an image was taken; None: unknown."""
         self.last_error = ''

@@ -21,6 +21,7 @@ from pose3d_ros.people import TrackedPeople
 from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.ros.camera_log import CameraLog
 from pose3d_ros.ros.camera_pose import CameraPoseProvider
+from pose3d_ros.ros.camera_pose_memory import CameraPoseMemory
 from pose3d_ros.ros.camera_topics import CameraTopics
 from pose3d_ros.ros.depth_stream import DEPTH_IMAGES, DepthStream
 from pose3d_ros.ros.hri import Bodies, SeenIn
@@ -97,6 +98,7 @@ class CameraStream:
         self.pipeline = Pipeline(network.estimator)
         self.depth = DepthStream(p.depth_tolerance, p.rectified) if p.depth else None
         self.camera_pose = CameraPoseProvider(p, transforms)
+        self.memory = CameraPoseMemory(self.pipeline, p.camera_pose_memory)
         self.statistics = ImageStatistics()
         self.log = CameraLog(logger, self.topics, self.statistics)
         self.clock = ImageClock()
@@ -138,6 +140,9 @@ class CameraStream:
 
     def set_enabled(self, enabled: bool) -> None:
         """Enable or disable the camera: only an enabled one is subscribed to."""
+        if self.enabled and not enabled:
+            self.memory.save()
+            self.log.memory(self.memory.last_error)
         self.enabled = enabled
         self.update_subscriptions()
 
@@ -220,6 +225,9 @@ class CameraStream:
     ) -> Observation:
         camera_pose = self.camera_pose.at(header)
         self.log.camera_pose(self.camera_pose.last_error)
+        given = camera_pose is not None or self.camera_pose.is_configured
+        self.memory.on_image(header.frame_id, image.intrinsics, given)
+        self.log.memory(self.memory.last_error)
         depth = None
         if self.depth:
             depth = self.depth.image_for(header, image)

@@ -205,6 +205,13 @@ class PoseParameters:
         live=True,
         group='3D',
     )
+    camera_pose_memory: bool = _parameter(
+        True,
+        'Keep the estimated pose of a camera at rest in the cache folder of the user, from where '
+        'the next start has it at once. It is dropped if the people seen then contradict it. Set '
+        'it to false for cameras that move.',
+        group='3D',
+    )
     gravity_frame: str = _parameter(
         '',
         'TF frame with its z axis up and its origin on the floor, such as base_footprint, from '

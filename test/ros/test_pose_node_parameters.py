@@ -145,10 +145,12 @@ def test_memory_can_be_made_longer(robot):
     r = robot()
     client = Client(r)
 
-    def ids(second):
-        return {pose.track_id for pose in r.poses_of(image_msg(GREY, header(second))).poses}
+    def ids(second, nanosec=0):
+        message = r.poses_of(image_msg(GREY, header(second, nanosec)))
+        return {pose.track_id for pose in message.poses}
 
-    first = ids(0)
+    for i in range(4):  # at 10 Hz: at low rates the memory is longer
+        first = ids(0, i * 10**8)
     assert client.set(track_memory=5.0).successful
     assert ids(4) == first
     assert client.set(track_memory=1.0).successful

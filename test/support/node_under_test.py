@@ -52,7 +52,7 @@ class NodeUnderTest:
         self.folder, self.rules, self.processes = folder, rules, []
         self.parameters = {
             'model': model, 'device': 'CPU', 'precision': 'f32', 'diagnostics_period': 0.1,
-            'lifting': 'location_maps', **parameters,
+            'lifting': 'location_maps', 'camera_pose_memory': False, **parameters,
         }  # fmt: skip
         self.peer = rclpy.create_node('peer', namespace=self.namespace)
         self.executor = SingleThreadedExecutor()

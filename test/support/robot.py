@@ -51,6 +51,7 @@ class Robot:
             'device': 'CPU',
             'precision': 'f32',
             'lifting': 'location_maps',
+            'camera_pose_memory': False,
             **parameters,
         }
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
