@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 from collections.abc import Callable
@@ -179,6 +180,8 @@ class PoseNode(LifecycleNode):
             if helper:
                 helper.destroy()
         self.network = self.transforms = self.bodies = self.follower = None
+        # Streams and their callbacks refer to each other, and to a large network: free them now.
+        gc.collect()
 
     def _set_active(self, active: bool) -> None:
         self.active = active
