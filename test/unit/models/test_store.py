@@ -231,6 +231,7 @@ def test_only_installed_networks_are_removed(tmp_path, name):
         (NAME_3D, f'pose3d model install {NAME_3D}'),
         ('', 'model must be auto'),
         ('other-network', 'model must be auto'),
+        ('movenet-multipos', r'did you mean movenet-multipose\?'),
         ('net.bin', 'model must be auto'),
         ('.', 'model must be auto'),
         ('none.xml', r'none\.xml does not exist'),
