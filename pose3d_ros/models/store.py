@@ -295,6 +295,8 @@ def _file(model: str, folder: Path | None, paths: dict[str, Path]) -> Path:
     path = Path(os.path.expanduser(model))
     if (path / SAVED_MODEL).is_file():
         return path
+    if os.sep in model and not path.exists():
+        raise ModelError(f'model file {path} does not exist')
     if path.suffix not in MODEL_SUFFIXES:
         known = ', '.join(paths) or 'nothing'
         names = dict.fromkeys([*paths, *BUNDLED, *(entry.name for entry in CATALOGUE)])

@@ -235,6 +235,7 @@ def test_only_installed_networks_are_removed(tmp_path, name):
         ('net.bin', 'model must be auto'),
         ('.', 'model must be auto'),
         ('none.xml', r'none\.xml does not exist'),
+        ('folder/none', 'folder/none does not exist'),
         ('none.tflite', r'none\.tflite does not exist'),
         ('lonely.xml', r'lonely\.bin beside it'),
     ],
