@@ -93,7 +93,7 @@ def check(context) -> None:
     if is_true(args['publish_tf']):
         check_executable('tf2_ros', 'static_transform_publisher', 'publish_tf')
     if is_true(args['viewer']):
-        check_module('viser', 'viewer', 'viewer')
+        check_module('viser', 'viewer', 'viser>=1.1,<2')
 
 
 def default_topics(context) -> list[SetLaunchConfiguration]:

@@ -121,8 +121,8 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--model',
         metavar='MODEL',
-        help='.xml or .onnx file, or installed network; default: auto, and for the bundled clip '
-        'the network that was trained for it',
+        help='file or installed network, or a pair, "DETECTOR + NETWORK"; default: auto, and for '
+        'the bundled clip the network that was trained for it',
     )
     parser.add_argument('--device', help='OpenVINO device; default: AUTO')
     parser.add_argument(
@@ -134,7 +134,8 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         default=(0, 0),
         metavar=('HEIGHT', 'WIDTH'),
-        help="of the network, multiples of 32; default: the model's own",
+        help='of the input of the network, px, multiples of 8, 16 or 32, as the network needs; '
+        "default: the model's own",
     )
     for name, text in (
         ('keypoint', 'least score of a keypoint'),

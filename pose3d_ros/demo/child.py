@@ -88,7 +88,7 @@ class Page:
     def __init__(self, namespace: str) -> None:
         self.process: subprocess.Popen[bytes] | None = None
         if importlib.util.find_spec('viser') is None:
-            print("to look at it in a browser: pip install 'pose3d_ros[viewer]'", flush=True)
+            print("to look at it in a browser: pip install 'viser>=1.1,<2'", flush=True)
             return
         line = [sys.executable, '-c', START, 'view', '--namespace', namespace]
         self.process = subprocess.Popen(line, start_new_session=True, env=environment())

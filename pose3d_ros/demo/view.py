@@ -35,7 +35,7 @@ def view(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         if error.name != 'viser':
             raise
-        print("pose3d view needs viser: pip install 'pose3d_ros[viewer]'", file=sys.stderr)
+        print("pose3d view needs viser: pip install 'viser>=1.1,<2'", file=sys.stderr)
         return 2
     keep_memory()
     stop = threading.Event()

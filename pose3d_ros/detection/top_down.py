@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,18 +188,20 @@ def open_top_down(
         If one of the networks is not of its kind, or cannot be compiled.
     """
     top_down = top_down or TopDownOptions()
-    detector_graph, detector_spec = detector
-    pose_graph, pose_spec = pose
-    detector_spec = detector_spec or person_boxes.infer_spec(
-        detector_graph.inputs, detector_graph.outputs
-    )
-    pose_spec = pose_spec or pose_network.infer_spec(pose_graph.inputs, pose_graph.outputs)
-    if detector_spec is None or detector_spec.family != person_boxes.FAMILY:
+    detector_graph, pose_graph = detector[0], pose[0]
+    if _contract(person_boxes, *pose) and _contract(pose_network, *detector):
+        raise ModelError(
+            f'the networks of the pair are swapped: {pose_graph.name} is a person detector, which '
+            f'comes first; set model to "{pose_graph.name} + {detector_graph.name}"'
+        )
+    detector_spec = _contract(person_boxes, *detector)
+    if detector_spec is None:
         raise ModelError(
             f'{detector_graph.name} is no person detector: expected the outputs '
             f'{person_boxes.EXPECTED}, found {detector_graph.outputs or "none with a name"}'
         )
-    if pose_spec is None or pose_spec.family != pose_network.FAMILY:
+    pose_spec = _contract(pose_network, *pose)
+    if pose_spec is None:
         raise ModelError(
             f'{pose_graph.name} is no pose network on crops: expected the outputs '
             f'{pose_network.EXPECTED}, found {pose_graph.outputs or "none with a name"}'
@@ -209,6 +212,12 @@ def open_top_down(
         top_down,
         thresholds,
     )
+
+
+def _contract(half: ModuleType, graph: Graph, spec: NetworkSpec | None) -> NetworkSpec | None:
+    """Return the contract of a network as this half of a pair; None: it is no such network."""
+    found: NetworkSpec | None = spec or half.infer_spec(graph.inputs, graph.outputs)
+    return found if found is not None and found.family == half.FAMILY else None
 
 
 def to_people(

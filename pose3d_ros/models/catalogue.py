@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pose3d_ros.models import ModelError
@@ -259,10 +260,17 @@ CATALOGUE = (
 
 
 def find(name: str) -> ModelEntry:
-    """Return the entry of a name; ModelError that lists all names if there is none."""
+    """Return the entry of a name; ModelError with the nearest and all names if there is none."""
     for entry in CATALOGUE:
         if entry.name == name:
             return entry
+    names = [entry.name for entry in CATALOGUE]
     raise ModelError(
-        f'no network named {name!r}; known are {", ".join(e.name for e in CATALOGUE)}'
+        f'no network named {name!r}{did_you_mean(name, names)}; known are {", ".join(names)}'
     )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ' (did you mean NAME?)' with the most similar known name; '' if none is similar."""
+    nearest = difflib.get_close_matches(name, list(known), n=1)
+    return f' (did you mean {nearest[0]}?)' if nearest else ''

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 from pose3d_ros.models import ModelError
@@ -68,7 +69,7 @@ def _add_install_arguments(install: argparse.ArgumentParser) -> None:
         '--precision', choices=PRECISIONS, help='default: the published one that is preferred'
     )
     int8 = install.add_argument_group(
-        'int8', 'where int8 is not published; needs nncf: pip install "pose3d_ros[int8]"'
+        'int8', "where int8 is not published; needs NNCF: pip install 'nncf>=3.4,<4'"
     )
     int8.add_argument(
         '--calibration-images',
@@ -137,13 +138,28 @@ def _install(args: argparse.Namespace, folder: Path | None) -> None:
         from pose3d_ros.models.quantise import quantiser
 
         quantise = quantiser(args.calibration_images, args.max_lost)
+    entries = [find(name) for name in names]
+    _check_writable(folder)
     origin = FileSource(args.from_file, args.from_url, args.sha384, args.unverified)
-    for entry in [find(name) for name in names]:
+    for entry in entries:
         path = install(
             entry, origin, folder,
             precision=args.precision, quantise=quantise, progress=_progress,
         )  # fmt: skip
         _print_installed(path)
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise ModelError if files cannot be written into a folder, before anything is fetched."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ModelError(
+            f'{folder} cannot be written ({error.strerror}): set POSE3D_MODELS to a folder that '
+            'can be written, or state one with --dir'
+        ) from error
 
 
 def _needs_quantising(names: list[str]) -> bool:
@@ -181,7 +197,7 @@ def _list(args: argparse.Namespace, folder: Path | None) -> None:
         print('  nothing')
     print('part of the package:')
     for name, path in BUNDLED.items():
-        print(f'  {name:36} {_megabytes(path)}  detects drawn people, not real ones')
+        print(f'  {name:36} {_megabytes(path)}  detects rendered people, not real ones')
     print('available:')
     for entry in CATALOGUE:
         size = f'{entry.size / 1e6:6.1f} MB' if entry.size else '         '

@@ -200,6 +200,4 @@ def _nncf() -> Any:
     try:
         return import_module('nncf')
     except ImportError as error:
-        raise ModelError(
-            f'int8 needs NNCF: pip install "pose3d_ros[int8]" (or nncf) ({error})'
-        ) from error
+        raise ModelError(f"int8 needs NNCF: pip install 'nncf>=3.4,<4' ({error})") from error

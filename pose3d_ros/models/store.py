@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, ModelEntry
+from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, ModelEntry, did_you_mean
 from pose3d_ros.models.compiled_cache import warn_once
 
 INSTALL_COMMAND = 'pose3d model install'
@@ -295,12 +295,15 @@ def _file(model: str, folder: Path | None, paths: dict[str, Path]) -> Path:
     path = Path(os.path.expanduser(model))
     if (path / SAVED_MODEL).is_file():
         return path
+    if os.sep in model and not path.exists():
+        raise ModelError(f'model file {path} does not exist')
     if path.suffix not in MODEL_SUFFIXES:
         known = ', '.join(paths) or 'nothing'
+        names = dict.fromkeys([*paths, *BUNDLED, *(entry.name for entry in CATALOGUE)])
         raise ModelError(
             'model must be auto, the name of an installed network, or a path to an '
-            f'{", ".join(MODEL_SUFFIXES)} or the folder of a SavedModel, found {model!r}; '
-            f'installed in {folder}: {known}'
+            f'{", ".join(MODEL_SUFFIXES)} or the folder of a SavedModel, found {model!r}'
+            f'{did_you_mean(model, names)}; installed in {folder}: {known}'
         )
     if not path.is_file():
         raise ModelError(f'model file {path} does not exist')

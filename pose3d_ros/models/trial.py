@@ -112,6 +112,8 @@ def _thresholds(trial: Trial) -> Thresholds | None:
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
+    if not path.exists():
+        raise ModelError(f'image {path} does not exist')
     image = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
     if image is None:
         raise ModelError(f'{path} is not an image that OpenCV reads')

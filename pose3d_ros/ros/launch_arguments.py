@@ -60,18 +60,18 @@ def check_executable(package: str, executable: str, argument: str) -> None:
         )
 
 
-def check_module(module: str, argument: str, extra: str) -> None:
+def check_module(module: str, argument: str, requirement: str) -> None:
     """Check that a Python module which an argument asks for is installed.
 
     Raises
     ------
     LaunchArgumentError
-        If it is not; the text names the extra of this package that installs it.
+        If it is not; the text names the requirement that pip installs.
     """
     if importlib.util.find_spec(module) is None:
         raise LaunchArgumentError(
             f'launch argument {argument} needs the Python module {module}, which is not '
-            f"installed: pip install 'pose3d_ros[{extra}]', or pip install {module}"
+            f"installed: pip install '{requirement}'"
         )
 
 

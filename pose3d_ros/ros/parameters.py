@@ -61,7 +61,8 @@ class PoseParameters:
     )
     model: str = _parameter(
         'auto',
-        'Network: path of an OpenVINO .xml or .onnx file, a name that `pose3d model list` shows, '
+        'Network: path of an .xml (OpenVINO), .onnx or .tflite file or of the folder of a '
+        'SavedModel, a name that `pose3d model list` shows, a pair "DETECTOR + NETWORK" of these, '
         "or 'auto' for the installed one (human-pose-estimation-0001 in INT8 before others). "
         "'demo_only' is the bundled one, which works on the bundled clip only.",
         group='Network',
@@ -75,7 +76,7 @@ class PoseParameters:
     )
     device: str = _parameter(
         'AUTO',
-        'OpenVINO device: CPU, GPU, NPU, AUTO, or a list such as AUTO:GPU,CPU.',
+        'OpenVINO device: CPU, GPU, NPU, AUTO, or a list such as AUTO:GPU,CPU, which needs a GPU.',
         group='Network',
     )
     precision: str = _parameter(

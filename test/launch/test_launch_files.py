@@ -295,7 +295,7 @@ def test_the_viewer_shows_the_namespace_it_is_started_in(
 def test_the_viewer_is_not_started_unless_it_can_run(start, monkeypatch, caplog):
     install_viser(monkeypatch, False)
     assert start(('camera', {'viewer': 'true'}), status=1) == {}
-    assert "pip install 'pose3d_ros[viewer]'" in caplog.text
+    assert "pip install 'viser>=1.1,<2'" in caplog.text
 
 
 def install_viser(monkeypatch, installed):

@@ -58,3 +58,12 @@ def test_extras_are_named_with_packages_that_the_sources_import():
         for name in map(distribution, extras[extra]):
             imported = re.compile(rf'^\s*(import|from) {name}\b|import_module\(.{name}', re.M)
             assert any(imported.search(text) for text in sources), f'{extra}: {name}'
+
+
+def test_messages_name_the_requirements_of_the_extras():
+    """There is no release on PyPI, so messages name the packages, as setup.py does."""
+    sources = [*(ROOT / 'pose3d_ros').rglob('*.py'), ROOT / 'README.md']
+    texts = [path.read_text() for path in sources]
+    named = {name for text in texts for name in re.findall(r"pip install '(\w[^'{]*)'", text)}
+    assert {name.partition('>')[0] for name in named} == {'viser', 'nncf'}
+    assert all(f"['{name}']" in (ROOT / 'setup.py').read_text() for name in named)

@@ -195,6 +195,8 @@ def test_a_detector_without_its_head_is_refused_with_what_was_expected_and_found
         open_top_down((boxes, None), (boxes, None), CPU_F32)
     with pytest.raises(ModelError, match=r'no person detector: expected .* found .*simcc_x'):
         open_top_down((pose, None), (pose, None), CPU_F32)
+    with pytest.raises(ModelError, match=r'are swapped: .* is a person detector'):
+        open_top_down((pose, None), (boxes, None), CPU_F32)
     with pytest.raises(ModelError, match='max_people must be at least 1, found 0'):
         TopDownOptions(max_people=0)
 

@@ -73,6 +73,20 @@ def test_an_unknown_network_is_answered_with_the_known_ones(tmp_path, capsys):
         assert DEFAULT_MODEL in capsys.readouterr().err
 
 
+def test_an_unknown_network_is_answered_with_the_nearest_name(tmp_path, capsys):
+    assert run('install', 'movnet-multipose', '--dir', str(tmp_path)) == 1
+    assert 'did you mean movenet-multipose?' in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_answered_with_the_variable(tensors, tmp_path, capsys):
+    """A file is in the way, which stops the superuser, too."""
+    (tmp_path / 'file').write_text('')
+    (tmp_path / 'net.pth').write_bytes(files.zipped(tensors))
+    args = ('install', NAME, '--from-file', str(tmp_path / 'net.pth'), '--unverified')
+    assert run(*args, '--dir', str(tmp_path / 'file' / 'models')) == 1
+    assert 'POSE3D_MODELS' in capsys.readouterr().err
+
+
 def published(name, content, server):
     """Return the catalogue's entry with a file at the test's server, for which no checksum is."""
     server.others[f'/{name}.onnx'] = content

@@ -52,8 +52,13 @@ def test_thresholds_are_those_of_the_user(two_people_xml, image, tmp_path):
 
 def test_an_image_that_cannot_be_read_is_named_before_the_network_is_opened(tmp_path, image):
     (tmp_path / 'a.png').write_text('no image')
-    for bad in (tmp_path / 'a.png', tmp_path / 'none.png', tmp_path):
-        with pytest.raises(ModelError, match=f'{bad} is not an image'):
+    unreadable, missing = tmp_path / 'a.png', tmp_path / 'none.png'
+    for bad, message in (
+        (unreadable, 'is not an image'),
+        (tmp_path, 'is not an image'),
+        (missing, 'does not exist'),
+    ):
+        with pytest.raises(ModelError, match=f'{bad} {message}'):
             list(try_images(Trial(tmp_path / 'none.xml'), [image, bad], tmp_path / 'out'))
 
 
