@@ -210,7 +210,7 @@ def _process(arguments: argparse.Namespace) -> int:
 
         return McapWriter(folder, topic)
 
-    return command.run(arguments, command.BagFormat(read, writer))
+    return command.run(arguments, command.BagFormat(read, writer), version())
 
 
 def _run_node(command: str, rest: list[str]) -> int:
