@@ -24,6 +24,7 @@ from pose3d_ros.offline.process import Outcome, process, shard
 from pose3d_ros.offline.recording import CameraOptions, Recording, open_video_recording
 from pose3d_ros.offline.trc import TrcWriter
 from pose3d_ros.offline.writers import WRITERS, Writer
+from pose3d_ros.output_folder import make_output_folder
 from pose3d_ros.sources.calibration import CalibrationError
 from pose3d_ros.sources.video import VideoError
 
@@ -105,7 +106,7 @@ def run(arguments: argparse.Namespace, bags: BagFormat, version: str = '') -> in
     -------
     int
         Exit status: 0; 1 if an input failed or was damaged; 2 for arguments that make no sense;
-        130 if it was interrupted.
+        also if the output folder cannot be written; 130 if it was interrupted.
     """
     outcome = Outcome()
     try:
@@ -117,7 +118,9 @@ def run(arguments: argparse.Namespace, bags: BagFormat, version: str = '') -> in
     except (ValueError, ModelError) as error:
         print(f'pose3d process: {error}', file=sys.stderr)
         return 2
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    if problem := make_output_folder(arguments.out):
+        print(f'pose3d process: {problem}', file=sys.stderr)
+        return 1
     names: set[str] = set()
     try:
         for source in inputs:

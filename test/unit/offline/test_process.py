@@ -324,6 +324,13 @@ def test_arguments_that_make_no_sense_are_refused(run, video, capsys, arguments,
     assert problem in capsys.readouterr().err
 
 
+def test_an_output_folder_that_cannot_be_made_is_named(run, video, tmp_path, capsys):
+    (tmp_path / 'README.md').write_text('')
+    assert run(video, out='README.md') == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / 'README.md') in line
+
+
 def test_live_sources_are_refused_without_their_secrets(run, capsys):
     assert run('rtsp://user:secret@host/a') == 1
     written = capsys.readouterr().err
