@@ -10,20 +10,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pose3d_ros.models import command as model_command
-from pose3d_ros.offline.command import add_arguments as process_arguments
-from pose3d_ros.sources.video import VideoError
-
 if TYPE_CHECKING:
     from pose3d_ros.offline.recording import Recording
     from pose3d_ros.offline.writers import Writer
     from pose3d_ros.ros.arguments import Described
 
 NODES = {'node': 'pose_node', 'camera': 'camera_node'}
+# Exit status of a command that Ctrl-C ended, as shells have it.
+INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:
     """Describe what can be typed."""
+    # Here, because it takes long: `main` handles Ctrl-C meanwhile.
+    from pose3d_ros.models import command as model_command
+    from pose3d_ros.offline.command import add_arguments as process_arguments
+
     top = argparse.ArgumentParser(
         prog='pose3d', description='3D human pose for robots.', allow_abbrev=False
     )
@@ -79,6 +81,13 @@ def version() -> str:
         return ElementTree.parse(share('package.xml')).findtext('version') or 'unknown'
 
 
+def _duration_s(text: str) -> float:
+    value = float(text)
+    if not value >= 0:  # also NaN
+        raise argparse.ArgumentTypeError(f'must be 0 or more, found {text}')
+    return value
+
+
 def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument(
         '--input',
@@ -95,7 +104,11 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
         help='folder for picture and video; default: %(default)s',
     )
     demo.add_argument(
-        '--seconds', type=float, default=0.0, metavar='S', help='stop early; default: at the end'
+        '--seconds',
+        type=_duration_s,
+        default=0.0,
+        metavar='S',
+        help='stop early; default: at the end',
     )
     demo.add_argument('--headless', action='store_true', help='serve no page to look at meanwhile')
     _add_node_options(demo)
@@ -172,7 +185,17 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command and return its exit status."""
+    """Run a command and return its exit status; Ctrl-C ends it with a line, a node without."""
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        if (sys.argv[1:] if argv is None else argv)[:1] in [[name] for name in NODES]:
+            return 0  # as once they run
+        print('interrupted', file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(argv: list[str] | None) -> int:
     top = parser()
     arguments, rest = top.parse_known_args(argv)
     if arguments.command in NODES:
@@ -181,6 +204,8 @@ def main(argv: list[str] | None = None) -> int:
         options = _options(top, arguments.command)
         top.error(f'unknown arguments: {" ".join(rest)}{_nearest(rest, options)}')
     if arguments.command == 'model':
+        from pose3d_ros.models import command as model_command
+
         return model_command.run(arguments)
     if arguments.command == 'process':
         return _process(arguments)
@@ -196,6 +221,7 @@ def main(argv: list[str] | None = None) -> int:
 def _process(arguments: argparse.Namespace) -> int:
     """Process recordings; ROS is imported only where one of them is a bag."""
     from pose3d_ros.offline import command
+    from pose3d_ros.sources.video import VideoError
 
     def read(path: Path, *options: Any) -> list[Recording]:
         if not ((path / 'metadata.yaml').is_file() or path.suffix in ('.mcap', '.db3')):
@@ -211,7 +237,7 @@ def _process(arguments: argparse.Namespace) -> int:
 
         return McapWriter(folder, topic)
 
-    return command.run(arguments, command.BagFormat(read, writer))
+    return command.run(arguments, command.BagFormat(read, writer), version())
 
 
 def _run_node(command: str, rest: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -21,6 +22,7 @@ END_S = 5.0
 # break them.
 START = (
     'import sys; sys.path = [path for path in sys.path if path]; '
+    'from pose3d_ros.demo.parent import end_with; end_with({parent}); '
     'from pose3d_ros.cli import main; sys.exit(main())'
 )
 
@@ -39,7 +41,7 @@ class Child:
     """
 
     def __init__(self, command: str, namespace: str, parameters: dict[str, object]) -> None:
-        line = [sys.executable, '-c', START, command, '--ros-args', '-r', f'__ns:={namespace}']
+        line = start_line(command, '--ros-args', '-r', f'__ns:={namespace}')
         for name, value in parameters.items():
             # JSON is YAML: a string stays a string, whatever is in it.
             line += ['-p', f'{name}:={json.dumps(value)}']
@@ -63,6 +65,11 @@ class Child:
         """Return whether the process has ended."""
         return self.process.poll() is not None
 
+    def interrupt(self) -> None:
+        """Ask the process to end, and do not wait for it."""
+        if not self.ended():
+            self.process.send_signal(signal.SIGINT)
+
     def end(self) -> int:
         """End the process if it has not ended, and return its exit status."""
         end(self.process)
@@ -73,7 +80,9 @@ class Child:
         assert self.process.stderr
         for line in self.process.stderr:
             self.log.append(line)
-            print(line, end='', file=sys.stderr)
+            # A terminal that was closed is no reason to stop reading: the node would block.
+            with contextlib.suppress(OSError):
+                print(line, end='', file=sys.stderr)
 
 
 class Page:
@@ -90,13 +99,18 @@ class Page:
         if importlib.util.find_spec('viser') is None:
             print("to look at it in a browser: pip install 'viser>=1.1,<2'", flush=True)
             return
-        line = [sys.executable, '-c', START, 'view', '--namespace', namespace]
+        line = start_line('view', '--namespace', namespace)
         self.process = subprocess.Popen(line, start_new_session=True, env=environment())
 
     def end(self) -> None:
         """End the process."""
         if self.process:
             end(self.process)
+
+
+def start_line(*arguments: str) -> list[str]:
+    """Return the command line of a child that ends with this process."""
+    return [sys.executable, '-c', START.format(parent=os.getpid()), *arguments]
 
 
 def environment() -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import signal
 import sys
 import threading
 import time
@@ -22,8 +21,10 @@ from pose3d_ros.demo.child import END_S, Child, Page
 from pose3d_ros.demo.listener import Listener
 from pose3d_ros.demo.recorder import Recorder
 from pose3d_ros.models.store import DEMO_ONLY
+from pose3d_ros.output_folder import make_output_folder
+from pose3d_ros.ros.log_files import log_arguments
 from pose3d_ros.ros.middleware import fastdds_variable
-from pose3d_ros.ros.process import keep_memory
+from pose3d_ros.ros.process import keep_memory, stop_on_signals
 from pose3d_ros.sources.addresses import is_address
 
 # Longest time in which a network is loaded and compiled, s.
@@ -61,14 +62,14 @@ def demo(arguments: argparse.Namespace) -> int:
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ.setdefault(fastdds_variable(), str(share('config/fastdds_shm.xml')))
     namespace = f'/pose3d_demo_{os.getpid()}'
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    if problem := make_output_folder(arguments.output):
+        print(f'pose3d demo: {problem}', file=sys.stderr)
+        return 1
     keep_memory()
     # The nodes are in sessions of their own: whatever ends the demo must let it end them. No
     # KeyboardInterrupt: raised while ROS makes a message, it comes out as a RuntimeError.
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    stop = stop_on_signals()
+    rclpy.init(args=log_arguments(None), signal_handler_options=SignalHandlerOptions.NO)
     recorder = Recorder(arguments.output, camera_pose(arguments))
     # With images left out or repeated, the truth is that of other images.
     plain = not (arguments.skip or arguments.loop or arguments.mirror)
@@ -79,15 +80,15 @@ def demo(arguments: argparse.Namespace) -> int:
     listener = Listener(namespace, recorder, score, live)
     children = [Child('node', namespace, pose_parameters(arguments))]
     page = None if arguments.headless else Page(namespace)
+    whole = False
     try:
         if wait_for(listener, children[0], stop):
             camera = Child('camera', namespace, camera_parameters(arguments))
             children.append(camera)
-            listen(listener, children, arguments.seconds, stop)
+            whole = listen(listener, children, arguments.seconds, stop)
         if stop.is_set():
             print('\nstopped')
     finally:
-        whole = len(children) > 1 and children[-1].ended()
         # The camera first, so that its last images are answered.
         failed = [child.end() != 0 for child in reversed(children)]
         if page:
@@ -95,10 +96,10 @@ def demo(arguments: argparse.Namespace) -> int:
         files = recorder.close()
         listener.destroy_node()
         rclpy.try_shutdown()
-    published = int(children[-1].logged(PUBLISHED) or len(listener.results))
-    print(f'\n{listener.table(published, children[0].logged(ON_DEVICE) or "none")}')
+    sent = published(children[-1]) or len(listener.results)
+    print(f'\n{listener.table(sent, children[0].logged(ON_DEVICE) or "none")}')
     if whole and not any(failed):
-        print('\n'.join(listener.judge(published)))
+        print('\n'.join(listener.judge(sent)))
     for file in files:
         print(f'written             {file}')
     if recorder.skipped:
@@ -173,14 +174,22 @@ def wait_for(listener: Listener, pose: Child, stop: threading.Event) -> bool:
 
 def listen(
     listener: Listener, children: list[Child], limit_s: float, stop: threading.Event
-) -> None:
-    """Listen until the camera has ended and was answered, a node has failed, or it is to stop."""
+) -> bool:
+    """Listen until the camera has ended and was answered, or a node has failed.
+
+    The camera is ended after a time, or if it is to stop.
+
+    Returns
+    -------
+    bool
+        Whether the camera ended by itself: all images were sent.
+    """
     pose, camera = children
     executor = SingleThreadedExecutor()
     executor.add_node(listener)
     start_s = progress_s = time.monotonic()
-    ended_s = None
-    while not pose.ended() and not stop.is_set():
+    ended_s = stopped_s = None
+    while not pose.ended():
         executor.spin_once(timeout_sec=0.05)
         now_s = time.monotonic()
         if listener.results and now_s - progress_s >= PROGRESS_S:
@@ -191,10 +200,21 @@ def listen(
         if camera.ended():
             ended_s = ended_s or now_s
             quiet = now_s - max(listener.last_s, ended_s) > SILENCE_S
-            if quiet or now_s - ended_s > END_S:
-                return
-        if limit_s and now_s - start_s > limit_s:
-            return
+            complete = listener.live or len(listener.results) >= published(camera)
+            if (quiet and complete) or now_s - ended_s > END_S:
+                return stopped_s is None
+        over = 0 < limit_s < now_s - start_s
+        if stopped_s is None and (over or stop.is_set()):
+            stopped_s = now_s
+            camera.interrupt()  # and listen on, so that its last images are answered
+        if stopped_s is not None and now_s - stopped_s > 2 * END_S:
+            break
+    return False
+
+
+def published(camera: Child) -> int:
+    """Return how many images an ended camera says that it has published; 0: it does not say."""
+    return int(camera.logged(PUBLISHED) or 0)
 
 
 def _given(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, object]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-import threading
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -15,8 +13,9 @@ from rclpy.signals import SignalHandlerOptions
 from pose3d_ros.demo import clip
 from pose3d_ros.demo.child import Child
 from pose3d_ros.demo.demo import camera_parameters, pose_parameters, share
+from pose3d_ros.ros.log_files import log_arguments
 from pose3d_ros.ros.middleware import fastdds_variable
-from pose3d_ros.ros.process import keep_memory
+from pose3d_ros.ros.process import keep_memory, stop_on_signals
 
 
 def view(arguments: argparse.Namespace) -> int:
@@ -38,10 +37,8 @@ def view(arguments: argparse.Namespace) -> int:
         print("pose3d view needs viser: pip install 'viser>=1.1,<2'", file=sys.stderr)
         return 2
     keep_memory()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    stop = stop_on_signals()
+    rclpy.init(args=log_arguments(None), signal_handler_options=SignalHandlerOptions.NO)
     server = open_page(arguments.port)
     namespace = f'/pose3d_view_{os.getpid()}' if arguments.input else arguments.namespace
     node = ViewerNode(server, namespace)

@@ -17,11 +17,14 @@ from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.estimator import LIFTERS, PoseEstimator
 from pose3d_ros.inference import PRECISIONS, InferenceError
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.store import compiled_folder
+from pose3d_ros.models.store import checksum, compiled_folder, resolve
+from pose3d_ros.network_spec import spec_path
+from pose3d_ros.offline.fingerprint import calibration_sha256, file_sha256
 from pose3d_ros.offline.process import Outcome, process, shard
 from pose3d_ros.offline.recording import CameraOptions, Recording, open_video_recording
 from pose3d_ros.offline.trc import TrcWriter
 from pose3d_ros.offline.writers import WRITERS, Writer
+from pose3d_ros.output_folder import make_output_folder
 from pose3d_ros.sources.calibration import CalibrationError
 from pose3d_ros.sources.video import VideoError
 
@@ -87,7 +90,7 @@ class BagFormat(NamedTuple):
     writer: Callable[[Path, str], Writer]
 
 
-def run(arguments: argparse.Namespace, bags: BagFormat) -> int:
+def run(arguments: argparse.Namespace, bags: BagFormat, version: str = '') -> int:
     """Run the command.
 
     Parameters
@@ -96,27 +99,28 @@ def run(arguments: argparse.Namespace, bags: BagFormat) -> int:
         As `add_arguments` describes them.
     bags
         Reads and writes bags.
+    version
+        Of the package, on which the results depend.
 
     Returns
     -------
     int
         Exit status: 0; 1 if an input failed or was damaged; 2 for arguments that make no sense;
-        130 if it was interrupted.
+        also if the output folder cannot be written; 130 if it was interrupted.
     """
     outcome = Outcome()
     try:
         options, formats = _options(arguments), _formats(arguments.write)
         inputs = shard(arguments.inputs, *_shard(arguments.shard))
+        # Before the network is loaded: replaced meanwhile, it is processed again, not skipped.
+        settings = _settings(arguments, version)
         estimator = _estimator(arguments)
     except (ValueError, ModelError) as error:
         print(f'pose3d process: {error}', file=sys.stderr)
         return 2
-    settings = {
-        name: str(value)
-        for name, value in vars(arguments).items()
-        if name not in ('inputs', 'out', 'shard', 'command', 'mode')
-    }
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    if problem := make_output_folder(arguments.out):
+        print(f'pose3d process: {problem}', file=sys.stderr)
+        return 1
     names: set[str] = set()
     try:
         for source in inputs:
@@ -134,6 +138,30 @@ def run(arguments: argparse.Namespace, bags: BagFormat) -> int:
         print(f'pose3d process: {problem}', file=sys.stderr)
     print(outcome)
     return int(bool(outcome.problems))
+
+
+def _settings(arguments: argparse.Namespace, version: str) -> dict[str, str]:
+    """Return what the results depend on: options, and the contents of the files that they name.
+
+    Raises
+    ------
+    ModelError
+        If there is no such network.
+    """
+    found = resolve(arguments.model)
+    networks = found if isinstance(found, tuple) else (found,)
+    options = {
+        name: str(value)
+        for name, value in vars(arguments).items()
+        if name not in ('inputs', 'out', 'shard', 'command', 'mode')
+    }
+    return {
+        **options,
+        'version': version,
+        'network_sha256': ' '.join(checksum(str(path)) for path in networks),
+        'spec_sha256': ' '.join(file_sha256(spec_path(path)) for path in networks),
+        'calibration_sha256': calibration_sha256(arguments.calibration_file),
+    }
 
 
 def make_writers(

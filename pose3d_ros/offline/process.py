@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from pose3d_ros.estimator import PoseEstimator
+from pose3d_ros.offline.fingerprint import source_state
 from pose3d_ros.offline.journal import Journal
 from pose3d_ros.offline.recording import Processed, Recording, Taken
 from pose3d_ros.offline.writers import Writer
@@ -90,7 +91,7 @@ def process(
     folder = out / recording.name
     made_from = {
         'source': recording.source,
-        'bytes': _size(Path(recording.source)),
+        'source_state': source_state(Path(recording.source).expanduser()),
         'topic': recording.topic,
         **settings,
     }
@@ -104,8 +105,9 @@ def process(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         (partial / RECORD).write_text(json.dumps({'made_from': made_from}))
-    count = _write_all(recording, estimator, partial, make_writers)
-    outcome.images += count
+    before_this = outcome.images
+    _write_all(recording, estimator, partial, make_writers, outcome)
+    count = outcome.images - before_this
     _report(recording.source, recording.losses, outcome)
     result = {'made_from': made_from, 'images': count, 'losses': vars(recording.losses)}
     (partial / RECORD).write_text(json.dumps(result, indent=2) + '\n')
@@ -120,9 +122,13 @@ def shard(inputs: Sequence[str], index: int, number: int) -> list[str]:
 
 
 def _write_all(
-    recording: Recording, estimator: PoseEstimator, folder: Path, make_writers: MakeWriters
-) -> int:
-    """Process every image, write it and return how many there were."""
+    recording: Recording,
+    estimator: PoseEstimator,
+    folder: Path,
+    make_writers: MakeWriters,
+    outcome: Outcome,
+) -> None:
+    """Process every image, write it and count it in the outcome, also if it is interrupted."""
     writers = make_writers(recording, folder)
     progress = Progress(recording.name, recording.count)
     count = 0
@@ -131,13 +137,13 @@ def _write_all(
             for writer in writers:
                 writer.write(processed)
             count += 1
+            outcome.images += 1
             progress.show(count)
     finally:
         for writer in writers:
             writer.close()
         progress.end()
     (folder / Journal.NAME).unlink()
-    return count
 
 
 def _processed(
@@ -203,12 +209,6 @@ class InFlight(NamedTuple):
 def _report(source: str, losses: Losses, outcome: Outcome) -> None:
     if losses:
         outcome.problems.append(f'{source} is damaged: {losses}')
-
-
-def _size(path: Path) -> int:
-    """Return the size of a file, or of the files in a folder, bytes."""
-    files = [path] if path.is_file() else path.glob('*')
-    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -84,6 +84,15 @@ def run(
     return 0
 
 
+def stop_on_signals() -> threading.Event:
+    """Return what SIGINT, SIGTERM and SIGHUP set; one that is ignored, as by nohup, stays so."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
 def _init(args: list[str] | None) -> str:
     """Initialise ROS; return why its arguments or parameter files cannot be read, or ''."""
     try:

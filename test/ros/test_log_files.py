@@ -65,3 +65,26 @@ def test_the_node_starts_without_a_home(tmp_path):
         process.kill()
         process.wait()
     assert (tmp_path / 'log').read_text().count('compiled networks are not cached') == 1
+
+
+@pytest.mark.parametrize('command', ['demo', 'view'])
+def test_demo_and_view_start_without_a_home(tmp_path, command):
+    if command == 'view':
+        pytest.importorskip('viser')
+    (tmp_path / 'file').write_text('')
+    env = {**os.environ, 'HOME': str(tmp_path / 'file')}
+    options = ['--output', str(tmp_path), '--headless', '--seconds', '0.5']
+    with subprocess.Popen(
+        [sys.executable, '-m', 'pose3d_ros.cli', command, *(options if command == 'demo' else [])],
+        env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            if command == 'view':
+                assert any('shows people' in line for line in process.stdout)
+                process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    assert process.returncode == 0, errors
+    assert 'log files are not written' in errors
+    assert 'Traceback' not in errors

@@ -46,13 +46,13 @@ def folder(tmp_path):
 def run(tmp_path, two_people_xml):
     """Return a function that runs `pose3d process` into a folder, and gives its exit status."""
 
-    def run_command(*arguments, out='out'):
+    def run_command(*arguments, out='out', version='1', model=None):
         parser = argparse.ArgumentParser()
         command.add_arguments(parser)
         line = [*map(str, arguments), '--out', str(tmp_path / out), '--device', 'CPU']
-        line += ['--model', str(two_people_xml), '--precision', 'f32']
+        line += ['--model', str(model or two_people_xml), '--precision', 'f32']
         none = command.BagFormat(lambda *_: [], None)
-        return command.run(parser.parse_args(line), none)
+        return command.run(parser.parse_args(line), none, version)
 
     return run_command
 
@@ -145,18 +145,15 @@ def test_the_frame_of_trc_is_level_whatever_the_attitude_of_the_camera():
     np.testing.assert_allclose(y_up(np.array([[1.0, 2.0, 3.0]]), None), [[1, -2, -3]])
 
 
-def test_an_interrupted_run_goes_on_and_writes_the_same(run, folder, tmp_path, monkeypatch):
+def test_an_interrupted_run_goes_on_and_writes_the_same(
+    run, folder, tmp_path, monkeypatch, capsys
+):
     assert run(folder, '--write', 'jsonl,csv,trc', out='whole') == 0
-    write = JsonlWriter.write
-
-    def interrupted(self, processed):
-        if processed.number == 15:
-            raise KeyboardInterrupt
-        write(self, processed)
-
     with monkeypatch.context() as patch:
-        patch.setattr(JsonlWriter, 'write', interrupted)
+        patch.setattr(JsonlWriter, 'write', interrupt_at(15))
+        capsys.readouterr()
         assert run(folder, '--write', 'jsonl,csv,trc') == 130
+    assert 'interrupted after 0 recordings, 15 images' in capsys.readouterr().err
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['images.partial']
     detected = []
     estimator = command._estimator
@@ -181,6 +178,70 @@ def test_an_interrupted_run_goes_on_and_writes_the_same(run, folder, tmp_path, m
     # With other settings it is.
     assert run(folder, '--write', 'jsonl,csv,trc', '--keypoint-threshold', 0.2) == 0
     assert len(detected) == 2 * COUNT - 16
+
+
+CALIBRATION = """image_width: 448
+image_height: 256
+camera_matrix: {{rows: 3, cols: 3, data: [{focal_px}, 0, 224, 0, {focal_px}, 128, 0, 0, 1]}}
+distortion_model: plumb_bob
+distortion_coefficients: {{rows: 1, cols: 5, data: [0, 0, 0, 0, 0]}}
+"""
+
+
+def interrupt_at(number):
+    """Return a method of JsonlWriter that is interrupted at an image."""
+    write = JsonlWriter.write
+
+    def interrupted(self, processed):
+        if processed.number == number:
+            raise KeyboardInterrupt
+        write(self, processed)
+
+    return interrupted
+
+
+def test_another_content_of_the_same_file_is_processed_again(
+    run, folder, tmp_path, two_people_xml, capsys
+):
+    calibration, model = tmp_path / 'camera.yaml', tmp_path / 'network.xml'
+    for suffix in ('.xml', '.bin'):
+        model.with_suffix(suffix).write_bytes(two_people_xml.with_suffix(suffix).read_bytes())
+    calibration.write_text(CALIBRATION.format(focal_px=400.0))
+
+    def done_before(version='1'):
+        options = ('--write', 'jsonl', '--calibration-file', calibration)
+        assert run(folder, *options, model=model, version=version) == 0
+        return '1 already done' in capsys.readouterr().out
+
+    assert not done_before()
+    assert done_before()
+    calibration.write_text(CALIBRATION.format(focal_px=500.0))
+    assert not done_before()
+    assert done_before()
+    model.write_text(model.read_text() + '\n')
+    assert not done_before()
+    assert done_before()
+    cv2.imwrite(str(folder / '3.png'), np.full((256, 448, 3), 104, np.uint8))
+    assert not done_before()
+    assert done_before()
+    assert not done_before(version='2')
+
+
+def test_a_partial_run_of_another_network_is_not_gone_on_with(
+    run, folder, tmp_path, two_people_xml, monkeypatch
+):
+    model = tmp_path / 'network.xml'
+    for suffix in ('.xml', '.bin'):
+        model.with_suffix(suffix).write_bytes(two_people_xml.with_suffix(suffix).read_bytes())
+    with monkeypatch.context() as patch:
+        patch.setattr(JsonlWriter, 'write', interrupt_at(15))
+        assert run(folder, '--write', 'jsonl', model=model) == 130
+    model.write_text(model.read_text() + '\n')
+    journalled = []
+    read = Journal.read
+    monkeypatch.setattr(Journal, 'read', lambda self: journalled.append(read(self)) or None)
+    assert run(folder, '--write', 'jsonl', model=model) == 0
+    assert journalled == [None] * COUNT
 
 
 def test_both_modes_write_the_same(run, folder, tmp_path):
@@ -261,6 +322,13 @@ def test_inputs_of_one_name_do_not_overwrite_each_other(run, video, tmp_path):
 def test_arguments_that_make_no_sense_are_refused(run, video, capsys, arguments, problem):
     assert run(video, *arguments) == 2
     assert problem in capsys.readouterr().err
+
+
+def test_an_output_folder_that_cannot_be_made_is_named(run, video, tmp_path, capsys):
+    (tmp_path / 'README.md').write_text('')
+    assert run(video, out='README.md') == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / 'README.md') in line
 
 
 def test_live_sources_are_refused_without_their_secrets(run, capsys):
