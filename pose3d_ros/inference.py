@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import os
 import queue
 from collections.abc import Mapping
@@ -92,9 +94,7 @@ class Graph:
     """
 
     def __init__(self, model: ModelSource) -> None:
-        self.core = ov.Core()
-        # If a memory-mapped file is truncated, reading a page of it ends the process.
-        self.core.set_property({'ENABLE_MMAP': False})
+        self.core = _core()
         if isinstance(model, ov.Model):
             self.path: Path | None = None
             self.name, self.model = model.get_friendly_name(), model.clone()
@@ -349,6 +349,31 @@ class RequestPool:
             raise InferenceError(f'{network} failed: {_last_line(error)}') from error
         finally:
             self._free.put(request)
+
+
+def renew_devices() -> None:
+    """Make OpenVINO look for its devices again for the graphs that are read from now on.
+
+    Graphs and networks that exist keep the devices that they have.
+    """
+    # Cyclic garbage must not outlive the core that it uses: see `_core`.
+    gc.collect()
+    _core.cache_clear()
+
+
+@functools.cache
+def _core() -> ov.Core:
+    """Return the OpenVINO core that all graphs share.
+
+    The CPU plugin of each core sets an alternative signal stack for the thread that loads it.
+    When the plugin is destroyed, it frees this stack and sets the one before, which is freed
+    memory if the plugin of an earlier core was destroyed first. The next signal that Python
+    handles then ends the process by a segmentation fault.
+    """
+    core = ov.Core()
+    # If a memory-mapped file is truncated, reading a page of it ends the process.
+    core.set_property({'ENABLE_MMAP': False})
+    return core
 
 
 def _read_file(core: ov.Core, path: Path) -> ov.Model:

@@ -53,6 +53,8 @@ from pose3d_ros.visualisation.text import draw_text
 
 # The direction that is up in an image, in the camera optical frame.
 UP = np.array([0.0, -1.0, 0.0])
+# How long the log does not complain about a camera that has not sent an image yet, s.
+CAMERA_START_S = 10.0
 
 
 class ReceivedImage(NamedTuple):
@@ -176,7 +178,9 @@ class CameraStream:
             return
         self.topics.update_latched()
         silence_s = self.statistics.silence_s()
-        if silence_s > self.stale_after_s:
+        # A camera is often started after this node.
+        starting = self.statistics.images == 0 and silence_s <= CAMERA_START_S
+        if silence_s > self.stale_after_s and not starting:
             self.log.silence(silence_s)
 
     def destroy(self) -> None:

@@ -13,7 +13,7 @@ from rclpy.node import Node
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.images import CameraImage
-from pose3d_ros.inference import InferenceError
+from pose3d_ros.inference import InferenceError, renew_devices
 from pose3d_ros.models import ModelError
 
 # First and longest wait before the network is loaded again, s; it doubles with every failure.
@@ -87,6 +87,7 @@ class SharedNetwork:
     def _restore(self) -> None:
         self.destroy()
         errors = []
+        renew_devices()
         for device in dict.fromkeys((self.wanted_device, FALLBACK)):
             try:
                 estimator = self._load(device)

@@ -15,6 +15,8 @@ from synthetic.fixed_network import write_network
 from synthetic.scene import CAMERA, outputs
 
 SIGNALS = pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+# Runs a pose node whose device is lost for good.
+LOST_DEVICE = Path(__file__).parents[1] / 'support' / 'lost_device.py'
 SHUTDOWN = Transition.TRANSITION_ACTIVE_SHUTDOWN
 STATES = {
     'unconfigured': (),
@@ -70,6 +72,20 @@ def test_during_an_inference(start_node, slow_xml, number):
     node = start_node(slow_xml)
     for _ in range(3):
         node.send(node.image_now())
+    assert 'stopped after ' in ends(node, number)
+
+
+@SIGNALS
+def test_after_its_device_was_lost(start_node, number):
+    """Networks that were loaded in vain are released without damage to signal handling."""
+    node = start_node(command=LOST_DEVICE, lifting='network', wait=False)
+    node.spin_until(node.subscribed)
+
+    def given_up():
+        node.send(node.image_now())
+        return 'cannot be used on any device' in node.process.log.read_text()
+
+    node.spin_until(given_up)
     assert 'stopped after ' in ends(node, number)
 
 

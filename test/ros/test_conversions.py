@@ -195,6 +195,57 @@ def test_truncated_images_are_refused(extension, part):
         decoded(CompressedImage(format='jpeg', data=data))
 
 
+NOISE = cv2.resize(np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8), (320, 240))
+JPEGS = {
+    name: bytes(compressed('.jpg', bgr, '').data)
+    for name, bgr in (
+        ('noise', NOISE), ('black', 0 * NOISE), ('grey', 0 * NOISE + 128),
+        ('white', 0 * NOISE + 255),
+    )
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', JPEGS)
+@pytest.mark.parametrize(
+    ('cut', 'trailer'),
+    [
+        (2, b''), (2, bytes(4096)), (0, bytes(4096)), (0, b'\xff\xd9'), (2, b'\xff\xff\xd9'),
+        (0, b'MotionPhoto\xff\xda\0\1' + bytes(100)),
+    ],
+)  # fmt: skip
+def test_a_jpeg_as_webcams_send_it_is_read(capfd, name, cut, trailer):
+    """Without its end-of-image marker, padded with zeros, or with other data behind it."""
+    whole = JPEGS[name]
+    sent = whole[: len(whole) - cut] + trailer
+    if cut and trailer.startswith(b'\0') and whole.endswith(b'\0\xff\xd9'):
+        # Padding cannot be told from the last eight bits of the image.
+        with pytest.raises(ImageError, match='marker ff d9 is missing'):
+            decoded(CompressedImage(format='jpeg', data=sent))
+        return
+    found = decoded(CompressedImage(format='jpeg', data=sent))
+    assert np.array_equal(found, cv2.imdecode(np.frombuffer(whole, np.uint8), 1))
+    assert not capfd.readouterr().err  # libjpeg would print a line for each image
+
+
+@pytest.mark.parametrize('name', JPEGS)
+@pytest.mark.parametrize('part', [0.5, 0.9, 0.97])
+@pytest.mark.parametrize('padding', [0, 4096])
+def test_a_truncated_jpeg_is_refused_for_the_missing_end(name, part, padding):
+    whole = JPEGS[name]
+    data = whole[: int(part * len(whole))] + bytes(padding)
+    with pytest.raises(ImageError, match=f'marker ff d9 is missing: {len(data)} bytes'):
+        decoded(CompressedImage(format='jpeg', data=data))
+
+
+@pytest.mark.parametrize('cut', range(5, 12))
+@pytest.mark.parametrize('padding', [0, 4096])
+def test_a_jpeg_without_its_last_bytes_is_refused(cut, padding):
+    """Zeros behind it would complete its last blocks with other pixels."""
+    data = JPEGS['noise'][:-cut] + bytes(padding)
+    with pytest.raises(ImageError, match='marker ff d9 is missing'):
+        decoded(CompressedImage(format='jpeg', data=data))
+
+
 def segment(marker, content):
     return bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2, 'big') + content
 

@@ -11,6 +11,7 @@ from support.monitor import Monitor
 from support.robot import GREY, camera_info, header
 
 from pose3d_ros.msg import PoseArray3D
+from pose3d_ros.ros import camera_stream
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.pose_node import SUCCESS
 
@@ -31,8 +32,9 @@ def driver():
 
 
 @pytest.fixture
-def silent(robot, driver, capfd):
+def silent(robot, driver, capfd, monkeypatch):
     """Start a node whose camera sends nothing; check its diagnostics and its log."""
+    monkeypatch.setattr(camera_stream, 'CAMERA_START_S', 0.0)
 
     def check(topics, *texts, **parameters):
         r = robot(await_camera=False, **QUIET, **parameters)
@@ -99,6 +101,29 @@ def test_no_images_at_all(silent):
 def test_a_publisher_without_images(robot):
     r = robot(**QUIET)
     Monitor(r).until(ERROR, f'has a publisher on {r.images.topic_name} but no image arrives')
+
+
+def test_a_camera_may_be_started_after_the_node(robot, monkeypatch):
+    """Diagnostics report a missing camera at once, the log only when it had time to start."""
+    r = robot(**QUIET)
+    warned = []
+    monkeypatch.setattr(r.camera.log, 'silence', warned.append)
+    Monitor(r).until(ERROR, 'no image for ')
+    r.camera.check_graph()
+    assert not warned
+    r.camera.statistics.since_s -= camera_stream.CAMERA_START_S
+    r.camera.check_graph()
+    assert len(warned) == 1
+    assert warned[0] > camera_stream.CAMERA_START_S
+
+
+def test_a_camera_that_stops_is_reported_as_soon_as_it_is_stale(robot, monkeypatch):
+    r = robot(**QUIET)
+    warned = []
+    monkeypatch.setattr(r.camera.log, 'silence', warned.append)
+    r.poses_of(image_msg(GREY, header(1)))
+    r.spin_until(lambda: warned)
+    assert warned[0] < camera_stream.CAMERA_START_S
 
 
 def test_a_latched_camera_info_is_received(robot):

@@ -11,10 +11,11 @@ PATIENCE_S = 60
 
 
 class Process:
-    """A node as a process, with its log in a file."""
+    """A node as a process, with its log in a file; command: of pose3d, or the path of a script."""
 
     def __init__(self, command, log, namespace, rules=(), **parameters):
-        line = [sys.executable, '-m', 'pose3d_ros.cli', command, '--ros-args']
+        run = [command] if isinstance(command, Path) else ['-m', 'pose3d_ros.cli', command]
+        line = [sys.executable, *run, '--ros-args']
         line += ['-r', f'__ns:={namespace}', *(word for rule in rules for word in ('-r', rule))]
         for name, value in parameters.items():
             line += ['-p', f'{name}:={value}']

@@ -47,9 +47,9 @@ COUNTS = ('images', 'dropped images', 'bad images', 'late images')
 class NodeUnderTest:
     """A pose node as a process, with fake cameras and subscribers to its outputs."""
 
-    def __init__(self, model, folder, rules=(), queue=0, **parameters):
+    def __init__(self, model, folder, rules=(), queue=0, command='node', **parameters):
         self.namespace = f'/under_test{os.getpid()}_{next(NUMBERS)}'
-        self.folder, self.rules, self.processes = folder, rules, []
+        self.folder, self.rules, self.command, self.processes = folder, rules, command, []
         self.parameters = {
             'model': model, 'device': 'CPU', 'precision': 'f32', 'diagnostics_period': 0.1,
             'lifting': 'location_maps', 'camera_pose_memory': False, **parameters,
@@ -105,7 +105,7 @@ class NodeUnderTest:
 
     def start(self):
         """Start the pose node."""
-        self.process = self.run('node', self.rules, **self.parameters)
+        self.process = self.run(self.command, self.rules, **self.parameters)
 
     def spin_until(self, condition):
         deadline = time.monotonic() + PATIENCE_S

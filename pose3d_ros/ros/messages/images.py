@@ -15,6 +15,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from pose3d_ros.images import CameraImage, check_bgr
+from pose3d_ros.ros.messages import jpeg
 from pose3d_ros.ros.messages.camera_info import Calibration
 
 # Encoding -> bytes per pixel and OpenCV's conversion to BGR (None: it is BGR). Encodings that end
@@ -195,14 +196,11 @@ def decoded(image: CompressedImage) -> NDArray[np.uint8]:
     width, height = _claimed_size(data)
     if width * height > MAX_PIXELS:
         raise ImageError(f'image must have 1 to {MAX_PIXELS} pixels, found {width}x{height}')
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if _is_complete(data) else None
-    except Exception:  # whatever the decoder raises for outside data is a bad image
-        pixels = None
+    pixels, missing = _decode(data, flags)
     if pixels is None:
         raise ImageError(
             f'data must be a complete image file such as JPEG or PNG, found {len(data)} bytes '
-            f'of format {image.format!r}'
+            f'of format {image.format!r}{missing and f": {missing}"}'
         )
     conversion = cv2.COLOR_RGB2BGR if 'compressed rgb' in codec else None
     if bayer:
@@ -214,15 +212,16 @@ def decoded(image: CompressedImage) -> NDArray[np.uint8]:
     return _convert_colour(pixels, conversion)
 
 
-def _is_complete(data: bytes) -> bool:
-    """Return whether data are not empty and, for a JPEG, complete.
-
-    OpenCV 4 fills the missing part of a JPEG with grey. Behind the last start of scan, ff da,
-    there must be an end of image, ff d9; neither occurs inside a scan (ITU-T T.81, B.1.1.5).
-    """
-    if not data.startswith(b'\xff\xd8'):
-        return bool(data)
-    return b'\xff\xd9' in data[data.rfind(b'\xff\xda') :]
+def _decode(data: bytes, flags: int) -> tuple[NDArray[Any] | None, str]:
+    """Return the pixels, None if they cannot be read, and what is missing of the file, or ''."""
+    missing = ''
+    try:
+        if data.startswith(jpeg.START):
+            data, missing = jpeg.without_trailer(data)
+        pixels = None if missing else cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except Exception:  # whatever the decoder raises for outside data is a bad image
+        pixels = None
+    return pixels, missing
 
 
 def _claimed_size(data: bytes) -> tuple[int, int]:
