@@ -19,14 +19,20 @@ atexit.register(shutil.rmtree, os.environ['XDG_CACHE_HOME'], ignore_errors=True)
 TEST = Path(__file__).resolve().parent
 # The folders in the order in which they run: fast tests first, so that most errors show early.
 FOLDERS = ('unit', 'golden', 'launch', 'ros', 'faults')
-# Not quick: it compiles functions with numba for minutes.
-TRAINING = TEST / 'unit' / 'training'
+# Not quick: they compile functions with numba for minutes, convert networks to 8 bits, and watch
+# whole programs.
+SLOW = (
+    TEST / 'unit' / 'training',
+    TEST / 'unit' / 'models' / 'test_quantise.py',
+    TEST / 'unit' / 'models' / 'test_no_telemetry.py',
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the unit tests as `quick`, and run slow folders last."""
     for item in items:
-        if _folder(item) == 'unit' and TRAINING not in item.path.parents:
+        slow = any(item.path.is_relative_to(path) for path in SLOW)
+        if _folder(item) == 'unit' and not slow:
             item.add_marker(pytest.mark.quick)
     items.sort(key=lambda item: FOLDERS.index(_folder(item)))
 
