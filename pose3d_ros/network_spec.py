@@ -20,6 +20,9 @@ SUFFIX = '.spec.json'
 # Largest side of an input that a contract may state, px: it bounds the memory that a wrong file
 # can ask for.
 MAX_SIDE_PX = 8192
+# Mean and standard deviation of ImageNet's images, RGB, 0 to 255.
+IMAGENET_MEAN: PerChannel = (123.675, 116.28, 103.53)
+IMAGENET_SCALE: PerChannel = (58.395, 57.12, 57.375)
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.detection.simcc import IMAGENET_MEAN, IMAGENET_SCALE
 from pose3d_ros.inference import Shapes
-from pose3d_ros.network_spec import NetworkSpec
+from pose3d_ros.network_spec import IMAGENET_MEAN, IMAGENET_SCALE, NetworkSpec
 
 Array = NDArray[np.float64]
 

@@ -13,7 +13,6 @@ N may depend on the image.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -129,15 +128,10 @@ class OneStageDetector:
         return [self._detect(image) for image in images]
 
     def _detect(self, image: CameraImage) -> Detections:
-        start_s = time.perf_counter()
-        image_hw = (image.bgr.shape[0], image.bgr.shape[1])
-        network = self.network.for_image(image_hw)
-        letterbox = Letterbox.fit(image_hw, network.input_hw, 1, self.spec.fit, self.spec.padding)
-        outputs = network.infer(letterbox.apply(image.bgr, network.input_hw))
-        inference_s = time.perf_counter() - start_s
-        candidates = read_candidates(outputs, self.spec, network.input_hw)
-        people = select_people(candidates, self.spec, letterbox, image_hw, self.thresholds)
-        return Detections(people, inference_s)
+        got = self.network.infer(image)
+        candidates = read_candidates(got.outputs, self.spec, got.input_hw)
+        people = select_people(candidates, self.spec, got.letterbox, got.image_hw, self.thresholds)
+        return Detections(people, got.inference_s)
 
 
 def read_candidates(

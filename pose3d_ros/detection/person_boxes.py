@@ -17,7 +17,7 @@ from pose3d_ros.detection.letterbox import Letterbox
 from pose3d_ros.detection.nms import box_nms
 from pose3d_ros.inference import Graph, InferenceOptions, Network, Shapes
 from pose3d_ros.models import ModelError
-from pose3d_ros.network_spec import NetworkSpec
+from pose3d_ros.network_spec import IMAGENET_MEAN, IMAGENET_SCALE, NetworkSpec
 
 Array = NDArray[np.float64]
 
@@ -163,8 +163,8 @@ def _grids_spec(image: tuple[int, ...], outputs: Shapes) -> NetworkSpec | None:
         '',
         names,
         GRIDS,
-        mean=(103.53, 116.28, 123.675),
-        scale=(57.375, 57.12, 58.395),
+        mean=IMAGENET_MEAN[::-1],
+        scale=IMAGENET_SCALE[::-1],
         size_multiple=32,
         fit='top_left',
         padding=114,

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pose3d_ros.detection.letterbox import Letterbox
+from pose3d_ros.images import CameraImage
 from pose3d_ros.inference import Graph, InferenceOptions, Network
 from pose3d_ros.models import ModelError
 from pose3d_ros.network_spec import InputSize, NetworkSpec
@@ -108,6 +114,29 @@ def input_sizing(graph: Graph, spec: NetworkSpec, requested: InputSize) -> Input
     return InputSizing(height, width)
 
 
+@dataclass(frozen=True)
+class Inferred:
+    """What a network returned for an image.
+
+    Parameters
+    ----------
+    outputs
+        By the names of the contract.
+    letterbox
+        How the image lies in the input.
+    image_hw, input_hw
+        Height and width of the image and of the input, px.
+    inference_s
+        Wall time of letterbox and network, s.
+    """
+
+    outputs: dict[str, NDArray[np.float32]]
+    letterbox: Letterbox
+    image_hw: tuple[int, int]
+    input_hw: tuple[int, int]
+    inference_s: float
+
+
 class ResizingNetwork:
     """A network that is compiled for each shape of image, once.
 
@@ -166,6 +195,31 @@ class ResizingNetwork:
                 del self._compiled[next(iter(self._compiled))]
             self._latest = network
         return network
+
+    def infer(self, image: CameraImage, stride: int = 1) -> Inferred:
+        """Fit an image into the input, and run the network on it.
+
+        Parameters
+        ----------
+        image
+            Of any size.
+        stride
+            Pixels of the input for each cell of the outputs.
+
+        Raises
+        ------
+        ModelError
+            If the network cannot be compiled for images of that size.
+        InferenceError
+            If the device fails.
+        """
+        start_s = time.perf_counter()
+        image_hw = (image.bgr.shape[0], image.bgr.shape[1])
+        network = self.for_image(image_hw)
+        input_hw, spec = network.input_hw, self._spec
+        letterbox = Letterbox.fit(image_hw, input_hw, stride, spec.fit, spec.padding)
+        outputs = network.infer(letterbox.apply(image.bgr, input_hw))
+        return Inferred(outputs, letterbox, image_hw, input_hw, time.perf_counter() - start_s)
 
     def _compile(self, input_hw: tuple[int, int]) -> Network:
         graph = self._graph.copy()

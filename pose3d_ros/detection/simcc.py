@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.inference import Shapes
-from pose3d_ros.network_spec import NetworkSpec
+from pose3d_ros.network_spec import IMAGENET_MEAN, IMAGENET_SCALE, NetworkSpec
 
 Array = NDArray[np.float64]
 
@@ -22,8 +22,6 @@ X, Y = 'simcc_x', 'simcc_y'
 # Bins for each px of the input, and the keypoint set by the number of keypoints.
 BINS_PER_PX = 2
 KEYPOINT_SETS = {17: 'coco17', 26: 'halpe26'}
-# Of ImageNet, RGB, 0 to 255.
-IMAGENET_MEAN, IMAGENET_SCALE = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
 def decode(

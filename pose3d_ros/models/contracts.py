@@ -6,12 +6,11 @@ normalisation are those of the publishers' own export and example code.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeAlias
 
-from pose3d_ros.network_spec import NetworkSpec
+from pose3d_ros.network_spec import IMAGENET_MEAN, IMAGENET_SCALE, NetworkSpec
 
-# Mean and standard deviation of ImageNet's images, RGB, 0 to 255.
-_IMAGENET_MEAN, _IMAGENET_SCALE = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 # Overlap from which two boxes are one person, for graphs that do not suppress duplicates.
 _NMS_IOU = 0.65
 _OPENMMLAB = 'https://github.com/open-mmlab/mmpose'
@@ -63,8 +62,8 @@ RTMDET_BOXES = NetworkSpec(
     keypoint_set='',
     outputs={'boxes': 'dets', 'labels': 'labels'},
     decoder='rows',
-    mean=(103.53, 116.28, 123.675),
-    scale=(57.375, 57.12, 58.395),
+    mean=IMAGENET_MEAN[::-1],
+    scale=IMAGENET_SCALE[::-1],
     input_hw=(320, 320),
     size_multiple=32,
     fit='top_left',
@@ -73,20 +72,11 @@ RTMDET_BOXES = NetworkSpec(
     source=_OPENMMLAB,
 )
 # An export that ends before the boxes are read from the grids.
-RTMDET_GRIDS = NetworkSpec(
-    family='person_boxes',
-    keypoint_set='',
+RTMDET_GRIDS = replace(
+    RTMDET_BOXES,
     outputs={'boxes0': '', 'boxes1': '', 'boxes2': ''},
     decoder='rtmdet_grids',
-    mean=(103.53, 116.28, 123.675),
-    scale=(57.375, 57.12, 58.395),
-    input_hw=(320, 320),
-    size_multiple=32,
-    fit='top_left',
-    padding=114,
     nms_iou=_NMS_IOU,
-    licence='Apache-2.0',
-    source=_OPENMMLAB,
 )
 
 
@@ -117,8 +107,8 @@ def rtmpose(keypoint_set: str) -> NetworkSpec:
         outputs={'simcc_x': 'simcc_x', 'simcc_y': 'simcc_y'},
         decoder='simcc',
         colour='rgb',
-        mean=_IMAGENET_MEAN,
-        scale=_IMAGENET_SCALE,
+        mean=IMAGENET_MEAN,
+        scale=IMAGENET_SCALE,
         input_hw=(256, 192),
         resizable=False,
         padding=0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -93,15 +92,9 @@ class OpenPoseDetector:
         return [self._detect(image) for image in images]
 
     def _detect(self, image: CameraImage) -> Detections:
-        start_s = time.perf_counter()
-        image_hw = (image.bgr.shape[0], image.bgr.shape[1])
-        network = self.network.for_image(image_hw)
-        letterbox = Letterbox.fit(
-            image_hw, network.input_hw, self.stride, self.spec.fit, self.spec.padding
-        )
-        outputs = Outputs(**network.infer(letterbox.apply(image.bgr, network.input_hw)))
-        inference_s = time.perf_counter() - start_s
-        return decode(outputs, letterbox, image.intrinsics, self.thresholds, inference_s)
+        got = self.network.infer(image, self.stride)
+        outputs = Outputs(**got.outputs)
+        return decode(outputs, got.letterbox, image.intrinsics, self.thresholds, got.inference_s)
 
 
 def decode(
