@@ -76,7 +76,7 @@ def version() -> str:
     except importlib.metadata.PackageNotFoundError:  # built by colcon
         from xml.etree import ElementTree
 
-        from pose3d_ros.demo.demo import share
+        from pose3d_ros.share import share
 
         return ElementTree.parse(share('package.xml')).findtext('version') or 'unknown'
 

@@ -8,7 +8,6 @@ import re
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import rclpy
@@ -25,6 +24,7 @@ from pose3d_ros.output_folder import make_output_folder
 from pose3d_ros.ros.log_files import log_arguments
 from pose3d_ros.ros.middleware import fastdds_variable
 from pose3d_ros.ros.process import keep_memory, stop_on_signals
+from pose3d_ros.share import share
 from pose3d_ros.sources.addresses import is_address
 
 # Longest time in which a network is loaded and compiled, s.
@@ -110,22 +110,6 @@ def demo(arguments: argparse.Namespace) -> int:
 def is_live(source: str) -> bool:
     """Return whether images come by themselves: from a webcam or an address."""
     return source.isdigit() or source.startswith('/dev/video') or is_address(source)
-
-
-def share(name: str) -> Path:
-    """Return the path of a file that the package installs.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is not installed; names the folders.
-    """
-    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
-    files = [Path(prefix) / 'share' / 'pose3d_ros' / name for prefix in prefixes if prefix]
-    for file in files:
-        if file.is_file():
-            return file
-    raise FileNotFoundError(f'{name} is not installed; looked for {[str(f) for f in files]}')
 
 
 def camera_pose(arguments: argparse.Namespace) -> CameraPose | None:

@@ -12,10 +12,11 @@ from rclpy.signals import SignalHandlerOptions
 
 from pose3d_ros.demo import clip
 from pose3d_ros.demo.child import Child
-from pose3d_ros.demo.demo import camera_parameters, pose_parameters, share
+from pose3d_ros.demo.demo import camera_parameters, pose_parameters
 from pose3d_ros.ros.log_files import log_arguments
 from pose3d_ros.ros.middleware import fastdds_variable
 from pose3d_ros.ros.process import keep_memory, stop_on_signals
+from pose3d_ros.share import share
 
 
 def view(arguments: argparse.Namespace) -> int:

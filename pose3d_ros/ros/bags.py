@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from pose3d_ros.ros.messages.images import ImageError, read_camera_image, second
 from pose3d_ros.ros.messages.markers import marker_array
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
 from pose3d_ros.ros.messages.transforms import PeopleInFrame
+from pose3d_ros.share import share
 from pose3d_ros.sources.calibration import read_calibration
 from pose3d_ros.sources.video import Losses, VideoError
 from pose3d_ros.visualisation.perspective import LEVEL
@@ -194,7 +193,7 @@ class McapWriter:
         self.bag.open()
         store = get_typestore(Stores.ROS2_JAZZY)
         definitions: dict[str, Any] = {}
-        for file in _share('msg/PoseArray3D.msg').parent.glob('*.msg'):
+        for file in share('msg/PoseArray3D.msg').parent.glob('*.msg'):
             definitions |= get_types_from_msg(file.read_text(), f'pose3d_ros/msg/{file.stem}')
         store.register(definitions)
         base = topic.removesuffix('/compressed').rpartition('/')[0]
@@ -227,10 +226,3 @@ class McapWriter:
 
 def _reader(path: Path) -> AnyReader:
     return AnyReader([path], default_typestore=get_typestore(Stores.ROS2_JAZZY))
-
-
-def _share(name: str) -> Path:
-    """Return the path of a file that the package installs."""
-    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
-    files = [Path(prefix) / 'share' / 'pose3d_ros' / name for prefix in prefixes if prefix]
-    return next((file for file in files if file.is_file()), files[-1])

@@ -3,7 +3,6 @@
 import contextlib
 import importlib.metadata
 import itertools
-import os
 import re
 import signal
 import subprocess
@@ -20,10 +19,9 @@ import rclpy
 from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
-import pose3d_ros
 from pose3d_ros import cli
 from pose3d_ros.demo import clip
-from pose3d_ros.demo.child import start_line
+from pose3d_ros.demo.child import environment, start_line
 from pose3d_ros.demo.listener import Listener
 from pose3d_ros.demo.recorder import Recorder, Shown, side_by_side
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
@@ -256,11 +254,9 @@ def test_help_of_a_node_lists_its_parameters(command, parameter):
 
 def test_modules_in_the_current_folder_do_not_break_the_nodes(tmp_path):
     (tmp_path / 'queue.py').write_text("raise SystemExit('the wrong queue')")
-    root = str(Path(pose3d_ros.__file__).parents[1])
     done = subprocess.run(
-        start_line('camera', '--help'),
-        cwd=tmp_path, env={**os.environ, 'PYTHONPATH': root}, capture_output=True, text=True,
-        timeout=60, check=False,
+        start_line('camera', '--help'), cwd=tmp_path, env=environment(), capture_output=True,
+        text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
@@ -350,10 +346,8 @@ def test_an_output_folder_that_cannot_be_made_is_named_in_a_line(tmp_path):
 )
 def test_ctrl_c_while_modules_are_imported_is_no_traceback(tmp_path, command, status, says):
     (tmp_path / 'numpy.py').write_text('raise KeyboardInterrupt')
-    root = str(Path(pose3d_ros.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, '-m', 'pose3d_ros.cli', command],  # finds modules of the folder first
-        cwd=tmp_path, env={**os.environ, 'PYTHONPATH': root}, capture_output=True, text=True,
-        timeout=60, check=False,
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (status, says)
