@@ -53,6 +53,8 @@ setup(
     name=NAME,
     version=XML.findtext('version'),
     description=XML.findtext('description'),
+    long_description=(HERE / 'README.md').read_text(),
+    long_description_content_type='text/markdown',
     license=XML.findtext('license'),
     package_data={NAME: ['py.typed', 'demo/data/*', 'models/weights/*']},
     packages=find_packages(include=[NAME, f'{NAME}.*'], exclude=[f'{NAME}.msg', f'{NAME}.srv']),
