@@ -1,5 +1,6 @@
 """The site: `pip install -e '.[docs]' && sphinx-build docs build/site`."""
 
+import re
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -28,11 +29,15 @@ autodoc_member_order = 'bysource'
 autodoc_typehints_format = 'short'
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_attr_annotations = False
 
 nitpicky = True
 nitpick_ignore_regex = [
     # Types of other libraries: their sites are not asked, so that the build needs no network.
-    ('py:.*', r'(numpy|np|NDArray|Array|openvino|pathlib|Path|os|collections).*'),
+    (
+        'py:.*',
+        r'(numpy|np|u?int\d+|float\d+|floating|NDArray|Array|openvino|pathlib|Path|os|collections).*',
+    ),
     # Not public.
     ('py:.*', r'LocationMaps|pose3d_ros\.rotation\.Rotation'),
 ]
@@ -41,3 +46,19 @@ html_theme = 'furo'
 html_title = project
 html_static_path = ['_static']
 html_css_files = ['site.css']
+
+
+ARRAY = re.compile(
+    r'~?numpy\.ndarray\[tuple\[~?(?:typing\.)?Any, \.\.\.\], '
+    r'~?numpy\.dtype\[~?(?:numpy\.)?(\w+)\]\]'
+)
+
+
+def short_arrays(*event):
+    """Return a signature with the types of arrays as the sources write them."""
+    return tuple(ARRAY.sub(r'NDArray[\1]', text) if text else text for text in event[-2:])
+
+
+def setup(app):
+    """Connect what Sphinx calls."""
+    app.connect('autodoc-process-signature', short_arrays)
