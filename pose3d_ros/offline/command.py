@@ -69,7 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--input-size', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'))
     for name in ('keypoint', 'limb', 'person'):
         parser.add_argument(
-            f'--{name}-threshold', type=float, default=getattr(DEFAULTS, name), metavar='SCORE'
+            f'--{name}-threshold',
+            type=float,
+            default=getattr(DEFAULTS, name),
+            metavar='SCORE',
+            help='default: %(default)s (None: that of the family of the model)',
         )
     parser.add_argument('--min-keypoints', type=int, default=DEFAULTS.min_keypoints, metavar='N')
     parser.add_argument('--assumed-person-height', type=float, metavar='M')

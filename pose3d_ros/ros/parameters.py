@@ -270,7 +270,13 @@ class PoseParameters:
         group='Detection',
     )
     person_threshold: float = _parameter(
-        0.3, 'Least score of a person.', 0.0, 1.0, live=True, group='Detection'
+        0.0,
+        'Least score of a person. 0: that of the family of the model, 0.25 for pairs of networks, '
+        '0.3 for all others.',
+        0.0,
+        1.0,
+        live=True,
+        group='Detection',
     )
     min_keypoints: int = _parameter(
         4, 'Least number of detected keypoints of a person.', 2, 18, live=True, group='Detection'

@@ -218,7 +218,7 @@ def apply_live(p: PoseParameters, estimator: PoseEstimator) -> None:
     height_m = p.assumed_person_height or LIFTERS[p.lifting].DEFAULT_HEIGHT_M
     estimator.lifter.assumed_person_height_m = height_m
     estimator.detector.thresholds = Thresholds(
-        p.keypoint_threshold, p.limb_threshold, p.min_keypoints, p.person_threshold
+        p.keypoint_threshold, p.limb_threshold, p.min_keypoints, p.person_threshold or None
     )
 
 

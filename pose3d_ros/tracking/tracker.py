@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 
 import numpy as np
@@ -211,7 +212,7 @@ class Tracker:
         """Return how long a person who is not detected keeps the id at the rate of the images."""
         wait_s = LONGEST_WAIT_S
         if self._intervals_s:
-            wait_s = min(wait_s, MISSED_INTERVALS * float(np.median(self._intervals_s)))
+            wait_s = min(wait_s, MISSED_INTERVALS * statistics.median(self._intervals_s))
         return max(self._max_age_s, wait_s)
 
     def _starts_again(self, stamp_s: float) -> bool:
