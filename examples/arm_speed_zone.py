@@ -13,6 +13,7 @@ tool can stop before somebody who comes nearer is reached. `speed_scale` (std_ms
 speed as a share of `max_speed`, [0, 1]; 0 while poses or box are missing or old.
 """
 
+import contextlib
 import math
 import signal
 import time
@@ -165,10 +166,8 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init()
     node = ArmSpeedZone()
-    try:
+    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     node.destroy_node()
     rclpy.try_shutdown()
 

@@ -14,6 +14,7 @@ a x + b y + c z = d in the frame of `poses`, the normal (a, b, c) towards the pe
 [0.0, 0.0, 1.0, 0.0] for the floor of base_footprint.
 """
 
+import contextlib
 import signal
 
 import numpy as np
@@ -158,10 +159,8 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init()
     node = WhoPointsWhere()
-    try:
+    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     node.destroy_node()
     rclpy.try_shutdown()
 

@@ -34,10 +34,12 @@ RATE_HZ = 15.0
 LATENCY_S, JITTER_S = 0.05, 0.03
 # Errors: share of the distance that changes from image to image, probability that a person is
 # missed, and mean time between false people, s.
-DISTANCE_SD, MISSED, GHOST_EVERY_S = 0.02, 0.1, 40.0
+DISTANCE_SD, MISSED, GHOST_EVERY_S = 0.02, 0.1, 15.0
 VISITS = 8
 STOP_M, SLOW_M = 1.0, 3.0
 NOBODY_M = 1e3
+# Longest time to stop and to resume, s.
+RESUME_S = 0.6
 
 
 def visit(rng):
@@ -69,7 +71,7 @@ def seen(place_m, rng):
     """People that are found in an image: perhaps not the person, perhaps a ghost."""
     found = [place_m] if np.isfinite(place_m[0]) and rng.random() > MISSED else []
     if rng.random() < 1 / (GHOST_EVERY_S * RATE_HZ):
-        found.append(rng.uniform((-1, 0, 1.2), (1, 0.3, 4)))
+        found.append(rng.uniform((-0.3, 0, 0.6), (0.3, 0.3, 1.6)))
     return people_at(np.reshape(found, (-1, 3)), rng)
 
 
@@ -105,7 +107,19 @@ def recording(tmp_path_factory):
 
 
 class Figures(NamedTuple):
-    """Worst time to stop, s; share held; worst time to resume, s; share of false stops."""
+    """Times and shares of a replay.
+
+    Parameters
+    ----------
+    to_stop_s
+        Longest time from a person within STOP_M to a factor of 0, s.
+    held
+        Share of the time with a person within STOP_M in which the factor is 0.
+    to_resume_s
+        Median time from a person who leaves to a factor of 1, s. A ghost can prolong single ones.
+    false_stops
+        Share of the time without a person within SLOW_M, for RESUME_S or longer, with factor 0.
+    """
 
     to_stop_s: float
     held: float
@@ -141,14 +155,18 @@ def figures(ticks, factors, true_s, distance_m):
     """Compare factors at ticks, s, with the true distances, m, at times, s."""
     now_m = distance_m[np.searchsorted(true_s, ticks, side='right') - 1]
     inside, nobody = now_m < STOP_M, now_m == NOBODY_M
+    before = round(RESUME_S / example.PERIOD_S)
+    clear = np.array(
+        [(now_m[max(i - before, 0) : i + 1] > SLOW_M).all() for i in range(len(ticks))]
+    )
     to_stop_s = [first(factors[i:] == 0) for i in starts(inside)]
     to_resume_s = [first(factors[i:] == 1) for i in starts(nobody) if i]
     assert len(to_stop_s) == len(to_resume_s) == VISITS
     return Figures(
         max(to_stop_s),
         float((factors[inside] == 0).mean()),
-        max(to_resume_s),
-        float((factors[now_m > SLOW_M] == 0).mean()),
+        float(np.median(to_resume_s)),
+        float((factors[clear] == 0).mean()),
     )
 
 
@@ -163,9 +181,9 @@ def first(flags):
 def test_four_figures(recording):
     found = replay(recording)
     print(found)
-    assert found.to_stop_s <= 0.6
+    assert found.to_stop_s <= RESUME_S
     assert found.held >= 0.98
-    assert found.to_resume_s <= 0.6
+    assert found.to_resume_s <= RESUME_S
     assert found.false_stops <= 0.05
 
 
@@ -174,8 +192,8 @@ def test_without_hold_people_who_are_missed_release_the_robot(recording):
 
 
 def test_the_figures_notice_a_node_that_stops_late_or_for_too_long(recording):
-    assert replay(recording, stop_distance=0.1).to_stop_s > 0.6
-    assert replay(recording, hold=1.5).to_resume_s > 0.6
+    assert replay(recording, stop_distance=0.1).to_stop_s > RESUME_S
+    assert replay(recording, hold=1.5).to_resume_s > RESUME_S
     assert replay(recording, stop_distance=5.0, slow_distance=6.0).false_stops > 0.05
 
 
