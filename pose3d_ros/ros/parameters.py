@@ -246,6 +246,12 @@ class PoseParameters:
         'between the hips, x forward, z towards the head.',
         group='Output',
     )
+    publish_target_tf: bool = _parameter(
+        False,
+        'Broadcast a TF frame target for the person chosen by ~/follow, while visible: on the '
+        'floor, z up, x where the body faces. The cameras are processed all the time then.',
+        group='Output',
+    )
     hri: bool = _parameter(
         False,
         'Publish confirmed people as REP 155 (ROS4HRI) defines: /humans/bodies/tracked, and roi '

@@ -127,7 +127,7 @@ class PoseNode(LifecycleNode):
         self.transforms = Transforms(self) if p.target_frame or p.gravity_frame else None
         if p.publish_body_tf or p.hri:
             self.bodies = Bodies(self, p.publish_body_tf, p.hri)
-        self.follower = Follower(self, p.cameras, self._on_followers)
+        self.follower = Follower(self, p.cameras, self._on_followers, p.publish_target_tf)
         height, width = detector.input_hw
         for name in p.cameras:
             camera = CameraStream(self, name, self.network, p, self.transforms, self.bodies)
