@@ -129,7 +129,7 @@ class Score:
         return [
             f'against the truth   {found}',
             f'2D error            {np.mean(self.errors_px):.1f} px on average, visible keypoints',
-            f'3D error            {1e3 * np.nanmean(self.errors_m):.0f} mm on average, relative to '
-            'the pelvis',
+            f'3D error            {1e3 * np.nanmean(self.errors_m):.0f} mm on average, relative '
+            'to the pelvis',
             f'distance error      {distance:.1f} % (median)',
         ]

@@ -53,12 +53,8 @@ def images(tmp_path):
 
 
 def test_the_webcam_loop_draws_and_saves(images, tmp_path, monkeypatch, capsys):
-    names = run(
-        EXAMPLES['loop'],
-        tmp_path,
-        monkeypatch,
-        {"'auto'": repr(DEMO_ONLY), "'0'": repr(str(images))},
-    )
+    changes = {"'auto'": repr(DEMO_ONLY), "'0'": repr(str(images))}
+    names = run(EXAMPLES['loop'], tmp_path, monkeypatch, changes)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 6
     assert len(names['people']) >= 2
