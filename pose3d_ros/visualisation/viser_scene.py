@@ -231,8 +231,8 @@ def open_page(port: int = 8080) -> viser.ViserServer:
     server.gui.main_panel.dock_right()
     # A camera optical frame, seen from behind and above the camera.
     server.scene.set_up_direction((0.0, -1.0, 0.0))
-    server.initial_camera.position = (-3.0, -2.4, -3.0)
-    server.initial_camera.look_at = (0.0, 0.2, 3.8)
+    server.initial_camera.position = (-3.2, -2.5, -4.0)
+    server.initial_camera.look_at = (0.1, 0.3, 3.1)
     server.initial_camera.fov = VIEW_RAD
     return server
 
