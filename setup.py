@@ -84,6 +84,7 @@ setup(
     extras_require={
         'test': ['pytest>=7', 'hypothesis>=6'],
         'viewer': ['viser>=1.1,<2'],
+        'notebook': ['nbclient>=0.8', 'ipykernel>=6'],
         'int8': ['nncf>=3.4,<4'],
         'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2'],
         'docs': ['sphinx>=8,<10', 'myst-parser>=4,<6', 'furo'],
