@@ -82,6 +82,8 @@ setup(
     extras_require={
         'test': ['pytest>=7', 'hypothesis>=6'],
         'viewer': ['viser>=1.1,<2'],
+        # Many machines in `pose3d process`.
+        'ray': ['ray>=2.9,<3'],
         'int8': ['nncf>=3.4,<4'],
         'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2'],
         'lint': ['ruff==0.17.*', 'mypy==2.*', 'import-linter>=2.1,<3', 'codespell>=2.4,<3'],

@@ -115,6 +115,7 @@ def record(processed: Processed) -> dict[str, Any]:
             'cy_px': intrinsics.cy,
             'source': intrinsics.source.name,
         },
+        'camera_pose': _camera_pose(processed),
         'skeleton': PANOPTIC19.name,
         'people': [
             {
@@ -131,6 +132,17 @@ def record(processed: Processed) -> dict[str, Any]:
             }
             for i in range(len(tracked))
         ],
+    }
+
+
+def _camera_pose(processed: Processed) -> dict[str, Any] | None:
+    pose = processed.camera_pose
+    if pose is None:
+        return None
+    return {
+        'up': _plain(pose.up),
+        'height_m': None if np.isnan(pose.height_m) else pose.height_m,
+        'source': processed.camera_pose_source.name,
     }
 
 
