@@ -85,6 +85,8 @@ setup(
         'test': ['pytest>=7', 'hypothesis>=6'],
         'viewer': ['viser>=1.1,<2'],
         'notebook': ['nbclient>=0.8', 'ipykernel>=6'],
+        # Many machines in `pose3d process`.
+        'ray': ['ray>=2.9,<3'],
         'int8': ['nncf>=3.4,<4'],
         'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2'],
         'docs': ['sphinx>=8,<10', 'myst-parser>=4,<6', 'furo'],
