@@ -264,7 +264,7 @@ class McapWriter:
         poses = pose_array_cdr(
             processed.tracked,
             header,
-            observation.image.intrinsics.source,
+            observation.image.intrinsics,
             processed.camera_pose,
             processed.camera_pose_source,
         )

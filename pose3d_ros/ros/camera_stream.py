@@ -262,13 +262,13 @@ class CameraStream:
     def _publish(
         self, people: PeopleInFrame, observation: Observation, received: ReceivedImage
     ) -> None:
-        source, timings = observation.image.intrinsics.source, self.pipeline.timings
+        timings = self.pipeline.timings
         assert timings
         self.poses.publish(
             pose_array_cdr(
                 people.tracked,
                 people.header,
-                source,
+                observation.image.intrinsics,
                 self.pipeline.camera_pose,
                 self.pipeline.camera_pose_source,
             )
