@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -122,7 +123,7 @@ def _camera_pose(processed: Processed) -> dict[str, Any] | None:
         return None
     return {
         'up': pose.up.tolist(),
-        'height_m': None if np.isnan(pose.height_m) else pose.height_m,
+        'height_m': None if math.isnan(pose.height_m) else pose.height_m,
         'source': processed.camera_pose_source.name,
     }
 
