@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ TRIES = 3
 STORE_BYTES = 80 * 1024**2
 
 
+# Longest wait for a connection to a cluster, s.
+CONNECT_S = 10.0
 # A cluster of this machine alone listens on loopback only, and to this command only.
 LOCAL = {
     'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0',
@@ -114,8 +117,9 @@ class Cluster:
                 '_temp_dir': self.folder,
             }
         try:
+            _check_reachable(address)
             self.ray.init(**options, logging_level='warning')
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             self.close()
             where = f'at {address}' if address else 'on this machine'
             raise ClusterError(f'no Ray cluster can be used {where}: {error}') from error
@@ -169,6 +173,13 @@ class Cluster:
             return job, str(error).strip().splitlines()[-1]
         self.idle.append(job)
         return job, outcome
+
+
+def _check_reachable(address: str) -> None:
+    """Raise an OSError if nothing listens at HOST:PORT: Ray itself would wait for minutes."""
+    host, colon, port = address.rpartition(':')
+    if colon and port.isdecimal() and '/' not in host:
+        socket.create_connection((host, int(port)), CONNECT_S).close()
 
 
 def process_inputs(
