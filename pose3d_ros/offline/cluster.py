@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import socket
+import sys
 import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -213,7 +214,8 @@ def process_inputs(
             if isinstance(result, Outcome):
                 outcome.add(result)
             elif job.source is None:
-                outcome.problems.append(f'a machine of the cluster is not used: {result}')
+                text = f'a machine of the cluster is not used: {result}'
+                print(f'pose3d process: {text}', file=sys.stderr)
             else:
                 tries[job.source] += 1
                 if tries[job.source] < TRIES:
