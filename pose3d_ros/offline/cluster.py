@@ -95,7 +95,7 @@ class Cluster:
         try:
             import ray
         except ImportError as error:
-            text = f"--ray needs Ray: pip install 'pose3d_ros[ray]' ({error})"
+            text = f"--ray needs Ray: pip install 'ray>=2.9,<3' ({error})"
             raise ClusterError(text) from error
         self.ray, self.make_worker = ray, make_worker
         self.folder = ''
