@@ -58,9 +58,8 @@ class Writer:
     def constant(self, array: Any) -> str:
         """Add a constant; return its name."""
         name = self.new()
-        self.constants[name] = numpy_helper.from_array(  # type: ignore[no-untyped-call]
-            np.asarray(array, order='C'), name
-        )
+        tensor = numpy_helper.from_array(np.asarray(array, order='C'), name)
+        self.constants[name] = tensor
         return name
 
     def operand(self, node: Any, i: int, int64: bool = False) -> str:
@@ -82,7 +81,8 @@ class Writer:
             if kind == 'Parameter':
                 self.names[key] = node.output(0).get_any_name()
             elif weights_of(node) is None:
-                outputs = CONVERTERS.get(kind, same)(self, node)
+                converter: Callable[[Writer, Any], Any] = CONVERTERS.get(kind, same)
+                outputs = converter(self, node)
                 for i, name in enumerate([outputs] if isinstance(outputs, str) else outputs):
                     self.names[key[0], i] = name
 

@@ -15,8 +15,8 @@ from pose3d_ros.people import People3D
 Array = NDArray[np.float64]
 
 IMAGES = (
-    '| by | found | false | one person | mm | mm, same people | ms | CPU ms | memory MB '
-    '| start s |\n|---|---|---|---|---|---|---|---|---|---|'
+    '| by | found | false | one person | mm | mm, same people | ms | CPU ms '
+    '| CPU ms, one person | memory MB | start s |\n|---|---|---|---|---|---|---|---|---|---|---|'
 )
 CLIP = '| by | images with people | people in an image | ms | CPU ms |\n|---|---|---|---|---|'
 
@@ -45,10 +45,11 @@ def images(
         cells = [
             f'{one.found}/{one.people}',
             str(one.false),
-            f'{one.found_alone}/{one.alone}',
+            f'{one.found_alone}/{len(one.alone)}',
             f'{_mm(one)} ({len(one.errors)})' if one.errors else '-',
             f'{_mm(one, same)} ({len(same)})' if one.errors else '-',
             *time_cells(spent[i], spent[0]),
+            time_cells(spent[i].of(one.alone), spent[0].of(one.alone))[1],
             *resource_cells(spent, starts_s, i),
         ]
         yield f'| {name} | {" | ".join(cells)} |'

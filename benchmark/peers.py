@@ -43,7 +43,7 @@ RUNTIME_NETWORKS = {
 }
 ENVIRONMENTS = ('mediapipe', 'rtmlib')
 # Images and starts of each network in each runtime.
-RUNTIME_IMAGES, RUNTIME_STARTS = 50, 3
+RUNTIME_IMAGES, RUNTIME_STARTS = 30, 2
 # Threads that every peer has: it is bound to as many CPUs.
 CPUS = 2
 CLIP = 'video/one-by-one-person-detection.mp4'
