@@ -67,6 +67,15 @@ def test_points_lie_on_the_limbs_without_gaps():
         assert gaps.max() <= largest_m / 2 + 1e-6
 
 
+def test_the_reader_of_sensor_msgs_reads_the_same():
+    reader = pytest.importorskip('sensor_msgs_py.point_cloud2', reason='needs sensor_msgs_py')
+    cloud = cloud_of(scene([(-1.5, 0, 4), (1.5, 0, 4)]), [3, 8])
+    points, expected = reader.read_points(cloud), read(cloud)
+    assert len(points) == cloud.width
+    for name, values in expected.items():
+        np.testing.assert_array_equal(points[name], values)
+
+
 def test_every_point_states_person_keypoint_and_score():
     people = scene([(-1.5, 0, 4), (1.5, 0, 4)])
     people.people_2d.scores[1, LEFT_WRIST] = 0.25
