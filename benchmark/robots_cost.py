@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def _rounds(number: int) -> Iterator[dict[str, Callable[[], Any]]]:
 
         yield {
             'track and smooth': track,
-            'colours of clothes': lambda p=people: appearance.describe(bgr, p.people_2d),
+            'colours of clothes': partial(appearance.describe, bgr, people.people_2d),
             **_outputs(track(), vision),
         }
 

@@ -194,9 +194,11 @@ def draw(
     bgr = np.full((*SIZE_WH[::-1], 3), 128, np.uint8)
     for xy_px, (shirt, trousers) in zip(people.xy_px, clothes, strict=True):
         for a, b in PANOPTIC19.limbs:
-            ends = (xy_px[PANOPTIC19.index(name)] for name in (a, b))
+            start, end = (
+                np.rint(xy_px[PANOPTIC19.index(name)]).astype(int).tolist() for name in (a, b)
+            )
             colour = trousers if b.split('_')[-1] in LEGS else shirt
-            cv2.line(bgr, *(np.rint(end).astype(int).tolist() for end in ends), colour, 30)
+            cv2.line(bgr, start, end, colour, 30)
     light = rng.uniform(0.8, 1.1, 3)
     noise = rng.normal(0, 6, (*SIZE_WH[::-1], 1))
     return np.asarray((bgr * light + noise).clip(0, 255), np.uint8)

@@ -119,7 +119,8 @@ def in_clip(pose: CameraPose | None) -> Errors:
         labels, rows = truth.labels(image)
         for i, j in match(labels, tracked.people.people_2d.xy_px).found:
             person = int(rows[i])
-            velocity = difference(truth.xyz_m[:, person, ROOT], truth.stamps_s, image)
+            places_m = truth.xyz_m[:, person, ROOT].astype(np.float64)
+            velocity = difference(places_m, truth.stamps_s, image)
             errors.add(tracked, j, velocity, facing(truth.xyz_m[image, person], up))
     return errors
 
@@ -188,8 +189,8 @@ def difference(places_m: Array, stamps_s: Array, image: int) -> Array:
     before, after = image - half, image + half
     if before < 0 or after >= len(stamps_s):
         return np.full(3, np.nan)
-    change: Array = (places_m[after] - places_m[before]).astype(float)
-    return change / (stamps_s[after] - stamps_s[before])
+    change_m = places_m[after] - places_m[before]
+    return np.asarray(change_m / (stamps_s[after] - stamps_s[before]))
 
 
 def facing(xyz_m: Array, up: Array) -> Array:
