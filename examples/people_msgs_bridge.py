@@ -10,7 +10,6 @@ of the network.
 
 import contextlib
 import math
-import signal
 
 import rclpy
 from geometry_msgs.msg import Point
@@ -49,7 +48,6 @@ class PeopleMsgsBridge(Node):
 
 
 def main():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init()
     node = PeopleMsgsBridge()
     with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
