@@ -42,7 +42,7 @@ def print_table(data: Path | None) -> None:
     print('| people | came back | old id | new id | id of another person |')
     print('|---|---|---|---|---|')
     print(_row('drawn', drawn(doubles=False)))
-    print(_row('drawn doubles in their place', drawn(doubles=True)))
+    print(_row('drawn doubles', drawn(doubles=True)))
     if data is None:
         return
     estimator = PoseEstimator(data / NETWORK, 'CPU', input_hw=INPUT_HW, precision='f32')
