@@ -43,6 +43,9 @@ MEAN_SAMPLES = 64
 MIN_SAMPLES = 9
 # Least weight of the newest histogram in a mean over time.
 GAIN = 0.15
+# Share of a person's box that another one covers, above which the colours may be those of the
+# other person, and are not learned.
+OVERLAP = 0.1
 
 # Keypoints ``(2, L)`` at both ends of each limb; positions ``(S, 1)`` of the samples along and
 # across a limb; the part of each sample of a person.
@@ -105,6 +108,20 @@ def distances(a: Array, b: Array) -> tuple[Array, NDArray[np.int64]]:
     parts = seen.sum(axis=-1)
     apart = np.where(seen, 1 - alike, 0.0).sum(axis=-1)
     return np.where(parts > 0, apart / np.maximum(parts, 1), np.nan), parts
+
+
+def learnable(colours: Array, people: People2D) -> Array:
+    """Return the colours ``(N, PARTS, BINS)`` of people whom no other one overlaps, else NaN."""
+    xy_px = people.xy_px
+    known = np.isfinite(xy_px)
+    low = np.where(known, xy_px, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(known, xy_px, -np.inf).max(axis=1, initial=-np.inf)
+    common = np.minimum(high[:, np.newaxis], high) - np.maximum(low[:, np.newaxis], low)
+    area = np.prod(np.maximum(high - low, 1.0), axis=-1)
+    share = np.prod(np.maximum(common, 0.0), axis=-1) / area[:, np.newaxis]
+    np.fill_diagonal(share, 0.0)
+    overlapped = share.max(axis=1, initial=0.0) > OVERLAP
+    return np.where(overlapped[:, np.newaxis, np.newaxis], np.nan, colours)
 
 
 def update_mean(mean: Array, colours: Array, images: NDArray[np.int64]) -> Array:
