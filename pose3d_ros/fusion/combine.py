@@ -69,7 +69,7 @@ def combine(seen: Views) -> Combined:
     # A point that is far from the pose is that of two different keypoints, such as left and right.
     apart_m = np.linalg.norm(xyz_m - corrected_m, axis=-1)
     crossing &= (apart_m < MAX_APART_M).all(axis=0, where=crossing)
-    triangulated = crossing.any(axis=0)
+    triangulated = np.asarray(crossing.any(axis=0))
     covariance = keypoint_covariance(seen) + shared_m2
     others_m, others_m2 = intersection(corrected_m, covariance, np.isfinite(corrected_m[..., 0]))
     xyz_m = np.where(triangulated[:, np.newaxis], xyz_m, others_m)

@@ -44,7 +44,8 @@ class Newest:
             self._waiting = set()
             due.append(self._take())
         self._newest[result.camera] = result
-        self._new.add(result.camera)
+        if result.stamp_s > self._fused_s:  # else too late for the set of its time
+            self._new.add(result.camera)
         if self._new >= {one.camera for one in self._live()} | self._waiting:
             self._waiting = set()
             due.append(self._take())
