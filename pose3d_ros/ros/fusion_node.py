@@ -96,6 +96,7 @@ class FusionNode(Node):
 
     def __init__(self, **options: Any) -> None:
         super().__init__('fusion_node', **options)
+        self.transforms: Transforms | None = None
         camera_parameters.declare(self, FUSION_PARAMETERS)
         self.p = {name: self.get_parameter(name).value for name in FUSION_PARAMETERS}
         check_together(self.p)
@@ -157,6 +158,7 @@ class FusionNode(Node):
         ValueError
             If the intrinsics or the transform are impossible.
         """
+        assert self.transforms
         stamp, frame = poses.header.stamp, poses.header.frame_id
         transform = self.transforms.find(self.p['fused_frame'], frame, stamp)
         result = CameraPeople(
@@ -226,7 +228,8 @@ class FusionNode(Node):
 
     def destroy_node(self) -> None:
         """Stop receiving transforms, then destroy the node."""
-        self.transforms.destroy()
+        if self.transforms:
+            self.transforms.destroy()
         super().destroy_node()
 
 
