@@ -157,9 +157,7 @@ def read_people(people: Sequence[Mapping[str, Any]]) -> People3D:
         if person['xyz'] is not None:
             xyz_m[i] = _positions(name, np.array(person['xyz'], float))
     people_2d = People2D(xy_px, scores, np.array([p['score'] for p in people], float))
-    return People3D(
-        people_2d, xyz_m, np.zeros((n, K), np.uint8), np.full((n, 3, 3), np.nan)
-    )
+    return People3D(people_2d, xyz_m, np.zeros((n, K), np.uint8), np.full((n, 3, 3), np.nan))
 
 
 def _positions(keypoint_set: str, xyz: Array) -> Array:

@@ -27,6 +27,7 @@ from pose3d_ros.ros.launch_arguments import (
     check_executable,
     check_module,
     is_true,
+    read_names,
 )
 from pose3d_ros.ros.middleware import FASTDDS, FASTRTPS, fastdds_variable
 from pose3d_ros.ros.parameters import FIELDS
@@ -97,6 +98,8 @@ def check(context) -> None:
         raise LaunchArgumentError(
             f'launch argument params_file must be a file, found {args["params_file"]!r}'
         )
+    if args['fuse_cameras']:
+        read_names(args['fuse_cameras'], 'fuse_cameras')
     if is_true(args['rviz']):
         check_executable('rviz2', 'rviz2', 'rviz')
     if is_true(args['publish_tf']):
@@ -150,13 +153,13 @@ def fusion_node(context) -> list[Node]:
     args = context.launch_configurations
     if not is_true(args['fuse']):
         return []
-    overrides = {
-        name: ParameterValue(LaunchConfiguration(argument), value_type=kind)
-        for name, argument, kind in (
-            ('cameras', 'fuse_cameras', list[str]), ('fused_frame', 'fused_frame', str)
+    overrides = {}
+    if args['fuse_cameras']:
+        overrides['cameras'] = read_names(args['fuse_cameras'], 'fuse_cameras')
+    if args['fused_frame']:
+        overrides['fused_frame'] = ParameterValue(
+            LaunchConfiguration('fused_frame'), value_type=str
         )
-        if args[argument]
-    }  # fmt: skip
     profile = args['fastdds_profile']
     node = Node(
         package='pose3d_ros',
