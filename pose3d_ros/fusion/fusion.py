@@ -76,7 +76,14 @@ class Fusion:
         self._together = {frozenset(pair) for one in keys for pair in combinations(one, 2)}
         self.shared = sum(len(group) > 1 for group in rows)
         score = np.array([seen.score[group].max() for group in rows])
-        people = _people([combine(seen.take(group)) for group in rows], score)
+        expected_m = self._handover.expected(keys, stamp_s)
+        people = _people(
+            [
+                combine(seen.take(group), expected)
+                for group, expected in zip(rows, expected_m, strict=True)
+            ],
+            score,
+        )
         offsets_m = self._handover.apply(keys, people.xyz_m, stamp_s)
         tracked = self._track(_moved(people, offsets_m), stamp_s)
         velocity_m_s = tracked.velocity_m_s

@@ -88,3 +88,16 @@ def test_an_intersection_of_equal_estimates_is_not_more_certain():
     np.testing.assert_allclose(spread[0], np.eye(3))
     _, spread = product(mean, covariance, np.ones((2, 1)))
     np.testing.assert_allclose(spread[0], np.eye(3) / 2)
+
+
+@pytest.mark.parametrize('mistaken', [0, 1])
+def test_of_rays_that_contradict_the_one_nearer_to_where_the_person_is_expected_counts(mistaken):
+    wrong = TRUE_M.copy()
+    wrong[0, WRIST, 2] += 0.6
+    people_m = [TRUE_M, TRUE_M]
+    people_m[mistaken] = wrong
+    seen = views([room.seen(LEFT, people_m[0]), room.seen(RIGHT, people_m[1])], 0.0)
+    expected_m = TRUE_M[0] + 0.05
+    found_m = combine(seen, expected_m).xyz_m[WRIST]
+    assert np.linalg.norm(found_m - TRUE_M[0, WRIST]) < 0.02
+    assert np.linalg.norm(combine(seen).xyz_m[WRIST] - TRUE_M[0, WRIST]) > 0.2
