@@ -1,7 +1,9 @@
 """The fusion node over DDS: people of two cameras in a room, with stand-in transforms."""
 
+import re
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +19,10 @@ from support import room, tf2_stand_in
 from support.robot import header
 from visualization_msgs.msg import MarkerArray
 
+from pose3d_ros import cli
 from pose3d_ros.msg import Keypoint3D, PoseArray3D
 from pose3d_ros.ros.fusion_node import FusionNode
+from pose3d_ros.ros.fusion_parameters import FUSION_PARAMETERS
 from pose3d_ros.ros.messages.people import intrinsics, tracked_people
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
 from pose3d_ros.ros.messages.transforms import quaternion_msg
@@ -200,6 +204,21 @@ def test_an_image_without_people_is_a_message_without_people(house):
     h.send('right', 1, people_m=room.standing())
     h.spin_until(lambda: h.received[PoseArray3D])
     assert h.received[PoseArray3D][0].poses == []
+
+
+def test_the_page_lists_every_parameter_with_its_default():
+    page = (Path(__file__).parents[2] / 'docs' / 'several_cameras.md').read_text()
+    for name, parameter in FUSION_PARAMETERS.items():
+        (row,) = re.findall(rf'^\| `{name}` \| (.*?) ?\| ', page, re.MULTILINE)
+        if parameter.default not in ('', ('',)):
+            assert row.strip('`').lower() == str(parameter.default).lower()
+
+
+def test_help_and_misspelt_parameters(capsys):
+    assert cli.main(['fuse', '--help']) == 0
+    assert 'fused_frame (string; ' in capsys.readouterr().out
+    assert cli.main(['fuse', '--ros-args', '-p', 'camera:=x']) == 2
+    assert 'did you mean cameras?' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
