@@ -91,7 +91,9 @@ def combine(seen: Views, expected_m: Array | None = None) -> Combined:
     if triangulated[HIPS].all() and not triangulated[ROOT]:
         xyz_m[ROOT], source[ROOT] = xyz_m[HIPS].mean(axis=0), Source.FUSED
         covariance_m2[ROOT] = covariance_m2[HIPS].mean(axis=0)
-    sd_m = np.sqrt(np.trace(covariance_m2, axis1=1, axis2=2) / 3)
+    variance_m2 = np.trace(covariance_m2, axis1=1, axis2=2) / 3
+    # Relative to the root, whose triangulation has errors of its own.
+    sd_m = np.sqrt(variance_m2 + np.where(triangulated, variance_m2[ROOT], 0.0))
     scores = seen.scores.max(axis=0)
     return Combined(xyz_m, sd_m, source.astype(np.uint8), scores, covariance_m2[ROOT])
 
