@@ -15,6 +15,7 @@ from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rclpy.validate_topic_name import validate_topic_name
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
@@ -123,8 +124,12 @@ class FusionNode(Node):
         for one in self.inputs.values():
             if needed and one.subscription is None:
                 one.start()
+                # The newest people only: nothing queues while others are fused.
                 one.subscription = self.create_subscription(
-                    PoseArray3D, f'{one.name}/poses', partial(self.on_poses, one), result_qos()
+                    PoseArray3D,
+                    f'{one.name}/poses',
+                    partial(self.on_poses, one),
+                    QoSProfile(depth=1),
                 )
             elif not needed and one.subscription is not None:
                 self.destroy_subscription(one.subscription)
