@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 # Time in which a difference fades to 1/e, s, and the largest speed of that, m/s: an image later a
 # keypoint has moved by less than 0.1 m where there are five images a second.
 FADE_S, FADE_M_S = 1.0, 0.4
+# Largest difference that fades, m: more is an error, of which nothing is kept.
+MAX_OFFSET_M = 2.0
 # Longest time, s, after which a person goes on from the last place.
 MEMORY_S = 1.0
 
@@ -70,7 +72,9 @@ class Handover:
             offset_m = last.offset_m
             if last.cameras != _cameras(keys[i]):
                 offset_m = last.at(stamp_s) - xyz_m[i]
-            offsets_m[i] = _faded(np.nan_to_num(offset_m), dt_s)
+            length_m = np.linalg.norm(offset_m, axis=-1, keepdims=True)
+            offset_m = np.where(length_m <= MAX_OFFSET_M, offset_m, 0.0)  # NaN is not
+            offsets_m[i] = _faded(offset_m, dt_s)
         return offsets_m
 
     def remember(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.camera import Intrinsics
+from pose3d_ros.camera import MAX_ANGLE_RAD, Intrinsics
 from pose3d_ros.people import K, Source, TrackedPeople
 from pose3d_ros.skeleton import PANOPTIC19
 
@@ -24,6 +24,9 @@ KEYPOINT_SD_M, DISTANCE_SD = 0.1, 0.15
 # Standard deviation of a root, m, in addition to what a camera states.
 ROOT_SD_M = 0.03
 
+# Largest distance of people, m, and their largest speed, m/s: more is an error. Rounding error of
+# a variance, m2.
+FAR_M, MAX_SPEED_M_S, MIN_VARIANCE_M2 = 1000.0, 20.0, 1e-6
 # Longest interval between results, s, and largest speed of a keypoint relative to the person, m/s,
 # by which keypoints are moved. Faster ones are errors of detection.
 MAX_INTERVAL_S, MAX_LIMB_M_S = 0.3, 4.0
@@ -164,7 +167,10 @@ def _of_camera(
     index: int, result: CameraPeople, stamp_s: float, before: CameraPeople | None
 ) -> Views:
     people, turn = result.tracked.people, result.rotation
-    rows = np.flatnonzero(np.isfinite(people.xyz_m[..., 0]).any(axis=1))
+    distance_m = np.abs(people.xyz_m).max(axis=-1)
+    # People beyond FAR_M, or with infinite positions, are errors.
+    near = (distance_m < FAR_M) | np.isnan(distance_m)
+    rows = np.flatnonzero((distance_m < FAR_M).any(axis=1) & near.all(axis=1))
     n = len(rows)
     camera_m = _on_rays(result, rows)
     if stamp_s != result.stamp_s:
@@ -175,7 +181,7 @@ def _of_camera(
     ray = camera_m / np.where(distance_m > 0, distance_m, np.nan)
     known = np.isfinite(ray[..., 0])
     sd_m = np.full((n, K), np.nan) if people.sd_m is None else people.sd_m[rows]
-    scores = np.where(known, people.people_2d.scores[rows], 0.0)
+    scores = np.where(known, np.clip(np.nan_to_num(people.people_2d.scores[rows]), 0, 1), 0.0)
     return Views(
         camera=np.full(n, index),
         keys=_keys(result, rows),
@@ -184,7 +190,7 @@ def _of_camera(
         detected=scores > 0,
         scores=scores,
         source=np.where(known, people.source[rows], Source.NONE).astype(np.uint8),
-        sd_m=np.where(np.isfinite(sd_m), sd_m, KEYPOINT_SD_M),
+        sd_m=np.where((sd_m > 0) & (sd_m < FAR_M), sd_m, KEYPOINT_SD_M),
         origin_m=np.repeat(result.origin_m[np.newaxis], n, axis=0),
         root_covariance_m2=turn
         @ _root_covariance(people.root_covariance_m2[rows], camera_m)
@@ -200,10 +206,12 @@ def _on_rays(result: CameraPeople, rows: NDArray[np.intp]) -> Array:
     """
     people = result.tracked.people
     xyz_m = people.xyz_m[rows]
+    xyz_m = np.where(np.isfinite(xyz_m).all(axis=-1, keepdims=True), xyz_m, np.nan)
     if result.intrinsics is None:
         return xyz_m
     rays = result.intrinsics.unproject(people.people_2d.xy_px[rows])
-    on_ray = np.isfinite(rays[..., 0]) & np.isfinite(xyz_m[..., 2])
+    # NaN is not. Without a lens model, pixels far outside of the image have rays, too.
+    on_ray = (np.abs(rays) < np.tan(MAX_ANGLE_RAD)).all(axis=-1) & np.isfinite(xyz_m[..., 2])
     moved_m: Array = xyz_m.copy()
     moved_m[on_ray, :2] = rays[on_ray] * xyz_m[on_ray, 2:]
     hips = on_ray[:, HIPS].all(axis=1)
@@ -217,7 +225,8 @@ def _velocities(
     """Return the velocities of keypoints at ``(n, K, 3)`` m, in the camera optical frame, m/s."""
     velocity = np.zeros((len(rows), K, 3))
     if result.tracked.velocity_m_s is not None:
-        velocity += np.nan_to_num(result.tracked.velocity_m_s[rows])[:, np.newaxis]
+        stated = result.tracked.velocity_m_s[rows, np.newaxis]
+        velocity += np.where(np.abs(stated) <= MAX_SPEED_M_S, stated, 0.0)  # NaN is not
     dt_s = np.inf if before is None else result.stamp_s - before.stamp_s
     if before is None or not 0 < dt_s <= MAX_INTERVAL_S:
         return velocity
@@ -245,7 +254,11 @@ def _root_covariance(stated: Array, camera_m: Array) -> Array:
     place_m = np.nanmean(camera_m, axis=1)
     along = DISTANCE_SD * place_m
     assumed = along[:, :, np.newaxis] * along[:, np.newaxis]
-    known = np.isfinite(stated).all(axis=(1, 2), keepdims=True)
+    possible = np.isfinite(stated).all(axis=(1, 2)) & (np.abs(stated) < FAR_M**2).all(axis=(1, 2))
+    stated = np.where(possible[:, np.newaxis, np.newaxis], stated, 0.0)
+    stated = (stated + stated.swapaxes(1, 2)) / 2
+    possible &= np.linalg.eigvalsh(stated)[:, 0] >= -MIN_VARIANCE_M2
+    known = possible[:, np.newaxis, np.newaxis]
     return np.asarray(np.where(known, stated, assumed) + ROOT_SD_M**2 * np.eye(3))
 
 

@@ -156,6 +156,31 @@ def test_people_without_known_positions_are_left_out():
     assert len(Fusion().process([result])) == 1
 
 
+@pytest.mark.parametrize('seed', range(8))
+def test_impossible_numbers_are_no_error(seed):
+    """Messages come from anywhere: whatever is in them, the node goes on."""
+    rng = np.random.default_rng(seed)
+    fusion = Fusion()
+    for i in range(4):
+        results = [room.seen(one, truth(0.1 * i), 0.1 * i, rng) for one in CAMERAS]
+        for one in results:
+            people = one.tracked.people
+            arrays = (
+                people.xyz_m, people.sd_m, people.root_covariance_m2, one.tracked.velocity_m_s,
+                people.people_2d.xy_px, people.people_2d.scores,
+            )  # fmt: skip
+            for array in arrays:
+                bad = rng.random(array.shape) < 0.1
+                array[bad] = rng.choice([np.nan, np.inf, -np.inf, 0, -1, 1e30, 1e300], bad.sum())
+        with np.errstate(all='ignore'):
+            tracked = fusion.process(results)
+        assert len(set(tracked.track_id.tolist())) == len(tracked)
+    # Good results are fused as ever.
+    for i in range(10, 60):
+        tracked = fusion.process([room.seen(one, truth(0.1 * i), 0.1 * i) for one in CAMERAS])
+    assert room.place_errors_m(tracked, truth(5.9)).max() < 0.1
+
+
 def test_results_are_not_written_into():
     results = [room.seen(one, truth(0.0)) for one in CAMERAS]
     before = [one.tracked.people.xyz_m.copy() for one in results]
