@@ -255,10 +255,10 @@ def _root_covariance(stated: Array, camera_m: Array) -> Array:
     along = DISTANCE_SD * place_m
     assumed = along[:, :, np.newaxis] * along[:, np.newaxis]
     possible = np.isfinite(stated).all(axis=(1, 2)) & (np.abs(stated) < FAR_M**2).all(axis=(1, 2))
-    stated = np.where(possible[:, np.newaxis, np.newaxis], stated, 0.0)
+    stated = np.where(np.asarray(possible)[:, np.newaxis, np.newaxis], stated, 0.0)
     stated = (stated + stated.swapaxes(1, 2)) / 2
     possible &= np.linalg.eigvalsh(stated)[:, 0] >= -MIN_VARIANCE_M2
-    known = possible[:, np.newaxis, np.newaxis]
+    known = np.asarray(possible)[:, np.newaxis, np.newaxis]
     return np.asarray(np.where(known, stated, assumed) + ROOT_SD_M**2 * np.eye(3))
 
 
