@@ -20,7 +20,7 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import SetBool
 
-from pose3d_ros.camera import Intrinsics
+from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.messages.camera_info import Calibration
 from pose3d_ros.ros.messages.images import ImageError, bgr_array, seconds
@@ -29,6 +29,8 @@ from pose3d_ros.ros.parameters import FIELDS
 from pose3d_ros.visualisation.viser_scene import CameraScene
 
 POSES_TYPE = 'pose3d_ros/msg/PoseArray3D'
+# The people of several cameras are in a frame with z up, which is assumed to be on the floor.
+FUSED_TOPIC, FUSED_FRAME = '/fused/poses', CameraPose(np.array([0.0, 0.0, 1.0]), 0.0)
 # Period of looking for nodes, and time without poses after which a camera is said to be silent, s.
 DISCOVERY_S, SILENT_S = 1.0, 2.0
 # Least time between two images that are sent to the page, s: each costs a JPEG.
@@ -64,7 +66,10 @@ class CameraView:
         stamp_s = seconds(poses.header.stamp)
         self.latencies_s.append(1e-9 * info['received_timestamp'] - stamp_s)
         self.people_frame = poses.header.frame_id
-        self.scene.show_camera_pose(camera_pose(poses) if self.in_camera_frame() else None)
+        if np.isnan(poses.intrinsics).all():  # of several cameras
+            self.scene.show_camera_pose(FUSED_FRAME)
+        else:
+            self.scene.show_camera_pose(camera_pose(poses) if self.in_camera_frame() else None)
         self.scene.show_people(tracked_people(poses))
 
     def in_camera_frame(self) -> bool:
@@ -213,7 +218,8 @@ class ViewerNode(Node):
             publishers = self.get_publishers_info_by_topic(topic) if shown else []
             if publishers and topic not in self.views:
                 self.views[topic] = CameraView(self, topic)
-            for publisher in publishers:
+            # A fusion node has none of these parameters.
+            for publisher in [] if topic.endswith(FUSED_TOPIC) else publishers:
                 name = f'{publisher.node_namespace.rstrip("/")}/{publisher.node_name}'
                 if name not in self.controls:
                     self.controls[name] = NodeControls(self, name)
