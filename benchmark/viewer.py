@@ -35,8 +35,9 @@ from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import People2D, People3D, Source, TrackedPeople, TrackState
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
+from pose3d_ros.sources.open_source import open_source
 
-RATE_HZ, PEOPLE, SIZE_HW = 30, 5, (480, 854)
+RATE_HZ, PEOPLE = 30, 5
 NAMESPACE = f'/benchmark_viewer_{os.getpid()}'
 WARM_UP_S = 3.0
 TICKS_PER_S = os.sysconf('SC_CLK_TCK')
@@ -55,14 +56,14 @@ class Sender(threading.Thread):
     def run(self) -> None:
         """Publish at ``RATE_HZ``."""
         truth, start_s = clip.truth(), time.monotonic()
-        noise = np.random.default_rng(0).integers(0, 255, (*SIZE_HW, 3), np.uint8)
+        bgr = next(iter(open_source(str(clip.PATH)))).bgr
         while not self.stop.is_set():
             header = Header(stamp=self.node.get_clock().now().to_msg(), frame_id='camera')
             people = walking_people(truth, self.sent)
             self.poses.publish(
                 pose_array_cdr(people, header, IntrinsicsSource.PARAMETER, clip.camera_pose())
             )
-            self.overlay.publish(image_msg(np.roll(noise, self.sent, axis=1), header))
+            self.overlay.publish(image_msg(np.roll(bgr, self.sent, axis=1), header))
             self.sent += 1
             self.stop.wait(max(0.0, start_s + self.sent / RATE_HZ - time.monotonic()))
 

@@ -31,8 +31,9 @@ from pose3d_ros.visualisation.viser_scene import CameraScene
 POSES_TYPE = 'pose3d_ros/msg/PoseArray3D'
 # Period of looking for nodes, and time without poses after which a camera is said to be silent, s.
 DISCOVERY_S, SILENT_S = 1.0, 2.0
-# Least time between two images that are sent to the page, s: each costs a JPEG.
-IMAGE_S = 1 / 15
+# Least times, s, between two images that are sent to the page, each of which costs a JPEG, and two
+# tables, which the browser lays out anew.
+IMAGE_S, TABLE_S = 1 / 15, 1 / 5
 STATE_S = 0.5
 # Parameters of the pose node that the page can change.
 SLIDERS = ('keypoint_threshold', 'limb_threshold', 'person_threshold', 'min_keypoints')
@@ -46,7 +47,8 @@ class CameraView:
         base = topic.rpartition('/')[0]
         self.scene = CameraScene(node.server, base, len(node.views))
         self.calibration = Calibration()
-        self.topic, self.last_s, self.image_s = topic, -np.inf, -np.inf
+        self.topic = topic
+        self.last_s = self.image_s = self.table_s = -np.inf
         self.image_frame = self.people_frame = ''
         self.arrivals_s: deque[float] = deque(maxlen=60)
         self.latencies_s: deque[float] = deque(maxlen=60)
@@ -65,7 +67,11 @@ class CameraView:
         self.latencies_s.append(1e-9 * info['received_timestamp'] - stamp_s)
         self.people_frame = poses.header.frame_id
         self.scene.show_camera_pose(camera_pose(poses) if self.in_camera_frame() else None)
-        self.scene.show_people(tracked_people(poses))
+        tracked = tracked_people(poses)
+        self.scene.show_people(tracked)
+        if self.last_s - self.table_s >= TABLE_S:
+            self.table_s = self.last_s
+            self.scene.show_table(tracked)
 
     def in_camera_frame(self) -> bool:
         """Return whether people are where the camera sees them, not in a `target_frame`."""

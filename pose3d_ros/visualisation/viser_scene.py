@@ -32,13 +32,13 @@ MIDDLE_DARK_RGB = np.array([0.35, 0.35, 0.35])  # the middle's light grey, on a 
 LIMB_WIDTH_M, KEYPOINT_SIZE_M, LABEL_ABOVE_M = 0.04, 0.05, 0.25
 # Images that a trail goes back, and its colour.
 TRAIL_IMAGES, TRAIL_RGB = 60, np.full(3, 150, np.uint8)
-# Width of the images that are sent, px, and the quality of their JPEG, %.
-IMAGE_WIDTH_PX, JPEG_QUALITY = 640, 80
+# Widths of the images beside the scene and in it, px, and the quality of their JPEG, %.
+IMAGE_WIDTH_PX, FRUSTUM_WIDTH_PX, JPEG_QUALITY = 640, 320, 80
 # Distance between two cameras whose frames have nothing to do with each other, m.
 CAMERAS_APART_M = 6.0
 FLOOR_M = 20.0
-# Vertical field of view of the page, rad.
-VIEW_RAD = float(np.radians(42))
+# Vertical field of view of the page, rad, and its eye from the middle of the scene, m.
+VIEW_RAD, EYE_M = float(np.radians(42)), np.array([-3.3, -2.8, -7.1])
 
 
 @dataclass
@@ -70,6 +70,7 @@ class CameraScene:
         self.frustum: Any = None
         self.floor: Any = None
         scene = server.scene
+        aim(server, number + 1)
         place = (number * CAMERAS_APART_M, 0.0, 0.0)
         self.frame = scene.add_frame(self.root, axes_length=0.3, axes_radius=0.01, position=place)
         with server.gui.add_folder(self.name):
@@ -93,15 +94,15 @@ class CameraScene:
             for gone in self.people.keys() - texts.keys():
                 self._remove(gone)
             self.labels.show(texts, tops_m)
-        self.table.content = people_table(tracked, distance_m, sd_m)
+
+    def show_table(self, tracked: TrackedPeople) -> None:
+        """Show the people of an image in the table, and no others."""
+        self.table.content = people_table(tracked, *distances(tracked.people))
 
     def show_image(self, rgb: NDArray[np.uint8], intrinsics: Intrinsics | None = None) -> None:
         """Show an image ``(H, W, 3)`` beside the scene, and in the camera's frustum."""
         height, width = rgb.shape[:2]
-        scale = min(1.0, IMAGE_WIDTH_PX / width)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-        self.image.image = small
+        self.image.image = _narrow(rgb, IMAGE_WIDTH_PX)
         if intrinsics is None:
             return
         if self.frustum is None:
@@ -114,7 +115,7 @@ class CameraScene:
                 format='jpeg',
                 jpeg_quality=JPEG_QUALITY,
             )
-        self.frustum.image = small
+        self.frustum.image = _narrow(rgb, FRUSTUM_WIDTH_PX)
 
     def hide_image(self) -> None:
         """Remove the image from the scene: people are not in the frame of the camera."""
@@ -229,12 +230,18 @@ def open_page(port: int = 8080) -> viser.ViserServer:
     server = viser.ViserServer(host=HOST, port=port, label='pose3d', verbose=False)
     server.gui.configure_theme(control_width='large', show_logo=False, show_share_button=False)
     server.gui.main_panel.dock_right()
-    # A camera optical frame, seen from behind and above the camera.
     server.scene.set_up_direction((0.0, -1.0, 0.0))
-    server.initial_camera.position = (-3.2, -2.5, -4.0)
-    server.initial_camera.look_at = (0.1, 0.3, 3.1)
     server.initial_camera.fov = VIEW_RAD
+    aim(server, 1)
     return server
+
+
+def aim(server: viser.ViserServer, cameras: int) -> None:
+    """Let pages that are opened from now on show all cameras, from behind and above them."""
+    beside_m = (cameras - 1) * CAMERAS_APART_M / 2
+    middle_m = np.array([0.1 + beside_m, 0.3, 3.1])
+    server.initial_camera.look_at = middle_m
+    server.initial_camera.position = middle_m + (1 + 0.3 * beside_m) * EYE_M
 
 
 def people_table(
@@ -249,6 +256,14 @@ def people_table(
             f'| {tracked.age_s[i]:.0f} s | {tracked.people.people_2d.score[i]:.2f} |'
         )
     return '\n'.join(lines)
+
+
+def _narrow(rgb: NDArray[np.uint8], width_px: int) -> NDArray[np.uint8]:
+    """Return an image that is not wider than `width_px`."""
+    height, width = rgb.shape[:2]
+    scale = min(1.0, width_px / width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _faded(keypoints: NDArray[np.intp], alpha: NDArray[np.float64]) -> NDArray[np.uint8]:

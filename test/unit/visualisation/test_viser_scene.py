@@ -13,6 +13,7 @@ from pose3d_ros.skeleton import PANOPTIC19  # noqa: E402
 from pose3d_ros.visualisation.style import HEAD, LIMBS, distances  # noqa: E402
 from pose3d_ros.visualisation.viser_labels import LINE_PX, View, apart  # noqa: E402
 from pose3d_ros.visualisation.viser_scene import (  # noqa: E402
+    CAMERAS_APART_M,
     LABEL_ABOVE_M,
     CameraScene,
     _turn_y_to,
@@ -40,6 +41,24 @@ def test_the_page_is_served_on_this_machine_only(page):
     assert page.get_host() == '127.0.0.1'
 
 
+def test_a_page_opens_on_all_cameras(page):
+    """Each camera, and a person 5 m in front of it, is in the view of 42 degrees and 4:3."""
+    for count in (1, 2, 3):
+        CameraScene(page, f'camera_{count}', number=count - 1)
+        eye = page.initial_camera
+        forward = eye.look_at - eye.position
+        forward /= np.linalg.norm(forward)
+        right = np.cross((0.0, 1.0, 0.0), forward)
+        right /= np.linalg.norm(right)
+        for number in range(count):
+            for z in (0.0, 5.0):
+                seen = np.array([number * CAMERAS_APART_M, 0.0, z]) - eye.position
+                depth = seen @ forward
+                up = abs(seen @ np.cross(forward, right)) / depth
+                assert up < np.tan(eye.fov / 2)
+                assert abs(seen @ right) / depth < 4 / 3 * np.tan(eye.fov / 2)
+
+
 def test_every_person_is_a_skeleton_at_the_right_place_until_gone(page):
     shown = CameraScene(page, '/front')
     shown.show_people(tracked(7, 9))
@@ -58,7 +77,16 @@ def test_every_person_is_a_skeleton_at_the_right_place_until_gone(page):
     shown.show_people(tracked())
     assert not shown.people
     assert not shown.labels.handles
+
+
+def test_the_table_is_of_the_people_shown_last(page):
+    shown = CameraScene(page, 'front')
+    shown.show_table(tracked(7, 9))
+    assert '| 9 |' in shown.table.content
+    shown.show_table(tracked(7))
     assert '| 9 |' not in shown.table.content
+    shown.clear()
+    assert '| 7 |' not in shown.table.content
 
 
 def test_inferred_limbs_are_paler(page):
@@ -162,7 +190,7 @@ def test_images_are_shown_beside_the_scene_and_in_the_frustum(page):
     shown = CameraScene(page, 'front')
     shown.show_image(np.full((1080, 1920, 3), 90, np.uint8), Intrinsics.guess(1920, 1080))
     assert shown.image.image.shape == (360, 640, 3)
-    assert shown.frustum.image.shape == (360, 640, 3)
+    assert shown.frustum.image.shape == (180, 320, 3)
 
 
 def test_the_table_has_people_by_id():
