@@ -113,8 +113,8 @@ class CameraView:
         if not np.isfinite(silent_s):
             self.scene.state.content = f'no poses yet on `{self.topic}`'
         elif silent_s > SILENT_S:
-            self.scene.state.content = f'**no poses for {silent_s:.0f} s** on `{self.topic}`'
             self.scene.clear()
+            self.scene.state.content = f'**no poses for {silent_s:.0f} s** on `{self.topic}`'
         elif len(self.arrivals_s) > 1:
             span_s = self.arrivals_s[-1] - self.arrivals_s[0]
             rate_hz = (len(self.arrivals_s) - 1) / max(span_s, 1e-6)
