@@ -43,6 +43,7 @@ VIEW_RAD, EYE_M = float(np.radians(42)), np.array([-3.3, -2.8, -7.1])
 
 @dataclass
 class _Person:
+    place: Any
     limbs: Any
     keypoints: Any
     trail: Any
@@ -168,13 +169,17 @@ class CameraScene:
             return None
         shown = LIMBS[known[LIMBS].all(axis=1)]
         opacity = alpha[shown].min(axis=1)
-        ends = np.asarray(xyz_m[shown], np.float32)
+        # The page moves nodes and labels at once, but builds new lines and points later if it is
+        # slow: relative to the pelvis, they are at least where the person is.
+        origin_m = xyz_m[PELVIS] if known[PELVIS] else xyz_m[known].mean(axis=0)
+        ends = np.asarray(xyz_m[shown] - origin_m, np.float32)
         colours = np.repeat(_linear(_faded(shown[:, 1], opacity))[:, np.newaxis], 2, axis=1)
-        points = np.asarray(xyz_m[known], np.float32)
+        points = np.asarray(xyz_m[known] - origin_m, np.float32)
         point_colours = _faded(np.flatnonzero(known), alpha[known])
         person = self.people.get(track_id)
         if person is None:
             person = self._add(track_id, ends, colours, points, point_colours)
+        person.place.position = tuple(origin_m.tolist())
         person.limbs.points, person.limbs.colors = ends, colours
         person.keypoints.points, person.keypoints.colors = points, point_colours
         if known[PELVIS]:
@@ -202,6 +207,7 @@ class CameraScene:
         node, scene = f'{self.root}/person_{track_id}', self.server.scene
         nothing = np.zeros((1, 2, 3), np.float32)
         self.people[track_id] = _Person(
+            scene.add_frame(node, show_axes=False),
             scene.add_line_segments(f'{node}/limbs', ends, colours, thickness=LIMB_WIDTH_M),
             scene.add_point_cloud(
                 f'{node}/keypoints',
@@ -212,7 +218,7 @@ class CameraScene:
                 precision='float32',
             ),
             scene.add_line_segments(
-                f'{node}/trail', nothing, tuple(TRAIL_RGB.tolist()), thickness=0.01
+                f'{self.root}/trail_{track_id}', nothing, tuple(TRAIL_RGB.tolist()), thickness=0.01
             ),
             deque(maxlen=TRAIL_IMAGES),
         )
@@ -221,8 +227,8 @@ class CameraScene:
     def _remove(self, track_id: int) -> None:
         person = self.people.pop(track_id, None)
         if person is not None:
-            for handle in (person.limbs, person.keypoints, person.trail):
-                handle.remove()
+            person.place.remove()  # and what is below it
+            person.trail.remove()
 
 
 def open_page(port: int = 8080) -> viser.ViserServer:

@@ -67,7 +67,9 @@ def test_every_person_is_a_skeleton_at_the_right_place_until_gone(page):
     assert person.limbs.name == '/front/person_9/limbs'
     assert person.limbs.points.shape == (len(LIMBS), 2, 3)
     neck = PANOPTIC19.index('neck')
-    np.testing.assert_allclose(person.keypoints.points[neck], STANDING_M[neck] + (0, 0, 4))
+    np.testing.assert_allclose(
+        person.keypoints.points[neck] + person.place.position, STANDING_M[neck] + (0, 0, 4)
+    )
     label = shown.labels.handles[9]
     assert label.text == '9  4.0 m'
     assert label.position[1] < STANDING_M[:, 1].min()
@@ -104,7 +106,8 @@ def test_labels_stand_above_heads_in_the_scene(page):
     down = np.array([0.0, 0.6, 0.8])
     shown.show_camera_pose(CameraPose(-down, 1.5))
     shown.show_people(tracked(3))
-    head = shown.people[3].keypoints.points[HEAD].mean(axis=0)
+    person = shown.people[3]
+    head = person.keypoints.points[HEAD].mean(axis=0) + person.place.position
     above = turned(shown.frame.wxyz, head) + shown.frame.position - (0, LABEL_ABOVE_M, 0)
     np.testing.assert_allclose(shown.labels.handles[3].position, above, atol=1e-6)
     assert shown.labels.handles[3].name.count('/') == 1
