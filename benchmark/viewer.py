@@ -15,6 +15,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,6 +28,7 @@ from std_msgs.msg import Header
 from viser._messages import ViewerCameraMessage
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from pose3d_ros.camera import IntrinsicsSource
 from pose3d_ros.demo import clip
@@ -88,7 +90,7 @@ class Browser(threading.Thread):
 
     def __init__(self, address: str) -> None:
         super().__init__(daemon=True)
-        protocol = f'viser-v{viser.__version__}'
+        protocol = Subprotocol(f'viser-v{viser.__version__}')
         self.socket = connect(
             address.replace('http', 'ws'), subprotocols=[protocol], max_size=None
         )
@@ -105,6 +107,7 @@ class Browser(threading.Thread):
         zstd = zstandard.ZstdDecompressor()
         try:
             for packet in self.socket:
+                assert isinstance(packet, bytes)
                 self.size += len(packet)
                 length = int.from_bytes(packet[8:16], 'little')
                 inner = zstd.decompress(packet[16 : 16 + length])
@@ -113,7 +116,7 @@ class Browser(threading.Thread):
         except ConnectionClosed:
             return
 
-    def _count(self, message: dict) -> None:
+    def _count(self, message: dict[str, Any]) -> None:
         updates = message.get('updates', {})
         self.people += message.get('name', '').endswith('person_0/limbs') and 'points' in updates
         self.images += message['type'] == 'GuiUpdateMessage' and '_data' in updates
@@ -157,11 +160,12 @@ def main() -> None:
         start_line('view', '--namespace', NAMESPACE, '--port', '8600'),
         stdout=subprocess.PIPE, text=True, env=environment(),
     )  # fmt: skip
+    assert viewer.stdout
     sender = Sender()
     try:
         address = next(m[0] for m in map(re.compile(r'http://\S+').match, viewer.stdout) if m)
         sender.start()
-        load = os.getloadavg()[0] / os.cpu_count()
+        load = os.getloadavg()[0] / (os.cpu_count() or 1)
         print(f'other load: {load:.1f} processes per core\n')
         print('| browser | sent, Hz | person, Hz | image, Hz | MB/s | of a core |')
         print('|---|---|---|---|---|---|')
