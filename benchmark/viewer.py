@@ -129,7 +129,7 @@ def cpu_s(pid: int) -> float:
 
 
 def measure(
-    viewer: subprocess.Popen, sender: Sender, browser: Browser | None, span_s: float
+    viewer: subprocess.Popen[str], sender: Sender, browser: Browser | None, span_s: float
 ) -> str:
     """Return a row of the table."""
     time.sleep(WARM_UP_S)
