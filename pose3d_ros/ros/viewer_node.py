@@ -219,6 +219,9 @@ class ViewerNode(Node):
             publishers = self.get_publishers_info_by_topic(topic) if shown else []
             if publishers and topic not in self.views:
                 self.views[topic] = CameraView(self, topic)
+                if len(self.views) > 1:
+                    for view in self.views.values():
+                        view.scene.leave_room()
             for publisher in publishers:
                 name = f'{publisher.node_namespace.rstrip("/")}/{publisher.node_name}'
                 if name not in self.controls:

@@ -24,9 +24,8 @@ from pose3d_ros.visualisation.style import (
     label,
 )
 from pose3d_ros.visualisation.viser_labels import Labels
+from pose3d_ros.visualisation.viser_page import CAMERAS_APART_M, aim
 
-# On this machine only: whoever reaches the page sees the camera and can change parameters.
-HOST = '127.0.0.1'
 BACKGROUND_RGB = np.array([0.97, 0.97, 0.97])
 MIDDLE_DARK_RGB = np.array([0.35, 0.35, 0.35])  # the middle's light grey, on a light background
 LIMB_WIDTH_M, KEYPOINT_SIZE_M, LABEL_ABOVE_M = 0.04, 0.05, 0.25
@@ -34,11 +33,7 @@ LIMB_WIDTH_M, KEYPOINT_SIZE_M, LABEL_ABOVE_M = 0.04, 0.05, 0.25
 TRAIL_IMAGES, TRAIL_RGB = 60, np.full(3, 150, np.uint8)
 # Widths of the images beside the scene and in it, px, and the quality of their JPEG, %.
 IMAGE_WIDTH_PX, FRUSTUM_WIDTH_PX, JPEG_QUALITY = 640, 320, 80
-# Distance between two cameras whose frames have nothing to do with each other, m.
-CAMERAS_APART_M = 6.0
 FLOOR_M = 20.0
-# Vertical field of view of the page, rad, and its eye from the middle of the scene, m.
-VIEW_RAD, EYE_M = float(np.radians(42)), np.array([-3.3, -2.8, -7.1])
 
 
 @dataclass
@@ -70,6 +65,7 @@ class CameraScene:
         self.labels = Labels(server, self.name)
         self.frustum: Any = None
         self.floor: Any = None
+        self.floor_width_m = FLOOR_M
         scene = server.scene
         aim(server, number + 1)
         place = (number * CAMERAS_APART_M, 0.0, 0.0)
@@ -144,7 +140,7 @@ class CameraScene:
         if self.floor is None:
             self.floor = self.server.scene.add_grid(
                 f'{self.root}/floor',
-                FLOOR_M,
+                self.floor_width_m,
                 FLOOR_M,
                 plane='xz',
                 cell_size=1.0,
@@ -152,6 +148,12 @@ class CameraScene:
             )
         self.floor.wxyz = _turn_y_to(-pose.up)
         self.floor.position = -pose.up * pose.height_m
+
+    def leave_room(self) -> None:
+        """Make the floor so narrow that it does not lie below the people of other cameras."""
+        self.floor_width_m = CAMERAS_APART_M
+        if self.floor is not None:
+            self.floor.width = self.floor_width_m
 
     def clear(self) -> None:
         """Remove all people."""
@@ -229,25 +231,6 @@ class CameraScene:
         if person is not None:
             person.place.remove()  # and what is below it
             person.trail.remove()
-
-
-def open_page(port: int = 8080) -> viser.ViserServer:
-    """Serve an empty page on this machine; the port is the next free one."""
-    server = viser.ViserServer(host=HOST, port=port, label='pose3d', verbose=False)
-    server.gui.configure_theme(control_width='large', show_logo=False, show_share_button=False)
-    server.gui.main_panel.dock_right()
-    server.scene.set_up_direction((0.0, -1.0, 0.0))
-    server.initial_camera.fov = VIEW_RAD
-    aim(server, 1)
-    return server
-
-
-def aim(server: viser.ViserServer, cameras: int) -> None:
-    """Let pages that are opened from now on show all cameras, from behind and above them."""
-    beside_m = (cameras - 1) * CAMERAS_APART_M / 2
-    middle_m = np.array([0.1 + beside_m, 0.3, 3.1])
-    server.initial_camera.look_at = middle_m
-    server.initial_camera.position = middle_m + (1 + 0.3 * beside_m) * EYE_M
 
 
 def people_table(

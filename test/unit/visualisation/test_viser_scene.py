@@ -12,12 +12,11 @@ from pose3d_ros.people import TrackedPeople  # noqa: E402
 from pose3d_ros.skeleton import PANOPTIC19  # noqa: E402
 from pose3d_ros.visualisation.style import HEAD, LIMBS, distances  # noqa: E402
 from pose3d_ros.visualisation.viser_labels import LINE_PX, View, apart  # noqa: E402
+from pose3d_ros.visualisation.viser_page import CAMERAS_APART_M, open_page  # noqa: E402
 from pose3d_ros.visualisation.viser_scene import (  # noqa: E402
-    CAMERAS_APART_M,
     LABEL_ABOVE_M,
     CameraScene,
     _turn_y_to,
-    open_page,
     people_table,
 )
 
@@ -150,6 +149,18 @@ def test_a_floor_is_shown_only_where_its_height_is_known(page):
         shown.show_camera_pose(pose)
         assert (shown.floor is None) == (height_m is None)
     np.testing.assert_allclose(shown.floor.position, (0, 1.3, 0))
+
+
+def test_the_floors_of_two_cameras_do_not_overlap(page):
+    """The floor of one says nothing about that of the other."""
+    front, rear = CameraScene(page, 'front'), CameraScene(page, 'rear', number=1)
+    level = CameraPose(np.array([0.0, -1.0, 0.0]), 1.2)
+    front.show_camera_pose(level)  # before the other is found
+    for scene_ in (front, rear):
+        scene_.leave_room()
+        scene_.show_camera_pose(level)
+    apart_m = rear.frame.position[0] - front.frame.position[0]
+    assert (front.floor.width + rear.floor.width) / 2 <= apart_m
 
 
 @pytest.mark.parametrize('down', [(0, 1, 0), (0.0, 0.6, 0.8), (0.6, 0.8, 0), (0, -1, 0)])
