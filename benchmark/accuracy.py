@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,8 @@ def main(argv: list[str] | None = None) -> None:
 
 def thresholds(person: float | None, keypoint: float | None) -> Thresholds:
     """Return the default thresholds with those that are given."""
-    default = Thresholds()
-    return Thresholds(
-        keypoint=default.keypoint if keypoint is None else keypoint,
-        person=default.person if person is None else person,
-    )
+    default = Thresholds(person=person)
+    return default if keypoint is None else replace(default, keypoint=keypoint)
 
 
 def input_size(size: Sequence[int] | None) -> InputSize:

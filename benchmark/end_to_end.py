@@ -32,6 +32,7 @@ from visualization_msgs.msg import MarkerArray
 from benchmark.transport import PROFILE
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
 from pose3d_ros.detection.letterbox import Letterbox
+from pose3d_ros.detection.openpose.outputs import Outputs
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
 from pose3d_ros.ros.messages.images import image_msg, seconds
@@ -67,9 +68,16 @@ class Received:
 def write_people_network(path: Path, people: int) -> Path:
     """Write a network that returns constant people side by side; return its path."""
     letterbox = Letterbox.fit(SIZE_HW, INPUT_HW, STRIDE)
+    return write_network(path, people_outputs(people, letterbox), INPUT_HW)
+
+
+def people_outputs(
+    people: int, letterbox: Letterbox, grid_hw: tuple[int, int] = scene.GRID_HW
+) -> Outputs:
+    """Return what a perfect network returns for people side by side, who all fit in the image."""
     xs = np.linspace(-1.2, 1.2, people) if people > 1 else [0.0]
-    outputs = scene.outputs(scene.people_m(*[(x, 0, 3.5) for x in xs]), CAMERA, letterbox)
-    return write_network(path, outputs, INPUT_HW)
+    people_m = scene.people_m(*[(x, 0, 3.5) for x in xs])
+    return scene.outputs(people_m, CAMERA, letterbox, grid_hw=grid_hw)
 
 
 def start_ros() -> None:

@@ -308,8 +308,13 @@ class VectorNetwork:
             )
         self.name, self._outputs = graph.name, {name: name for name in outputs}
         # The network is too small for more than one thread; its outputs are positions, for which
-        # bf16 is too coarse.
-        properties = {'INFERENCE_NUM_THREADS': '1', 'INFERENCE_PRECISION_HINT': 'f32'}
+        # bf16 is too coarse. The calling thread runs it: bound to one core, as by default, it
+        # waits for whatever else runs there (docs/performance.md).
+        properties = {
+            'INFERENCE_NUM_THREADS': '1',
+            'INFERENCE_PRECISION_HINT': 'f32',
+            'ENABLE_CPU_PINNING': 'NO',
+        }
         compiled = _compile(graph.core, graph.model, device, properties, graph.name)
         self._requests = RequestPool(compiled, 1)
 

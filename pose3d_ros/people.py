@@ -27,6 +27,7 @@ class Source(IntEnum):
     OBSERVED = 1
     INFERRED = 2
     DEPTH = 3
+    FUSED = 4
 
 
 class TrackState(IntEnum):

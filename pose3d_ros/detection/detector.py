@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage
 
+# Least score of a person, unless a family has its own.
+PERSON = 0.3
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -26,14 +29,18 @@ class Thresholds:
     min_keypoints
         Least number of keypoints of a person. Three are mostly a leg of another person.
     person
-        Least score of a person, [0, 1]. On real images, 0.1 gives four times the false people and
-        finds no more.
+        Least score of a person, [0, 1]. None: that of the family, ``PERSON`` or 0.25 for a pair of
+        networks. On real images, 0.1 gives four times the false people and finds no more.
     """
 
     keypoint: float = 0.1
     limb: float = 0.05
     min_keypoints: int = 4
-    person: float = 0.3
+    person: float | None = None
+
+    def least_person(self, own: float = PERSON) -> float:
+        """Return the least score of a person; `own`: that of the family."""
+        return own if self.person is None else self.person
 
 
 class Detector(Protocol):

@@ -21,6 +21,10 @@ from numpy.typing import NDArray
 # Grey that the normalisation of human-pose-estimation-3d-0001, (x - 128) / 255, maps to zero.
 PADDING = 128
 
+# Up to this ratio, linear interpolation leaves no more of white noise than 1.05 times what an area
+# filter does: 2/3, against one over the ratio.
+MAX_LINEAR_RATIO = 1.55
+
 Fit = Literal['centred', 'top_left', 'stretched']
 
 
@@ -129,15 +133,15 @@ def _resize(bgr: NDArray[np.uint8], halvings: int, size_wh: tuple[int, int]) -> 
     """Resize an image; where it becomes smaller, all of its pixels count, at any ratio.
 
     OpenCV's INTER_AREA is fast only where it halves, so the image is halved as often as possible.
-    The rest, a ratio between 1 and 2, is interpolated at twice the resolution and then halved,
-    which averages as an area filter does.
+    The rest, a ratio between 1 and 2, is interpolated: where it is large, at twice the resolution
+    and then halved, which averages as an area filter does and takes four times as long.
     """
     for _ in range(halvings):
         bgr = _halve(bgr, (bgr.shape[1] // 2, bgr.shape[0] // 2))
     width, height = bgr.shape[1], bgr.shape[0]
     if (width, height) == size_wh:
         return bgr
-    if width > size_wh[0] or height > size_wh[1]:
+    if max(width / size_wh[0], height / size_wh[1]) > MAX_LINEAR_RATIO:
         return _halve(_interpolate(bgr, (2 * size_wh[0], 2 * size_wh[1])), size_wh)
     return _interpolate(bgr, size_wh)
 

@@ -195,7 +195,7 @@ def select_people(
     People2D
         Highest score first.
     """
-    rows = np.flatnonzero(candidates.score >= thresholds.person)
+    rows = np.flatnonzero(candidates.score >= thresholds.least_person())
     if spec.nms_iou is not None and candidates.boxes is not None:
         rows = rows[box_nms(candidates.boxes[rows], candidates.score[rows], spec.nms_iou)]
     xy_px, scores = letterbox.to_image(candidates.xy[rows]), candidates.scores[rows]

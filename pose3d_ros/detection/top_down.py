@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 # Scores are products, and so lower than those of other families: with 0.3, three in 124 people of
 # the images of docs/accuracy.md are lost, and no false ones.
-DEFAULT_THRESHOLDS = Thresholds(keypoint=0.1, person=0.25)
+PERSON = 0.25
 # A person's score is the detector's times the mean of this many keypoint scores, the best ones:
 # hidden limbs make a person no less certain.
 BEST_KEYPOINTS = 8
@@ -79,7 +79,7 @@ class TopDownDetector:
     options
         How much is done for an image.
     thresholds
-        How much evidence is needed. None: ``DEFAULT_THRESHOLDS``.
+        How much evidence is needed. None: the defaults.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class TopDownDetector:
         self.name = f'{first.name} + {second.name}'
         self.device = ','.join(dict.fromkeys([first.device, second.device]))
         self.input_hw = first.input_hw
-        self.thresholds = thresholds or DEFAULT_THRESHOLDS
+        self.thresholds = thresholds or Thresholds()
 
     def detect(
         self,
@@ -135,7 +135,7 @@ class TopDownDetector:
             if len(found.people) == len(expected_px):
                 return found
         start_s = time.perf_counter()
-        boxes = self.person_detector.detect(bgr, self.thresholds.person)
+        boxes = self.person_detector.detect(bgr, self.thresholds.least_person(PERSON))
         detector_s = time.perf_counter() - start_s
         new = _largest_overlap(boxes.xyxy_px, _extents(found.people)) <= MAX_OVERLAP
         return self._poses(bgr, Boxes(boxes.xyxy_px[new], boxes.scores[new]), found, detector_s)
@@ -180,7 +180,7 @@ def open_top_down(
     top_down
         How much is done for an image.
     thresholds
-        How much evidence is needed. None: ``DEFAULT_THRESHOLDS``.
+        How much evidence is needed. None: the defaults.
 
     Raises
     ------
@@ -254,7 +254,7 @@ def to_people(
     person = box_scores * best
     xy_px, scores = to_panoptic19(keypoint_set, xy_px, scores)
     xy_px = np.where((scores > 0)[..., np.newaxis], xy_px, np.nan)
-    certain = (person >= thresholds.person) & (
+    certain = (person >= thresholds.least_person(PERSON)) & (
         (scores > 0).sum(axis=1) >= thresholds.min_keypoints
     )
     rows = np.flatnonzero(certain)

@@ -99,16 +99,11 @@ def _found(path: Path, people: People2D, duration_s: float, file: Path) -> str:
     return f'{path}: people: {len(people)}, scores: {scores}, {duration} -> {file}'
 
 
-def _thresholds(trial: Trial) -> Thresholds | None:
-    keypoint, person = trial.keypoint_threshold, trial.person_threshold
-    if keypoint is None and person is None:
-        return None
-    default = Thresholds()
-    return replace(
-        default,
-        keypoint=default.keypoint if keypoint is None else keypoint,
-        person=default.person if person is None else person,
-    )
+def _thresholds(trial: Trial) -> Thresholds:
+    thresholds = Thresholds(person=trial.person_threshold)
+    if trial.keypoint_threshold is None:
+        return thresholds
+    return replace(thresholds, keypoint=trial.keypoint_threshold)
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

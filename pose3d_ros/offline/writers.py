@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -111,7 +112,19 @@ def record(processed: Processed) -> dict[str, Any]:
             'cy_px': intrinsics.cy,
             'source': intrinsics.source.name,
         },
+        'camera_pose': _camera_pose(processed),
         **tracked.to_dict(),
+    }
+
+
+def _camera_pose(processed: Processed) -> dict[str, Any] | None:
+    pose = processed.camera_pose
+    if pose is None:
+        return None
+    return {
+        'up': pose.up.tolist(),
+        'height_m': None if math.isnan(pose.height_m) else pose.height_m,
+        'source': processed.camera_pose_source.name,
     }
 
 

@@ -44,6 +44,12 @@ MIN_SAMPLES = 9
 # Least weight of the newest histogram in a mean over time.
 GAIN = 0.15
 
+# Keypoints ``(2, L)`` at both ends of each limb; positions ``(S, 1)`` of the samples along and
+# across a limb; the part of each sample of a person.
+_ENDS = np.array([PANOPTIC19.indices(limb) for limbs in _LIMBS for limb in limbs]).T
+_GRID = [grid.reshape(-1, 1) for grid in np.meshgrid(ALONG, ACROSS)]
+_PART = np.repeat(np.arange(PARTS), [len(limbs) * len(ALONG) * len(ACROSS) for limbs in _LIMBS])
+
 
 def describe(bgr: NDArray[np.uint8], people: People2D) -> Array:
     """Compute the colours of each person.
@@ -65,14 +71,14 @@ def describe(bgr: NDArray[np.uint8], people: People2D) -> Array:
     histograms = np.full((n, PARTS, BINS), np.nan)
     if not n:
         return histograms
-    xy, part = _samples(people.xy_px)
+    xy = _samples(people.xy_px)
     height, width = bgr.shape[:2]
     pixel = np.rint(np.where(np.isfinite(xy), xy, -1)).astype(np.intp)
     inside = ((pixel >= 0) & (pixel < (width, height))).all(axis=-1)
     person, sample = np.nonzero(inside)
     column, row = pixel[person, sample].T
     light, chroma = _bins(bgr[row, column], _mean_colour(bgr))
-    cell = person * PARTS + part[sample]
+    cell = person * PARTS + _PART[sample]
     counts = np.bincount(cell, minlength=n * PARTS).reshape(n, PARTS, 1)
     total = np.bincount(cell * BINS + light, minlength=n * PARTS * BINS)
     total += np.bincount(cell * BINS + LIGHT_BINS + chroma, minlength=n * PARTS * BINS)
@@ -116,27 +122,28 @@ def update_mean(mean: Array, colours: Array, images: NDArray[np.int64]) -> Array
     return np.asarray(np.where(np.isnan(colours), before, before + gain * (colours - before)))
 
 
-def _samples(xy_px: Array) -> tuple[Array, NDArray[np.intp]]:
-    """Return the positions of samples ``(N, S, 2)`` px, NaN where unknown, and parts ``(S,)``."""
-    ends = [PANOPTIC19.indices(limb) for limbs in _LIMBS for limb in limbs]
-    part = np.repeat(np.arange(PARTS), [len(limbs) for limbs in _LIMBS])
-    start, end = (xy_px[:, [pair[i] for pair in ends]] for i in (0, 1))
+def _samples(xy_px: Array) -> Array:
+    """Return the positions of samples ``(N, S, 2)`` px, NaN where unknown."""
+    start, end = xy_px[:, _ENDS[0]], xy_px[:, _ENDS[1]]
     limb = end - start
-    length = np.linalg.norm(limb, axis=-1)
+    length = np.sqrt(limb[..., 0] ** 2 + limb[..., 1] ** 2)
     longest = np.nan_to_num(length).max(axis=1)[:, np.newaxis, np.newaxis]
     aside = np.stack([-limb[..., 1], limb[..., 0]], axis=-1)
     aside = aside / np.maximum(length, 1.0)[..., np.newaxis] * longest
-    along, across = (g.ravel()[:, np.newaxis] for g in np.meshgrid(ALONG, ACROSS))
     xy = (
-        start[:, :, np.newaxis] + along * limb[:, :, np.newaxis] + across * aside[:, :, np.newaxis]
+        start[:, :, np.newaxis]
+        + _GRID[0] * limb[:, :, np.newaxis]
+        + _GRID[1] * aside[:, :, np.newaxis]
     )
-    return xy.reshape(len(xy_px), -1, 2), np.repeat(part, len(ALONG) * len(ACROSS))
+    return xy.reshape(len(xy_px), -1, 2)
 
 
 def _mean_colour(bgr: NDArray[np.uint8]) -> Array:
     """Return the image's mean colour ``(3,)``, at least 1."""
     step = [max(1, size // MEAN_SAMPLES) for size in bgr.shape[:2]]
-    mean: Array = bgr[:: step[0], :: step[1]].mean(axis=(0, 1))
+    some = np.ascontiguousarray(bgr[:: step[0], :: step[1]])
+    # Faster than numpy's mean over two axes.
+    mean = np.array(cv2.sumElems(some)[:3]) / (some.shape[0] * some.shape[1])
     return np.maximum(mean, 1.0)
 
 

@@ -90,9 +90,7 @@ class Smoother:
             The same people; only their 3D positions differ.
         """
         ids = tracked.track_id
-        states, ranges = nothing_yet(len(ids)), range_filter.nothing_yet(len(ids))
-        _, row, known = np.intersect1d(ids, self._ids, assume_unique=True, return_indices=True)
-        states[row], ranges[row] = self._states[known], self._ranges[known]
+        states, ranges = self._known(ids)
         people = tracked.people
         xyz_m, states = smooth(states, people.xyz_m, stamp_s, self.min_cutoff_hz, self.beta)
         ranges = range_filter.follow(ranges, *_ranges(people), stamp_s)
@@ -100,9 +98,21 @@ class Smoother:
         self._remember(ids, states, ranges, stamp_s)
         return replace(tracked, people=replace(people, xyz_m=xyz_m))
 
+    def _known(self, ids: NDArray[np.int64]) -> tuple[State, State]:
+        """Return the states of people; those of new ones are NaN."""
+        if np.array_equal(ids, self._ids):  # as from most images to the next
+            return self._states, self._ranges
+        states, ranges = nothing_yet(len(ids)), range_filter.nothing_yet(len(ids))
+        _, row, known = np.intersect1d(ids, self._ids, assume_unique=True, return_indices=True)
+        states[row], ranges[row] = self._states[known], self._ranges[known]
+        return states, ranges
+
     def _remember(
         self, ids: NDArray[np.int64], states: State, ranges: State, stamp_s: float
     ) -> None:
+        if np.array_equal(ids, self._ids):
+            self._states, self._ranges = states, ranges
+            return
         last_s = np.fmax.reduce(self._states['stamp_s'], axis=1, initial=-np.inf)
         keep = ~np.isin(self._ids, ids) & (np.abs(stamp_s - last_s) <= MEMORY_S)
         rows = np.flatnonzero(keep)[-MAX_REMEMBERED:]

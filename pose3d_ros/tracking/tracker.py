@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 
 import numpy as np
@@ -92,7 +93,7 @@ class Tracker:
 
     @property
     def appearance_memory_s(self) -> float:
-        """How long colours are remembered, s. 0: never. May be changed at any time."""
+        """How long colours are remembered, s; 0 is never. May be changed at any time."""
         return self._appearance_memory_s
 
     @appearance_memory_s.setter
@@ -102,7 +103,7 @@ class Tracker:
 
     @property
     def stamp_s(self) -> float:
-        """Time of the last image, s: the largest stamp since tracking started anew."""
+        """Time of the last image, s, which is the largest stamp since tracking started anew."""
         return self._stamp_s
 
     def reset(self) -> None:
@@ -211,7 +212,7 @@ class Tracker:
         """Return how long a person who is not detected keeps the id at the rate of the images."""
         wait_s = LONGEST_WAIT_S
         if self._intervals_s:
-            wait_s = min(wait_s, MISSED_INTERVALS * float(np.median(self._intervals_s)))
+            wait_s = min(wait_s, MISSED_INTERVALS * statistics.median(self._intervals_s))
         return max(self._max_age_s, wait_s)
 
     def _starts_again(self, stamp_s: float) -> bool:

@@ -97,7 +97,7 @@ def group(outputs: Outputs, letterbox: Letterbox, thresholds: Thresholds) -> Peo
 def keep_people(groups: People2D, thresholds: Thresholds) -> People2D:
     """Select the groups with enough evidence for a person, highest score first."""
     enough = groups.detected.sum(1) >= thresholds.min_keypoints
-    rows = np.flatnonzero(enough & (groups.score >= thresholds.person))
+    rows = np.flatnonzero(enough & (groups.score >= thresholds.least_person()))
     return groups.take(rows[np.argsort(-groups.score[rows], kind='stable')])
 
 

@@ -45,7 +45,11 @@ def test_a_spot_in_the_image_is_where_the_formula_says(image_hw, fit):
 
 
 @pytest.mark.parametrize(
-    'image_hw', [(2048, 2448), (2047, 2447), (1500, 2000), (1542, 2056), (719, 1279), (400, 700)]
+    'image_hw',
+    [
+        *[(2048, 2448), (2047, 2447), (1500, 2000), (1542, 2056), (719, 1279), (400, 700)],
+        *[(320, 560), (384, 672), (395, 690), (788, 1380)],  # linear interpolation, up to 1.55
+    ],
 )
 def test_noise_is_averaged_at_every_size(image_hw):
     """Of white noise, an area filter leaves as much as one input px has of an image px."""

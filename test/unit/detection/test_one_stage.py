@@ -130,6 +130,16 @@ def test_keypoints_outside_the_image_are_missing():
     assert {n for n, score in named.items() if not score} == {'nose', 'left_eye', 'right_eye'}
 
 
+@pytest.mark.parametrize(('threshold', 'number'), [(None, 0), (0.25, 1)])
+def test_the_person_threshold_is_0_3_unless_it_is_set(threshold, number):
+    spec = find_spec(Graph(networks.boxes_and_keypoints(INPUT_HW)))
+    xy = np.tile(np.linspace((40, 40), (200, 200), networks.KEYPOINTS), (1, 1, 1))
+    found = Candidates(xy, np.ones((1, networks.KEYPOINTS)), np.array([0.28]), None)
+    letterbox = Letterbox.fit((480, 480), INPUT_HW)
+    people = select_people(found, spec, letterbox, (480, 480), Thresholds(person=threshold))
+    assert len(people) == number
+
+
 def test_thresholds_hold_from_the_next_image_on():
     truth_px = people_px(2, (480, 640), 2 * PITCH)
     bgr = networks.draw(truth_px, (480, 640), radius_px(2 * PITCH))

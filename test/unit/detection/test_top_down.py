@@ -188,6 +188,17 @@ def test_keypoints_outside_of_the_image_are_not_detected():
     assert people.detected.sum() == 17
 
 
+@pytest.mark.parametrize(('threshold', 'number'), [(None, 1), (0.3, 0), (0.0, 2)])
+def test_pairs_have_a_person_threshold_of_their_own(threshold, number):
+    """People with a score of 0.27 count, as they do not for other families; 0 takes all."""
+    xy_px = np.linspace((40, 40), (200, 200), 17) + np.array([0, 300])[:, np.newaxis, np.newaxis]
+    people = top_down.to_people(
+        'coco17', xy_px, np.ones((2, 17)), np.array([0.27, 0.2]),
+        ((640, 640), Thresholds(person=threshold)),
+    )  # fmt: skip
+    assert len(people) == number
+
+
 def test_a_detector_without_its_head_is_refused_with_what_was_expected_and_found():
     truth = people_of(1)
     boxes, pose = (Graph(build(truth)) for build in (networks.row_network, networks.simcc_network))
