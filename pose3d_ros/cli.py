@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+# Little is imported before `main`, which handles Ctrl-C.
 import argparse
-import difflib
-import importlib.metadata
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from pose3d_ros.ros.arguments import Described
 
 NODES = {'node': 'pose_node', 'camera': 'camera_node', 'fuse': 'fusion_node'}
-# Exit status of a command that Ctrl-C ended, as shells have it.
-INTERRUPTED = 130
+# Exit status of a command that Ctrl-C ended, or whose output is not read to its end, as shells
+# have them.
+INTERRUPTED, UNREAD = 130, 141
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,6 +72,8 @@ def parser() -> argparse.ArgumentParser:
 
 def version() -> str:
     """Return the version of the package, as pip or package.xml has it."""
+    import importlib.metadata
+
     try:
         return importlib.metadata.version('pose3d_ros')
     except importlib.metadata.PackageNotFoundError:  # built by colcon
@@ -187,7 +190,14 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit status; Ctrl-C ends it with a line, a node without."""
     try:
-        return _run(argv)
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still in the buffer has no reader either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
     except KeyboardInterrupt as interrupt:
         if (sys.argv[1:] if argv is None else argv)[:1] in [[name] for name in NODES]:
             return 0  # as once they run
@@ -296,6 +306,8 @@ def _options(top: argparse.ArgumentParser, command: str) -> list[str]:
 
 def _nearest(unknown: list[str], options: list[str]) -> str:
     """Return '; did you mean ...?' for unknown arguments, or ''."""
+    import difflib
+
     found = [difflib.get_close_matches(text.partition('=')[0], options, 1) for text in unknown]
     names = [name for names in found for name in names]
     return f'; did you mean {", ".join(names)}?' if names else ''

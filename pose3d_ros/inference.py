@@ -6,6 +6,7 @@ import functools
 import gc
 import os
 import queue
+import re
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from pose3d_ros.network_spec import NetworkSpec, Signature, TensorInfo, parse_sp
 # OpenVINO's names of the types that it may compute in; '' lets it choose (bf16 where the CPU is
 # fast at it).
 PRECISIONS = {'auto': '', 'f32': 'f32', 'f16': 'f16', 'bf16': 'bf16'}
+# Devices of OpenVINO that stand for others.
+VIRTUAL_DEVICES = {'AUTO', 'MULTI', 'HETERO', 'BATCH'}
 MODEL_SUFFIXES = ('.xml', '.onnx', '.tflite')
 # The file that a folder with a TensorFlow SavedModel contains.
 SAVED_MODEL = 'saved_model.pb'
@@ -438,10 +441,28 @@ def _compile(
     try:
         return core.compile_model(model, device, properties)
     except RuntimeError as error:
+        available = core.available_devices
+        missing = _missing_devices(device, available)
+        reason = (
+            f'{", ".join(missing)} is not there, or its driver is not installed'
+            if missing
+            else _last_line(error)
+        )
         raise ModelError(
-            f'device {device!r} cannot run {name}; OpenVINO finds '
-            f'{core.available_devices} here (AUTO chooses by itself): {_last_line(error)}'
+            f'device {device!r} cannot run {name}: {reason}; OpenVINO finds '
+            f'{", ".join(available)} here, and AUTO chooses by itself'
         ) from error
+
+
+def _missing_devices(device: str, available: list[str]) -> list[str]:
+    """Return the devices that `device` names, alone or as AUTO:GPU,CPU, and that are not there."""
+    named = [name.strip() for name in (device.partition(':')[2] or device).split(',')]
+    kinds = {name.partition('.')[0] for name in available} | VIRTUAL_DEVICES
+    return [
+        name
+        for name in named
+        if not name.startswith('-') and re.split(r'[.(]', name)[0] not in kinds
+    ]
 
 
 def _compile_cached(
@@ -501,5 +522,6 @@ def _take_uint8_images(model: ov.Model, spec: NetworkSpec) -> None:
 
 
 def _last_line(error: Exception) -> str:
-    """Return the last line of a message of OpenVINO, which begins with its own source files."""
-    return str(error).strip().splitlines()[-1].strip()
+    """Return the last line with words of a message of OpenVINO, which begins with its sources."""
+    lines = [line.strip() for line in str(error).splitlines() if re.search(r'\w', line)]
+    return lines[-1] if lines else type(error).__name__

@@ -103,7 +103,7 @@ def demo(arguments: argparse.Namespace) -> int:
     for file in files:
         print(f'written             {file}')
     if recorder.skipped:
-        print(f'left out of video   {recorder.skipped} images, to keep up')
+        print(f'left out of video   {recorder.skipped} images, to keep up or without overlay')
     return int(any(failed))
 
 
@@ -184,8 +184,9 @@ def listen(
         if camera.ended():
             ended_s = ended_s or now_s
             quiet = now_s - max(listener.last_s, ended_s) > SILENCE_S
-            complete = listener.live or len(listener.results) >= published(camera)
-            if (quiet and complete) or now_s - ended_s > END_S:
+            answered = len(listener.results) >= published(camera) and not listener.waiting
+            complete = listener.live or answered
+            if (quiet and complete) or now_s - ended_s > 2 * END_S:
                 return stopped_s is None
         over = 0 < limit_s < now_s - start_s
         if stopped_s is None and (over or stop.is_set()):

@@ -21,8 +21,9 @@ from pose3d_ros.ros.messages.people import tracked_people
 
 # Messages that may wait: a slow listener must not lose results.
 DEPTH = 200
-# Longest wait for the overlay of poses that have come, s.
-OVERLAY_S = 2.0
+# Longest wait for the overlay of poses that have come, s: the middleware repeats a message that
+# was lost every 3 s.
+OVERLAY_S = 6.0
 
 
 class Listener(Node):
@@ -132,6 +133,7 @@ class Listener(Node):
     def _report_without_overlay(self) -> None:
         """Report images whose overlay did not come: the camera must not wait for ever."""
         if self.waiting and time.monotonic() - self.last_s > OVERLAY_S:
+            self.recorder.skipped += len(self.waiting)
             for _, header in self.waiting.values():
                 self.done.publish(header)
             self.waiting.clear()

@@ -31,7 +31,7 @@ def view(arguments: argparse.Namespace) -> int:
     os.environ.setdefault(fastdds_variable(), str(share('config/fastdds_shm.xml')))
     try:
         from pose3d_ros.ros.viewer_node import ViewerNode
-        from pose3d_ros.visualisation.viser_scene import HOST, open_page
+        from pose3d_ros.visualisation.viser_page import HOST, open_page
     except ImportError as error:
         if error.name != 'viser':
             raise

@@ -118,6 +118,8 @@ def run(args: argparse.Namespace) -> int:
     commands = {'install': _install, 'list': _list, 'info': _info, 'try': _try, 'remove': _remove}
     try:
         commands[args.model_command](args, folder)
+    except BrokenPipeError:
+        raise  # the reader of our output has ended, as `head` does: no fault of the command
     except (ModelError, OSError) as error:
         print(f'pose3d model: {error}', file=sys.stderr)
         return 1

@@ -33,8 +33,9 @@ POSES_TYPE = 'pose3d_ros/msg/PoseArray3D'
 FUSED_TOPIC, FUSED_FRAME = '/fused/poses', CameraPose(np.array([0.0, 0.0, 1.0]), 0.0)
 # Period of looking for nodes, and time without poses after which a camera is said to be silent, s.
 DISCOVERY_S, SILENT_S = 1.0, 2.0
-# Least time between two images that are sent to the page, s: each costs a JPEG.
-IMAGE_S = 1 / 15
+# Least times, s, between two images that are sent to the page, each of which costs a JPEG, and two
+# tables, which the browser lays out anew.
+IMAGE_S, TABLE_S = 1 / 15, 1 / 5
 STATE_S = 0.5
 # Parameters of the pose node that the page can change.
 SLIDERS = ('keypoint_threshold', 'limb_threshold', 'person_threshold', 'min_keypoints')
@@ -48,7 +49,8 @@ class CameraView:
         base = topic.rpartition('/')[0]
         self.scene = CameraScene(node.server, base, len(node.views))
         self.calibration = Calibration()
-        self.topic, self.last_s, self.image_s = topic, -np.inf, -np.inf
+        self.topic = topic
+        self.last_s = self.image_s = self.table_s = -np.inf
         self.image_frame = self.people_frame = ''
         self.arrivals_s: deque[float] = deque(maxlen=60)
         self.latencies_s: deque[float] = deque(maxlen=60)
@@ -70,7 +72,11 @@ class CameraView:
             self.scene.show_camera_pose(FUSED_FRAME)
         else:
             self.scene.show_camera_pose(camera_pose(poses) if self.in_camera_frame() else None)
-        self.scene.show_people(tracked_people(poses))
+        tracked = tracked_people(poses)
+        self.scene.show_people(tracked)
+        if self.last_s - self.table_s >= TABLE_S:
+            self.table_s = self.last_s
+            self.scene.show_table(tracked)
 
     def in_camera_frame(self) -> bool:
         """Return whether people are where the camera sees them, not in a `target_frame`."""
@@ -112,8 +118,8 @@ class CameraView:
         if not np.isfinite(silent_s):
             self.scene.state.content = f'no poses yet on `{self.topic}`'
         elif silent_s > SILENT_S:
-            self.scene.state.content = f'**no poses for {silent_s:.0f} s** on `{self.topic}`'
             self.scene.clear()
+            self.scene.state.content = f'**no poses for {silent_s:.0f} s** on `{self.topic}`'
         elif len(self.arrivals_s) > 1:
             span_s = self.arrivals_s[-1] - self.arrivals_s[0]
             rate_hz = (len(self.arrivals_s) - 1) / max(span_s, 1e-6)
@@ -218,6 +224,9 @@ class ViewerNode(Node):
             publishers = self.get_publishers_info_by_topic(topic) if shown else []
             if publishers and topic not in self.views:
                 self.views[topic] = CameraView(self, topic)
+                if len(self.views) > 1:
+                    for view in self.views.values():
+                        view.scene.leave_room()
             # A fusion node has none of these parameters.
             for publisher in [] if topic.endswith(FUSED_TOPIC) else publishers:
                 name = f'{publisher.node_namespace.rstrip("/")}/{publisher.node_name}'

@@ -23,6 +23,8 @@ from pose3d_ros.visualisation.text import Label, draw_labels, draw_text
 
 YAW_RAD, PITCH_RAD = np.radians(-30), np.radians(22)
 FIELD_OF_VIEW_RAD = np.radians(45)
+# Distance of the eye: half of what is seen in the middle of the scene, in reaches.
+AWAY = 0.45
 # Nearest depth that is drawn, m from the eye.
 NEAREST_M = 0.1
 # Bounds of how far the view reaches, m, and the time in which it follows people by two thirds, s.
@@ -120,7 +122,7 @@ def look(
     turned = (xyz_m @ level_axes(up).T - middle) @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
     c, s = np.cos(PITCH_RAD), np.sin(PITCH_RAD)
     tilted = turned @ np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
-    away_m = 0.55 * reach_m / np.tan(FIELD_OF_VIEW_RAD / 2)
+    away_m = AWAY * reach_m / np.tan(FIELD_OF_VIEW_RAD / 2)
     z = tilted[:, 2:] + away_m
     scale = min(size_hw) / 2 / np.tan(FIELD_OF_VIEW_RAD / 2)
     with np.errstate(divide='ignore', invalid='ignore'):

@@ -74,7 +74,8 @@ def rises(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     ndarray
         ``(N,)`` px, 0 or more; the lowest box stays.
     """
-    rise, taken = np.zeros(len(boxes)), []
+    rise = np.zeros(len(boxes))
+    taken: list[tuple[float, ...]] = []
     for i in np.argsort(-np.nan_to_num(boxes[:, 3])):
         left, top, right, bottom = boxes[i]
         while higher := [

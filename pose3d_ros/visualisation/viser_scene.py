@@ -24,25 +24,21 @@ from pose3d_ros.visualisation.style import (
     label,
 )
 from pose3d_ros.visualisation.viser_labels import Labels
+from pose3d_ros.visualisation.viser_page import CAMERAS_APART_M, aim
 
-# On this machine only: whoever reaches the page sees the camera and can change parameters.
-HOST = '127.0.0.1'
 BACKGROUND_RGB = np.array([0.97, 0.97, 0.97])
 MIDDLE_DARK_RGB = np.array([0.35, 0.35, 0.35])  # the middle's light grey, on a light background
 LIMB_WIDTH_M, KEYPOINT_SIZE_M, LABEL_ABOVE_M = 0.04, 0.05, 0.25
 # Images that a trail goes back, and its colour.
 TRAIL_IMAGES, TRAIL_RGB = 60, np.full(3, 150, np.uint8)
-# Width of the images that are sent, px, and the quality of their JPEG, %.
-IMAGE_WIDTH_PX, JPEG_QUALITY = 640, 80
-# Distance between two cameras whose frames have nothing to do with each other, m.
-CAMERAS_APART_M = 6.0
+# Widths of the images beside the scene and in it, px, and the quality of their JPEG, %.
+IMAGE_WIDTH_PX, FRUSTUM_WIDTH_PX, JPEG_QUALITY = 640, 320, 80
 FLOOR_M = 20.0
-# Vertical field of view of the page, rad.
-VIEW_RAD = float(np.radians(42))
 
 
 @dataclass
 class _Person:
+    place: Any
     limbs: Any
     keypoints: Any
     trail: Any
@@ -69,7 +65,9 @@ class CameraScene:
         self.labels = Labels(server, self.name)
         self.frustum: Any = None
         self.floor: Any = None
+        self.floor_width_m = FLOOR_M
         scene = server.scene
+        aim(server, number + 1)
         place = (number * CAMERAS_APART_M, 0.0, 0.0)
         self.frame = scene.add_frame(self.root, axes_length=0.3, axes_radius=0.01, position=place)
         with server.gui.add_folder(self.name):
@@ -93,15 +91,15 @@ class CameraScene:
             for gone in self.people.keys() - texts.keys():
                 self._remove(gone)
             self.labels.show(texts, tops_m)
-        self.table.content = people_table(tracked, distance_m, sd_m)
+
+    def show_table(self, tracked: TrackedPeople) -> None:
+        """Show the people of an image in the table, and no others."""
+        self.table.content = people_table(tracked, *distances(tracked.people))
 
     def show_image(self, rgb: NDArray[np.uint8], intrinsics: Intrinsics | None = None) -> None:
         """Show an image ``(H, W, 3)`` beside the scene, and in the camera's frustum."""
         height, width = rgb.shape[:2]
-        scale = min(1.0, IMAGE_WIDTH_PX / width)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-        self.image.image = small
+        self.image.image = _narrow(rgb, IMAGE_WIDTH_PX)
         if intrinsics is None:
             return
         if self.frustum is None:
@@ -114,7 +112,7 @@ class CameraScene:
                 format='jpeg',
                 jpeg_quality=JPEG_QUALITY,
             )
-        self.frustum.image = small
+        self.frustum.image = _narrow(rgb, FRUSTUM_WIDTH_PX)
 
     def hide_image(self) -> None:
         """Remove the image from the scene: people are not in the frame of the camera."""
@@ -142,7 +140,7 @@ class CameraScene:
         if self.floor is None:
             self.floor = self.server.scene.add_grid(
                 f'{self.root}/floor',
-                FLOOR_M,
+                self.floor_width_m,
                 FLOOR_M,
                 plane='xz',
                 cell_size=1.0,
@@ -150,6 +148,12 @@ class CameraScene:
             )
         self.floor.wxyz = _turn_y_to(-pose.up)
         self.floor.position = -pose.up * pose.height_m
+
+    def leave_room(self) -> None:
+        """Make the floor so narrow that it does not lie below the people of other cameras."""
+        self.floor_width_m = CAMERAS_APART_M
+        if self.floor is not None:
+            self.floor.width = self.floor_width_m
 
     def clear(self) -> None:
         """Remove all people."""
@@ -167,13 +171,17 @@ class CameraScene:
             return None
         shown = LIMBS[known[LIMBS].all(axis=1)]
         opacity = alpha[shown].min(axis=1)
-        ends = np.asarray(xyz_m[shown], np.float32)
+        # The page moves nodes and labels at once, but builds new lines and points later if it is
+        # slow: relative to the pelvis, they are at least where the person is.
+        origin_m = xyz_m[PELVIS] if known[PELVIS] else xyz_m[known].mean(axis=0)
+        ends = np.asarray(xyz_m[shown] - origin_m, np.float32)
         colours = np.repeat(_linear(_faded(shown[:, 1], opacity))[:, np.newaxis], 2, axis=1)
-        points = np.asarray(xyz_m[known], np.float32)
+        points = np.asarray(xyz_m[known] - origin_m, np.float32)
         point_colours = _faded(np.flatnonzero(known), alpha[known])
         person = self.people.get(track_id)
         if person is None:
             person = self._add(track_id, ends, colours, points, point_colours)
+        person.place.position = tuple(origin_m.tolist())
         person.limbs.points, person.limbs.colors = ends, colours
         person.keypoints.points, person.keypoints.colors = points, point_colours
         if known[PELVIS]:
@@ -201,6 +209,7 @@ class CameraScene:
         node, scene = f'{self.root}/person_{track_id}', self.server.scene
         nothing = np.zeros((1, 2, 3), np.float32)
         self.people[track_id] = _Person(
+            scene.add_frame(node, show_axes=False),
             scene.add_line_segments(f'{node}/limbs', ends, colours, thickness=LIMB_WIDTH_M),
             scene.add_point_cloud(
                 f'{node}/keypoints',
@@ -211,7 +220,7 @@ class CameraScene:
                 precision='float32',
             ),
             scene.add_line_segments(
-                f'{node}/trail', nothing, tuple(TRAIL_RGB.tolist()), thickness=0.01
+                f'{self.root}/trail_{track_id}', nothing, tuple(TRAIL_RGB.tolist()), thickness=0.01
             ),
             deque(maxlen=TRAIL_IMAGES),
         )
@@ -220,21 +229,8 @@ class CameraScene:
     def _remove(self, track_id: int) -> None:
         person = self.people.pop(track_id, None)
         if person is not None:
-            for handle in (person.limbs, person.keypoints, person.trail):
-                handle.remove()
-
-
-def open_page(port: int = 8080) -> viser.ViserServer:
-    """Serve an empty page on this machine; the port is the next free one."""
-    server = viser.ViserServer(host=HOST, port=port, label='pose3d', verbose=False)
-    server.gui.configure_theme(control_width='large', show_logo=False, show_share_button=False)
-    server.gui.main_panel.dock_right()
-    # A camera optical frame, seen from behind and above the camera.
-    server.scene.set_up_direction((0.0, -1.0, 0.0))
-    server.initial_camera.position = (-3.2, -2.5, -4.0)
-    server.initial_camera.look_at = (0.1, 0.3, 3.1)
-    server.initial_camera.fov = VIEW_RAD
-    return server
+            person.place.remove()  # and what is below it
+            person.trail.remove()
 
 
 def people_table(
@@ -249,6 +245,14 @@ def people_table(
             f'| {tracked.age_s[i]:.0f} s | {tracked.people.people_2d.score[i]:.2f} |'
         )
     return '\n'.join(lines)
+
+
+def _narrow(rgb: NDArray[np.uint8], width_px: int) -> NDArray[np.uint8]:
+    """Return an image that is not wider than `width_px`."""
+    height, width = rgb.shape[:2]
+    scale = min(1.0, width_px / width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _faded(keypoints: NDArray[np.intp], alpha: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -137,7 +137,7 @@ def listener():
 
     def make(**options):
         recorder = Mock()
-        recorder.correct = []
+        recorder.correct, recorder.skipped = [], 0
         recorder.add = lambda shown, wait: recorder.correct.append((shown.correct, wait))
         made.append(Listener('/unit', recorder, clip.Score(clip.truth()), **options))
         return made[-1]
@@ -184,6 +184,7 @@ def test_every_image_is_reported_as_done(listener):
     node.last_s -= 60
     node._report_without_overlay()
     assert done == [poses.header, late.header]
+    assert node.recorder.skipped == 1
 
 
 def test_live_images_are_skipped_rather_than_waited_for_and_that_is_said(listener):

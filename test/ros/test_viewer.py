@@ -80,7 +80,12 @@ def test_people_are_seen_live_in_a_browser(viewer, start, tmp_path):
         def ids():
             return re.findall(r'^(\d+)\t[\d.]+ ', page.text(), re.MULTILINE)
 
+        def skeletons():
+            nodes = 'Object.keys((window.__viserSceneTree?.getState() ?? {})).join("\\n")'
+            return re.findall(r'/person_(\d+)/limbs$', page.evaluate(nodes), re.MULTILINE)
+
         wait_until(lambda: len(ids()) >= 2, 'ids in the table')
+        wait_until(lambda: set(ids()) == set(skeletons()), 'a skeleton in the scene for each id')
         wait_until(lambda: 'demo_only' in page.text(), 'the network')
         source = "[...document.querySelectorAll('img')].map(image => image.src).join()"
         first = wait_until(lambda: page.evaluate(source), 'an image')
@@ -89,6 +94,7 @@ def test_people_are_seen_live_in_a_browser(viewer, start, tmp_path):
         pose.process.kill()
         wait_until(lambda: 'no poses for' in page.text(), 'the silence is said')
         assert not ids()
+        assert not skeletons()
         start('node')
         wait_until(lambda: len(ids()) >= 2, 'people of the restarted node')
     process.send_signal(signal.SIGINT)

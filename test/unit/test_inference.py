@@ -240,9 +240,15 @@ def test_several_threads_may_share_an_estimator(two_people_xml, throughput):
         np.testing.assert_array_equal(xyz_m, wanted)
 
 
-def test_an_unknown_device_is_named(one_person_xml):
-    with pytest.raises(ModelError, match=r"device 'TPU'.*'CPU'"):
-        open_cpu(one_person_xml, 'TPU')
+@pytest.mark.parametrize(
+    ('device', 'missing'), [('TPU', 'TPU'), ('AUTO:NOT_THERE', 'NOT_THERE'), ('NOT.1', 'NOT.1')]
+)
+def test_a_device_that_is_not_there_is_named_in_a_line(one_person_xml, device, missing):
+    with pytest.raises(
+        ModelError, match=rf"device '{device}'.*: {missing} is not there.*CPU"
+    ) as e:
+        open_cpu(one_person_xml, device)
+    assert len(str(e.value).splitlines()) == 1
 
 
 def test_an_unknown_precision_is_named(one_person_xml):

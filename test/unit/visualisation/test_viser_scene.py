@@ -12,11 +12,11 @@ from pose3d_ros.people import TrackedPeople  # noqa: E402
 from pose3d_ros.skeleton import PANOPTIC19  # noqa: E402
 from pose3d_ros.visualisation.style import HEAD, LIMBS, distances  # noqa: E402
 from pose3d_ros.visualisation.viser_labels import LINE_PX, View, apart  # noqa: E402
+from pose3d_ros.visualisation.viser_page import CAMERAS_APART_M, open_page  # noqa: E402
 from pose3d_ros.visualisation.viser_scene import (  # noqa: E402
     LABEL_ABOVE_M,
     CameraScene,
     _turn_y_to,
-    open_page,
     people_table,
 )
 
@@ -40,6 +40,24 @@ def test_the_page_is_served_on_this_machine_only(page):
     assert page.get_host() == '127.0.0.1'
 
 
+def test_a_page_opens_on_all_cameras(page):
+    """Each camera, and a person 5 m in front of it, is in the view of 42 degrees and 4:3."""
+    for count in (1, 2, 3):
+        CameraScene(page, f'camera_{count}', number=count - 1)
+        eye = page.initial_camera
+        forward = eye.look_at - eye.position
+        forward /= np.linalg.norm(forward)
+        right = np.cross((0.0, 1.0, 0.0), forward)
+        right /= np.linalg.norm(right)
+        for number in range(count):
+            for z in (0.0, 5.0):
+                seen = np.array([number * CAMERAS_APART_M, 0.0, z]) - eye.position
+                depth = seen @ forward
+                up = abs(seen @ np.cross(forward, right)) / depth
+                assert up < np.tan(eye.fov / 2)
+                assert abs(seen @ right) / depth < 4 / 3 * np.tan(eye.fov / 2)
+
+
 def test_every_person_is_a_skeleton_at_the_right_place_until_gone(page):
     shown = CameraScene(page, '/front')
     shown.show_people(tracked(7, 9))
@@ -48,7 +66,9 @@ def test_every_person_is_a_skeleton_at_the_right_place_until_gone(page):
     assert person.limbs.name == '/front/person_9/limbs'
     assert person.limbs.points.shape == (len(LIMBS), 2, 3)
     neck = PANOPTIC19.index('neck')
-    np.testing.assert_allclose(person.keypoints.points[neck], STANDING_M[neck] + (0, 0, 4))
+    np.testing.assert_allclose(
+        person.keypoints.points[neck] + person.place.position, STANDING_M[neck] + (0, 0, 4)
+    )
     label = shown.labels.handles[9]
     assert label.text == '9  4.0 m'
     assert label.position[1] < STANDING_M[:, 1].min()
@@ -58,7 +78,16 @@ def test_every_person_is_a_skeleton_at_the_right_place_until_gone(page):
     shown.show_people(tracked())
     assert not shown.people
     assert not shown.labels.handles
+
+
+def test_the_table_is_of_the_people_shown_last(page):
+    shown = CameraScene(page, 'front')
+    shown.show_table(tracked(7, 9))
+    assert '| 9 |' in shown.table.content
+    shown.show_table(tracked(7))
     assert '| 9 |' not in shown.table.content
+    shown.clear()
+    assert '| 7 |' not in shown.table.content
 
 
 def test_inferred_limbs_are_paler(page):
@@ -76,7 +105,8 @@ def test_labels_stand_above_heads_in_the_scene(page):
     down = np.array([0.0, 0.6, 0.8])
     shown.show_camera_pose(CameraPose(-down, 1.5))
     shown.show_people(tracked(3))
-    head = shown.people[3].keypoints.points[HEAD].mean(axis=0)
+    person = shown.people[3]
+    head = person.keypoints.points[HEAD].mean(axis=0) + person.place.position
     above = turned(shown.frame.wxyz, head) + shown.frame.position - (0, LABEL_ABOVE_M, 0)
     np.testing.assert_allclose(shown.labels.handles[3].position, above, atol=1e-6)
     assert shown.labels.handles[3].name.count('/') == 1
@@ -121,6 +151,18 @@ def test_a_floor_is_shown_only_where_its_height_is_known(page):
     np.testing.assert_allclose(shown.floor.position, (0, 1.3, 0))
 
 
+def test_the_floors_of_two_cameras_do_not_overlap(page):
+    """The floor of one says nothing about that of the other."""
+    front, rear = CameraScene(page, 'front'), CameraScene(page, 'rear', number=1)
+    level = CameraPose(np.array([0.0, -1.0, 0.0]), 1.2)
+    front.show_camera_pose(level)  # before the other is found
+    for scene_ in (front, rear):
+        scene_.leave_room()
+        scene_.show_camera_pose(level)
+    apart_m = rear.frame.position[0] - front.frame.position[0]
+    assert (front.floor.width + rear.floor.width) / 2 <= apart_m
+
+
 @pytest.mark.parametrize('down', [(0, 1, 0), (0.0, 0.6, 0.8), (0.6, 0.8, 0), (0, -1, 0)])
 def test_a_camera_that_is_tilted_stands_tilted_above_a_level_floor(page, down):
     shown = CameraScene(page, 'front')
@@ -162,7 +204,7 @@ def test_images_are_shown_beside_the_scene_and_in_the_frustum(page):
     shown = CameraScene(page, 'front')
     shown.show_image(np.full((1080, 1920, 3), 90, np.uint8), Intrinsics.guess(1920, 1080))
     assert shown.image.image.shape == (360, 640, 3)
-    assert shown.frustum.image.shape == (360, 640, 3)
+    assert shown.frustum.image.shape == (180, 320, 3)
 
 
 def test_the_table_has_people_by_id():
