@@ -117,27 +117,27 @@ def _held(squared: Array, limits: tuple[float, float]) -> str:
 
 def acceleration_errors(
     scenes: Sequence[Scene], condition: Condition, lift: Lift, seed: int = 0
-) -> tuple[float, float]:
-    """Return the mean error of keypoints' accelerations in motion capture, m/s2.
+) -> Array:
+    """Return mean errors of accelerations in motion capture, ``(2, 2)`` m/s2.
 
-    As lifted, and after tracking and smoothing.
+    Of keypoints relative to the root, and of the root; each as lifted, and after tracking and
+    smoothing.
     """
-    lifted: list[float] = []
-    smoothed: list[float] = []
+    errors = []
     for camera in _by_camera(scenes):
         tracker, smoother = Tracker(), Smoother()
-        true_m, raw_m, smooth_m = [], [], []
+        images: list[list[Array]] = []
         for i, (scene, people) in enumerate(degraded(camera, condition, seed)):
             found = lift(scene, people, scene.camera_pose if condition.with_camera_pose else None)
             tracked = smoother.smooth(tracker.update(found, i / CAPTURE_HZ), i / CAPTURE_HZ)
-            true_m.append(scene.xyz_m)
-            raw_m.append(found.xyz_m)
-            smooth_m.append(tracked.people.xyz_m)
-        true = _accelerations(np.array(true_m))
-        for errors, found_m in ((lifted, raw_m), (smoothed, smooth_m)):
-            off = np.linalg.norm(_accelerations(np.array(found_m)) - true, axis=-1)
-            errors.extend(off[np.isfinite(off)].tolist())
-    return float(np.mean(lifted)), float(np.mean(smoothed))
+            images.append([scene.xyz_m, found.xyz_m, tracked.people.xyz_m])
+        true, *others = np.diff(np.array(images), 2, axis=0).swapaxes(0, 1) * CAPTURE_HZ**2
+        errors.append([other - true for other in others])
+    # ``(2, T, N, K, 3)``, as lifted and smoothed.
+    off = np.concatenate(errors, axis=2)
+    relative = np.linalg.norm(off - off[..., [ROOT], :], axis=-1)[..., _LIMBS]
+    root = np.linalg.norm(off[..., ROOT, :], axis=-1)
+    return np.array([np.nanmean(relative, axis=(1, 2, 3)), np.nanmean(root, axis=(1, 2))])
 
 
 def _by_camera(scenes: Sequence[Scene]) -> list[list[Scene]]:
@@ -147,8 +147,3 @@ def _by_camera(scenes: Sequence[Scene]) -> list[list[Scene]]:
         if scene.group == 'motion capture' and scene.camera_pose is not None:
             cameras.setdefault(scene.camera_pose.up.tobytes(), []).append(scene)
     return list(cameras.values())
-
-
-def _accelerations(xyz_m: Array) -> Array:
-    """Second differences ``(T - 2, ..., 3)`` m/s2 of positions ``(T, ..., 3)`` m."""
-    return np.asarray(np.diff(xyz_m, 2, axis=0)) * CAPTURE_HZ**2

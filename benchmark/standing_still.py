@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.accuracy import DEFAULT_NETWORK
-from benchmark.camera_pose_real import VTEST_CAMERA
+from benchmark.camera_pose_real import VTEST_CAMERA, VTEST_INPUT_HW
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.evaluation.pose_errors import ROOT
 from pose3d_ros.images import CameraImage, Observation
-from pose3d_ros.pipeline import Found2D, Pipeline
+from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.skeleton import PANOPTIC19
 from pose3d_ros.sources.open_source import open_source
 from pose3d_ros.sources.playback import frames
@@ -39,8 +38,8 @@ WINDOW_S, STEP_S, LEAST_SEEN = 2.0, 1.0, 0.8
 STILL = 0.03
 # The aim for the standard deviation of the distance, as a share of it.
 AIM = 0.03
-# Focal length of clips of which it is not known, in image widths.
-FOCAL_LENGTH_WIDTHS = 0.8
+# Focal length of clips that were calibrated, in image widths; that of vtest is in its camera.
+FOCAL_LENGTH_WIDTHS = {'pose2sim_multi_cam01': 1.545, 'pose2sim_multi_cam02': 1.545}
 # Images of faster clips are left out.
 RATE_HZ = 15.0
 _TRUNK = [PANOPTIC19.indices(('neck',)), PANOPTIC19.indices(('left_hip', 'right_hip'))]
@@ -74,28 +73,17 @@ class Window(NamedTuple):
     smoothed: float
 
 
-class Watcher:
-    """Processes a clip as the camera of a node, and notes what it sees of each track.
-
-    Parameters
-    ----------
-    estimator
-        The networks.
-    source
-        Of the focal length: with a guessed one the camera's pose is not estimated.
-    """
-
-    def __init__(self, estimator: PoseEstimator, source: IntrinsicsSource) -> None:
-        self.pipeline, self.source = Pipeline(estimator), source
-        self.tracks: dict[int, list[Seen]] = {}
-
-    def see(self, observation: Observation, found: Found2D) -> None:
-        """Lift and track the people found in an image."""
-        intrinsics = replace(observation.image.intrinsics, source=self.source)
-        image = replace(observation.image, intrinsics=intrinsics)
-        observation = replace(observation, image=image)
-        people = self.pipeline.lift(observation, replace(found, intrinsics=intrinsics))
-        tracked = self.pipeline.follow(observation, people)
+def watch(
+    seen_images: Iterator[Observation], estimator: PoseEstimator
+) -> tuple[dict[int, list[Seen]], float]:
+    """Process a clip; return what was seen of each track, and the rate of the images, Hz."""
+    pipeline = Pipeline(estimator)
+    tracks: dict[int, list[Seen]] = {}
+    stamps_s = []
+    for observation in seen_images:
+        stamps_s.append(observation.stamp_s)
+        people = pipeline.estimate(observation)
+        tracked = pipeline.follow(observation, people)
         lifted_m = np.linalg.norm(people.xyz_m[:, ROOT], axis=-1)
         smoothed_m = np.linalg.norm(tracked.people.xyz_m[:, ROOT], axis=-1)
         for i, track in enumerate(tracked.track_id.tolist()):
@@ -104,7 +92,8 @@ class Watcher:
             size_px = float(np.linalg.norm(np.nanmax(xy_px, 0) - np.nanmin(xy_px, 0)))
             range_m = float(lifted_m[i]), float(smoothed_m[i])
             seen = Seen(observation.stamp_s, trunk_px, size_px, range_m)
-            self.tracks.setdefault(track, []).append(seen)
+            tracks.setdefault(track, []).append(seen)
+    return tracks, 1 / float(np.median(np.diff(stamps_s)))
 
 
 def observations(path: Path, seconds: float) -> Iterator[Observation]:
@@ -117,9 +106,11 @@ def observations(path: Path, seconds: float) -> Iterator[Observation]:
             continue
         next_s = max(next_s, stamp_s - 1 / RATE_HZ) + 1 / RATE_HZ
         height, width = bgr.shape[:2]
-        focal_px = FOCAL_LENGTH_WIDTHS * width
-        intrinsics = Intrinsics.centred(focal_px, width, height, IntrinsicsSource.GUESSED)
-        if path.stem == 'vtest':
+        intrinsics = Intrinsics.guess(width, height)
+        if path.stem in FOCAL_LENGTH_WIDTHS:
+            focal_px = FOCAL_LENGTH_WIDTHS[path.stem] * width
+            intrinsics = Intrinsics.centred(focal_px, width, height, IntrinsicsSource.PARAMETER)
+        elif path.stem == 'vtest':
             intrinsics = VTEST_CAMERA
         yield Observation(CameraImage(bgr, intrinsics), float(stamp_s))
 
@@ -127,7 +118,7 @@ def observations(path: Path, seconds: float) -> Iterator[Observation]:
 def still(tracks: dict[int, list[Seen]], rate_hz: float) -> Iterator[Window]:
     """Yield the windows in which a person stands still; the tracks are those of a whole clip."""
     every_s = np.concatenate([[s.stamp_s for s in seen] for seen in tracks.values()])
-    window_s = min(WINDOW_S, float(np.ptp(every_s)))
+    window_s = min(WINDOW_S, float(np.ptp(every_s)) + 1 / rate_hz)
     for track, seen in tracks.items():
         stamp_s = np.array([s.stamp_s for s in seen])
         for start_s in np.arange(stamp_s[0], stamp_s[-1] - window_s + 1.5 / rate_hz, STEP_S):
@@ -164,24 +155,15 @@ def main(argv: list[str] | None = None) -> None:
     add('--clips', nargs='+', metavar='NAME', help='(default: all)')
     add('--seconds', type=float, default=60.0, help='of each clip (default: %(default)s)')
     args = parser.parse_args(argv)
-    estimator = PoseEstimator(args.model or args.data / DEFAULT_NETWORK, 'CPU', precision='f32')
+    model = args.model or args.data / DEFAULT_NETWORK
     print('| clip | windows | lifted | smoothed | within the aim |\n|---|---|---|---|---|')
     for path in sorted((args.data / 'video').iterdir()):
         if path.suffix not in ('.mp4', '.avi') or (args.clips and path.stem not in args.clips):
             continue
-        watchers = {
-            path.stem: Watcher(estimator, IntrinsicsSource.GUESSED),
-            f'{path.stem}, focal length known': Watcher(estimator, IntrinsicsSource.PARAMETER),
-        }
-        stamps_s = []
-        for observation in observations(path, args.seconds):
-            stamps_s.append(observation.stamp_s)
-            found = watchers[path.stem].pipeline.detect(observation)
-            for watcher in watchers.values():
-                watcher.see(observation, found)
-        rate_hz = 1 / float(np.median(np.diff(stamps_s)))
-        for title, watcher in watchers.items():
-            print(row(title, list(still(watcher.tracks, rate_hz))), flush=True)
+        input_hw = VTEST_INPUT_HW if path.stem == 'vtest' else None
+        estimator = PoseEstimator(model, 'CPU', input_hw=input_hw, precision='f32')
+        tracks, rate_hz = watch(observations(path, args.seconds), estimator)
+        print(row(path.stem, list(still(tracks, rate_hz))), flush=True)
 
 
 if __name__ == '__main__':
