@@ -103,7 +103,8 @@ def distances(a: Array, b: Array) -> tuple[Array, NDArray[np.int64]]:
     distance, parts
         ``(A, B)`` in [0, 1], NaN where no part is seen in both, and the number of parts that are.
     """
-    alike = np.einsum('apk,bpk->abp', np.nan_to_num(a), np.nan_to_num(b))
+    known_a, known_b = (np.where(np.isnan(c), 0.0, c) for c in (a, b))
+    alike = np.einsum('apk,bpk->abp', known_a, known_b)
     seen = np.isfinite(a[:, np.newaxis, :, 0]) & np.isfinite(b[:, :, 0])
     parts = seen.sum(axis=-1)
     apart = np.where(seen, 1 - alike, 0.0).sum(axis=-1)
@@ -144,7 +145,7 @@ def _samples(xy_px: Array) -> Array:
     start, end = xy_px[:, _ENDS[0]], xy_px[:, _ENDS[1]]
     limb = end - start
     length = np.sqrt(limb[..., 0] ** 2 + limb[..., 1] ** 2)
-    longest = np.nan_to_num(length).max(axis=1)[:, np.newaxis, np.newaxis]
+    longest = np.fmax.reduce(length, axis=1, initial=0.0)[:, np.newaxis, np.newaxis]
     aside = np.stack([-limb[..., 1], limb[..., 0]], axis=-1)
     aside = aside / np.maximum(length, 1.0)[..., np.newaxis] * longest
     xy = (
@@ -152,7 +153,7 @@ def _samples(xy_px: Array) -> Array:
         + _GRID[0] * limb[:, :, np.newaxis]
         + _GRID[1] * aside[:, :, np.newaxis]
     )
-    return xy.reshape(len(xy_px), -1, 2)
+    return np.asarray(xy.reshape(len(xy_px), -1, 2))
 
 
 def _mean_colour(bgr: NDArray[np.uint8]) -> Array:
@@ -161,7 +162,7 @@ def _mean_colour(bgr: NDArray[np.uint8]) -> Array:
     some = np.ascontiguousarray(bgr[:: step[0], :: step[1]])
     # Faster than numpy's mean over two axes.
     mean = np.array(cv2.sumElems(some)[:3]) / (some.shape[0] * some.shape[1])
-    return np.maximum(mean, 1.0)
+    return np.asarray(np.maximum(mean, 1.0))
 
 
 def _bins(pixels: NDArray[np.uint8], mean: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
