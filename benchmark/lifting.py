@@ -2,7 +2,6 @@
 
     python -m benchmark.lifting [--data FOLDER] [--model M] [--lifting-model M] [--golden FOLDER]
                                 [--input-size H W] [--assumed-height M] [--seed N]
-                                [--figures FOLDER]
 
 FOLDER holds real/annotations.json with its images, real/sequences_3d/*.json and, unless --model
 names another, models/. docs/accuracy.md explains the tables.
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark import figures, golden
+from benchmark import golden
 from benchmark.accuracy import DEFAULT_NETWORK, input_size
 from benchmark.lifting_baselines import (
     POSES,
@@ -53,9 +52,6 @@ DETECTED = {
 }
 # Columns of the table, fields of `PoseErrors` in m; the distance of the root follows.
 COLUMNS = ('root_relative', 'visible', 'scaled', 'procrustes')
-# What the figure shows, of groups with at least this many people.
-IN_FIGURE = ('labelled', 'labelled, camera pose known', 'detected', 'detected, camera pose known')
-FEWEST = 20
 
 
 class Row(NamedTuple):
@@ -227,7 +223,6 @@ def main(argv: list[str] | None = None) -> None:
     add('--golden', type=Path, metavar='FOLDER', help='recorded outputs, as of benchmark.golden')
     add('--assumed-height', type=float, default=1.7, metavar='M', help='(default: %(default)s)')
     add('--seed', type=int, default=0, help='of the noise (default: %(default)s)')
-    add('--figures', type=Path, metavar='FOLDER', help='draw errors.png there')
     args = parser.parse_args(argv)
     network = LiftingNetwork(*([args.lifting_model] if args.lifting_model else []))
     lift = by_network(network, args.assumed_height)
@@ -237,35 +232,18 @@ def main(argv: list[str] | None = None) -> None:
         end='',
     )
     print(' root |\n|---|---|---|---|---|---|---|---|---|')
-    results: dict[str, dict[str, Row]] = {}
     for condition in CONDITIONS:
-        rows = in_labels(scenes, condition, lift, args.seed)
-        results[condition.title] = rows
-        print_rows(condition.title, 'network', rows)
+        print_rows(condition.title, 'network', in_labels(scenes, condition, lift, args.seed))
     _print_baselines(scenes)
     model = args.model or args.data / DEFAULT_NETWORK
     estimator = PoseEstimator(model, 'CPU', input_hw=input_size(args.input_size), precision='f32')
     detections = detect(scenes, estimator)
     for title, options in DETECTED.items():
-        results[title] = rows = in_detections(scenes, detections, lift, *options)
+        rows = in_detections(scenes, detections, lift, *options)
         print_rows(title, 'network', {**rows, 'all': all_people(rows)})
-    if args.figures:
-        figures.draw_errors(args.figures / 'errors.png', _in_figure(results))
     if args.golden:
         for by, rows in in_recordings(args.golden, network).items():
             print_rows('grouped', by, rows)
-
-
-def _in_figure(results: dict[str, dict[str, Row]]) -> dict[str, dict[str, float]]:
-    """Return the mean errors, mm, of the groups of FEWEST people or more, by condition."""
-    return {
-        title: {
-            group: mean_mm([e.root_relative for e in row.errors])
-            for group, row in results[title].items()
-            if row.people >= FEWEST
-        }
-        for title in IN_FIGURE
-    }
 
 
 def _print_baselines(scenes: list[Scene]) -> None:

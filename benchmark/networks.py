@@ -1,11 +1,11 @@
 """Compare 2D networks: people found, false people, 3D error, reach, latency.
 
     python -m benchmark.networks [--data FOLDER] [--models FOLDER] [--only WORD ...]
-                                 [--precision P] [--rounds N] [--figures FOLDER]
+                                 [--precision P] [--rounds N]
 
 Evaluates every network of a known family in the folder of models, and every person detector there
 with every network on crops. FOLDER of the data holds real/annotations.json with its images. Needs
-pycocotools; figures need matplotlib.
+pycocotools.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from benchmark import accuracy_2d, figures, latency_of_networks, lifting, reach
+from benchmark import accuracy_2d, latency_of_networks, lifting, reach
 from benchmark.accuracy import MIN_VISIBLE
 from benchmark.lifting_data import Scene, read_scenes
 from pose3d_ros.camera import Intrinsics
@@ -52,8 +52,8 @@ class Result(NamedTuple):
         Over visible keypoints; AP of COCO.
     mpjpe_mm, procrustes_mm
         Of people detected with 12 keypoints or more.
-    by_distance
-        People found at each distance, m.
+    reach_m
+        See `reach`.
     """
 
     size: str
@@ -61,7 +61,7 @@ class Result(NamedTuple):
     ap: float
     mpjpe_mm: float
     procrustes_mm: float
-    by_distance: dict[int, reach.AtDistance]
+    reach_m: int
 
 
 def networks_in(folder: Path) -> dict[str, Source]:
@@ -115,7 +115,7 @@ def evaluate(detector: Detector, images: Sequence[LabelledImage], scenes: list[S
         accuracy_2d.average_precision(labels, detected)[0],
         lifting.mean_mm([e.root_relative for e in errors]),
         lifting.mean_mm([e.procrustes for e in errors]),
-        reach.by_distance(detector, images),
+        reach.reach_m(reach.by_distance(detector, images)),
     )
 
 
@@ -129,8 +129,7 @@ def rows(results: dict[str, Result], times: latency_of_networks.Times) -> Iterat
         yield (
             f'| {name} | {result.size} | {c.found}/{c.people} | {c.false} '
             f'| {precision:.2f} / {recall:.2f} | {result.ap:.3f} '
-            f'| {result.mpjpe_mm:.0f} / {result.procrustes_mm:.0f} '
-            f'| {reach.reach_m(result.by_distance)} '
+            f'| {result.mpjpe_mm:.0f} / {result.procrustes_mm:.0f} | {result.reach_m} '
             f'| {" | ".join(ms)} |'
         )
 
@@ -144,7 +143,6 @@ def main(argv: list[str] | None = None) -> None:
     add('--only', nargs='*', default=[], help='only networks whose name contains one of these')
     add('--precision', choices=list(PRECISIONS), default='auto', help='(default: %(default)s)')
     add('--rounds', type=int, default=15, help='of the latency (default: %(default)s)')
-    add('--figures', type=Path, metavar='FOLDER', help='draw reach.png and latency.png there')
     args = parser.parse_args(argv)
     images = list(read_images(args.data / 'real'))
     scenes = read_scenes(args.data / 'real')
@@ -168,10 +166,6 @@ def main(argv: list[str] | None = None) -> None:
     print(HEADER)
     for line in rows(results, times):
         print(line)
-    if args.figures:
-        found = {name: result.by_distance for name, result in results.items()}
-        figures.draw_reach(args.figures / 'reach.png', found)
-        figures.draw_latency(args.figures / 'latency.png', times)
 
 
 if __name__ == '__main__':

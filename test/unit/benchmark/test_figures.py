@@ -1,45 +1,42 @@
-"""The figures of the documents: what is drawn, from numbers that are known."""
+"""The figures of the documents are drawn from the tables in them."""
 
-import cv2
-import numpy as np
+from pathlib import Path
+
 import pytest
 
 from benchmark import figures
-from benchmark.reach import AtDistance
 
-pytest.importorskip('matplotlib', reason='needs matplotlib (the extra benchmark)')
+DOCS = Path(__file__).parents[3] / 'docs'
 
 
-def drawn(monkeypatch, draw, path, *arguments):
-    """Draw a figure, check its file, and return its axes."""
-    kept = []
-    save = figures._save
-    monkeypatch.setattr(
-        figures, '_save', lambda figure, to: (kept.append(figure), save(figure, to))
+def test_a_table_is_found_by_its_columns(tmp_path):
+    page = tmp_path / 'page.md'
+    page.write_text(
+        '| a | b |\n|---|---|\n| 1 | 2 |\n\ntext\n\n| a | c |\n|---|---|\n| 3 | `x` |\n'
     )
-    draw(path, *arguments)
-    assert cv2.imread(str(path)) is not None
-    assert path.stat().st_size < 60_000
-    return kept[0].axes[0]
+    assert figures.read_table(page, 'a') == [{'a': '1', 'b': '2'}]
+    assert figures.read_table(page, 'a', 'c') == [{'a': '3', 'c': '`x`'}]
+    with pytest.raises(ValueError, match='no table with the columns d'):
+        figures.read_table(page, 'd')
 
 
-def test_reach_is_the_share_at_each_distance(tmp_path, monkeypatch):
-    found = {2: AtDistance(10, 9, 3.0), 8: AtDistance(10, 7, 5.0)}
-    axes = drawn(monkeypatch, figures.draw_reach, tmp_path / 'new' / 'reach.png', {'one': found})
-    np.testing.assert_allclose(axes.lines[0].get_xydata(), [(2, 0.9), (8, 0.7)])
+def test_the_documents_have_the_tables():
+    shares = figures.reach(DOCS)
+    assert list(shares) == [1, 2, 3, 4, 6, 8, 10, 12]
+    assert all(0 <= share <= 1 for share in shares.values())
+    ratios = figures.latency(DOCS)
+    assert next(iter(ratios.values()))[0] == 1.0
+    assert len(ratios) > 3
+    errors_mm = figures.errors(DOCS)
+    assert set(errors_mm['labelled']) == set(figures.GROUPS)
+    assert {'Panoptic', 'Pose2Sim'} <= set(errors_mm['detected'])
 
 
-def test_latency_is_the_ratio_to_the_first_network_with_one_person(tmp_path, monkeypatch):
-    times = {
-        ('a', 1): np.array([0.02, 0.04]), ('a', 5): np.array([0.02, 0.04]),
-        ('b', 1): np.array([0.01, 0.02]), ('b', 5): np.array([0.06, 0.12]),
-    }  # fmt: skip
-    axes = drawn(monkeypatch, figures.draw_latency, tmp_path / 'latency.png', times)
-    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [1, 0.5, 1, 3])
-
-
-def test_errors_of_a_group_without_a_condition_have_no_bar(tmp_path, monkeypatch):
-    errors = {'labelled': {'a': 70.0, 'b': 90.0}, 'detected': {'b': 100.0}}
-    axes = drawn(monkeypatch, figures.draw_errors, tmp_path / 'errors.png', errors)
-    heights = [bar.get_height() for bar in axes.patches]
-    np.testing.assert_allclose(heights, [70, 90, np.nan, 100])
+def test_all_figures_are_drawn_and_small(tmp_path):
+    pytest.importorskip('matplotlib', reason='needs matplotlib (the extra benchmark)')
+    for name in ('accuracy.md', 'which_network.md'):
+        (tmp_path / name).write_bytes((DOCS / name).read_bytes())
+    figures.main(['--docs', str(tmp_path)])
+    drawn = sorted((tmp_path / 'images').iterdir())
+    assert [path.name for path in drawn] == ['errors.png', 'latency.png', 'reach.png']
+    assert all(path.stat().st_size < 60_000 for path in drawn)

@@ -5,7 +5,6 @@ import numpy as np
 
 from benchmark import latency_of_networks, networks
 from benchmark.accuracy_2d import Counts
-from benchmark.reach import AtDistance
 from pose3d_ros.evaluation.annotations import LabelledImage
 from pose3d_ros.evaluation.oks import bounding_boxes
 from pose3d_ros.people import K
@@ -45,13 +44,12 @@ def test_a_perfect_network_has_perfect_counts(two_people_xml, tmp_path, monkeypa
     detector = networks.open_source(two_people_xml, 'f32')
     result = networks.evaluate(detector, [labelled(tmp_path)], [])
     assert result.counts == Counts(people=2, found=2, false=0, keypoints=34, correct=34)
-    assert (result.size, result.by_distance) == ('256x448', {})
+    assert (result.size, result.reach_m) == ('256x448', 0)
 
 
 def test_rows_have_ratios_to_the_first_network():
     counts = Counts(people=10, found=8, false=2, keypoints=0, correct=0)
-    found = {2: AtDistance(10, 9, 3.0), 8: AtDistance(10, 7, 5.0), 10: AtDistance(10, 6, 7.0)}
-    result = networks.Result('256x448', counts, 0.5, 110.4, 70.6, found)
+    result = networks.Result('256x448', counts, 0.5, 110.4, 70.6, 8)
     times = {
         ('a', 1): np.array([0.02]), ('a', 5): np.array([0.02]),
         ('b', 1): np.array([0.01]), ('b', 5): np.array([0.04]),
