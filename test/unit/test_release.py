@@ -1,5 +1,6 @@
 """What a release needs: one version everywhere, and notes for it."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -51,3 +52,11 @@ def test_a_file_with_another_version_is_named(notes, tmp_path, file, text):
     (tmp_path / file).write_text(text)
     with pytest.raises(ValueError, match=file):
         notes('1.2.0')
+
+
+def test_the_files_agree_on_the_version():
+    if not SCRIPT.exists():
+        pytest.skip('the source distribution has no .ci')
+    root = SCRIPT.parents[1]
+    version = re.search('<version>(.*)</version>', (root / 'package.xml').read_text())[1]
+    assert runpy.run_path(str(SCRIPT))['release_notes'](version)
