@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -55,10 +56,13 @@ def check(arguments: list[str], node: str, known: Iterable[str]) -> None:
     """
     names = [*known, *EVERY_NODE]
     flags = list(_flags(arguments))
+    namespace = '/'
     for flag, value in flags:
         if flag in ('-r', '--remap'):
             source, _, target = value.partition(':=')
             node = target if source.rpartition(':')[2] == '__node' else node
+            namespace = target if source.rpartition(':')[2] == '__ns' else namespace
+    node = f'{namespace.rstrip("/")}/{node}'
     for flag, value in flags:
         if flag in ('-p', '--param'):
             name, assigned, _ = value.partition(':=')
@@ -119,24 +123,48 @@ def _check_name(name: str, names: list[str], where: str) -> None:
 
 
 def _check_file(path: Path, node: str, names: list[str]) -> None:
+    """Refuse a file that cannot be read, or that has parameters of this node but misses it.
+
+    Names are checked of sections with the node's own name only: `/**` may be for other nodes.
+    """
+    where, name = f'--params-file {path}', node.rpartition('/')[2]
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ArgumentError(
-            f'--params-file {path} cannot be read: {" ".join(str(error).split())}'
-        ) from error
+        raise ArgumentError(f'{where} cannot be read: {" ".join(str(error).split())}') from error
     expected = f'expected `{node}:` or `/**:`, and below it `ros__parameters:`'
     if not isinstance(content, dict):
-        raise ArgumentError(f'--params-file {path} holds no parameters: {expected}')
+        raise ArgumentError(f'{where} holds no parameters: {expected}')
+    try:
+        sections = list(_sections(content, name))
+    except ArgumentError as error:
+        raise ArgumentError(f'{where}: {error}; {expected}') from error
+    own = [(key, parameters) for key, parameters in sections if key.rpartition('/')[2] == name]
+    for _, parameters in own:
+        for parameter in parameters:
+            if parameter != QOS_PREFIX.rstrip('.'):
+                _check_name(str(parameter), names, where)
+    if own and not any(_is_for(key, node) for key, _ in sections):
+        raise ArgumentError(f'{where}: {own[0][0]} is not this node, which is {node}; {expected}')
+
+
+def _sections(content: dict[Any, Any], name: str, above: str = '') -> Iterator[tuple[str, Any]]:
+    """Return the parameters of each node by its full name; namespaces may be nested keys."""
     for key, value in content.items():
-        # Files of several nodes are usual, also with namespaces as nested keys.
+        full = f'{above}/{str(key).strip("/")}'
         if not isinstance(value, dict):
-            raise ArgumentError(f'--params-file {path}: {key} is a value; {expected}')
-        own = str(key).rpartition('/')[2] == node
-        parameters = value.get('ros__parameters')
-        if own and not isinstance(parameters, dict):
-            raise ArgumentError(f'--params-file {path}: {key} has no ros__parameters; {expected}')
-        # Names below /** may be of other nodes.
-        for name in (parameters or {}) if own else ():
-            if name != QOS_PREFIX.rstrip('.'):
-                _check_name(str(name), names, f'--params-file {path}')
+            raise ArgumentError(f'{full[1:]} is a value')
+        if isinstance(value.get('ros__parameters'), dict):
+            yield full, value['ros__parameters']
+        elif full.rpartition('/')[2] == name:
+            raise ArgumentError(f'{full[1:]} has no ros__parameters')
+        else:
+            yield from _sections(value, name, full)
+
+
+def _is_for(key: str, node: str) -> bool:
+    """Return whether a key, with * for a part of a name and ** for several, means a node."""
+    parts = re.split(r'(/?\*\*|\*)', key)
+    patterns = {'*': '[^/]+', '**': '.*', '/**': '(/.*)?'}
+    pattern = ''.join(patterns.get(part, re.escape(part)) for part in parts)
+    return re.fullmatch(pattern, node) is not None

@@ -49,6 +49,8 @@ def test_what_ros_understands_is_accepted(line):
     [
         ('camera_node: {ros__parameters: {ratte: 3}}', 'did you mean rate?'),
         ('/front/camera_node: {ros__parameters: {ratte: 3}}', 'did you mean rate?'),
+        ('front: {camera_node: {ros__parameters: {ratte: 3}}}', 'did you mean rate?'),
+        ('/a/camera_node: {ros__parameters: {rate: 3}}', 'which is /camera_node; expected'),
         ('camera_node: {rate: 3}', 'camera_node has no ros__parameters'),
         ('rate: 3', 'rate is a value'),
         ('a: [', 'cannot be read'),
@@ -84,3 +86,25 @@ def test_files_are_those_of_a_node_with_another_name(tmp_path):
     check(line, 'camera_node', KNOWN)
     with pytest.raises(ArgumentError, match='did you mean rate'):
         check([*line, '-r', '__node:=front'], 'camera_node', KNOWN)
+
+
+@pytest.mark.parametrize(
+    ('key', 'applies'),
+    [
+        ('/front/camera_node', True),
+        ('/**/camera_node', True),
+        ('/*/camera_node', True),
+        ('camera_node', False),
+        ('/rear/camera_node', False),
+        ('/*/*/camera_node', False),
+    ],
+)
+def test_files_for_a_node_in_another_namespace_are_refused(tmp_path, key, applies):
+    path = tmp_path / 'a.yaml'
+    path.write_text(f'{key}: {{ros__parameters: {{rate: 3}}}}')
+    line = ['--ros-args', '--params-file', str(path), '-r', '__ns:=/front']
+    if applies:
+        check(line, 'camera_node', KNOWN)
+    else:
+        with pytest.raises(ArgumentError, match='not this node, which is /front/camera_node; exp'):
+            check(line, 'camera_node', KNOWN)
