@@ -53,6 +53,8 @@ setup(
     name=NAME,
     version=XML.findtext('version'),
     description=XML.findtext('description'),
+    long_description=(HERE / 'README.md').read_text(),
+    long_description_content_type='text/markdown',
     license=XML.findtext('license'),
     package_data={NAME: ['py.typed', 'demo/data/*', 'models/weights/*']},
     packages=find_packages(include=[NAME, f'{NAME}.*'], exclude=[f'{NAME}.msg', f'{NAME}.srv']),
@@ -82,8 +84,12 @@ setup(
     extras_require={
         'test': ['pytest>=7', 'hypothesis>=6'],
         'viewer': ['viser>=1.1,<2'],
+        'notebook': ['nbclient>=0.8', 'ipykernel>=6'],
+        # Many machines in `pose3d process`.
+        'ray': ['ray>=2.9,<3'],
         'int8': ['nncf>=3.4,<4'],
         'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2'],
+        'docs': ['sphinx>=8,<10', 'myst-parser>=4,<6', 'furo'],
         'lint': ['ruff==0.17.*', 'mypy==2.*', 'import-linter>=2.1,<3', 'codespell>=2.4,<3'],
         # colcon build against the wheels of PyPI, where there is no ROS from apt.
         'colcon': [

@@ -29,7 +29,6 @@ from benchmark.camera_pose_real import (
 )
 from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.camera_pose.estimator import CameraPoseEstimate, CameraPoseEstimator
-from pose3d_ros.camera_pose.focal_length import FocalLengthEstimator
 from pose3d_ros.camera_pose.observations import Observer
 from pose3d_ros.people import People2D, TrackedPeople
 
@@ -181,24 +180,6 @@ def print_costs(observer: Observer, clip: Iterable[tuple[float, TrackedPeople]],
     print(f'{np.median(slow):.1f}, most {max(slow):.1f} ms; moved {estimator.moves} times')
 
 
-def print_focal_lengths(observer: Observer, clip: Clip) -> None:
-    """Print focal lengths that are estimated from a guess of 0.8 image widths."""
-    width, height = clip.size
-    print('\n| from, s | after 10 s | 20 s | 30 s | (estimate / truth, sd)\n|---|---|---|---|')
-    for start_s in np.arange(0, clip.stamps_s[-1] - 30, 10.0):
-        guess = Intrinsics.guess(width, height)
-        estimator = FocalLengthEstimator(guess, observer=observer)
-        cells, marks = [], [10.0, 20.0, 30.0]
-        for stamp_s, people in clip.between(float(start_s), float(start_s) + 31):
-            estimator.update(stamp_s, people)
-            if marks and stamp_s - start_s >= marks[0]:
-                marks.pop(0)
-                found = estimator.estimate()
-                ratio = found[0].fx / clip.intrinsics.fx if found else float('nan')
-                cells.append(f'{ratio:.2f}, {found[1]:.2f}' if found else '-')
-        print(f'| {start_s:.0f} | {" | ".join(cells)} |')
-
-
 def main(argv: list[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -232,7 +213,6 @@ def main(argv: list[str] | None = None) -> None:
           'gain, one image | gain, clip |\n|---|---|---|---|---|---|---|')  # fmt: skip
     for line in mpjpe_gain(observer, images):
         print(line)
-    print_focal_lengths(observer, clip)
     print_costs(observer, clip.between(0, np.inf), clip.intrinsics)
 
 

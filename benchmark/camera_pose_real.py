@@ -35,13 +35,12 @@ INSTANT_S, FRAME_S = 10.0, 1 / 29.97
 
 @dataclass(frozen=True)
 class Clip:
-    """Tracked people of a clip, the camera and its pose; width and height, px."""
+    """Tracked people of a clip, the camera and its pose."""
 
     stamps_s: list[float]
     people: list[TrackedPeople]
     intrinsics: Intrinsics
     pose: CameraPose
-    size: tuple[int, int]
 
     def between(self, start_s: float, end_s: float) -> Iterator[tuple[float, TrackedPeople]]:
         """Images from one time to another, the tracks as they are in the whole clip."""
@@ -118,9 +117,8 @@ def read_vtest(images: DetectedImages) -> Clip:
         tracker.update(network.lift_people(seen, VTEST_CAMERA, UNIT_HEIGHT_M), stamp_s)
         for stamp_s, seen in zip(stamps_s, found, strict=True)
     ]
-    height, width = video[0][1].shape[:2]
     pose = _fitted_pose(path.with_name('vtest_gt_mot15.txt'))
-    return Clip(stamps_s, people, VTEST_CAMERA, pose, (width, height))
+    return Clip(stamps_s, people, VTEST_CAMERA, pose)
 
 
 def _fitted_pose(labels: Path) -> CameraPose:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from pose3d_ros.images import CameraImage, DepthImage, Observation
     from pose3d_ros.people import People2D, People3D, TrackedPeople
     from pose3d_ros.pipeline import Pipeline
+    from pose3d_ros.sources.open_source import open_source
     from pose3d_ros.tracking.tracker import Tracker
+    from pose3d_ros.visualisation.overlay import draw_people
+    from pose3d_ros.visualisation.perspective import Reach, draw_view
+    from pose3d_ros.visualisation.video_writer import VideoWriter
 
 __all__ = [
     'CameraImage',
@@ -28,9 +32,14 @@ __all__ = [
     'People3D',
     'Pipeline',
     'PoseEstimator',
+    'Reach',
     'Thresholds',
     'TrackedPeople',
     'Tracker',
+    'VideoWriter',
+    'draw_people',
+    'draw_view',
+    'open_source',
 ]
 
 _MODULES = {
@@ -43,9 +52,14 @@ _MODULES = {
     'People3D': 'people',
     'Pipeline': 'pipeline',
     'PoseEstimator': 'estimator',
+    'Reach': 'visualisation.perspective',
     'Thresholds': 'detection.detector',
     'TrackedPeople': 'people',
     'Tracker': 'tracking.tracker',
+    'VideoWriter': 'visualisation.video_writer',
+    'draw_people': 'visualisation.overlay',
+    'draw_view': 'visualisation.perspective',
+    'open_source': 'sources.open_source',
 }
 
 

@@ -188,10 +188,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit status; Ctrl-C ends it with a line, a node without."""
     try:
         return _run(argv)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if (sys.argv[1:] if argv is None else argv)[:1] in [[name] for name in NODES]:
             return 0  # as once they run
-        print('interrupted', file=sys.stderr)
+        print(str(interrupt) or 'interrupted', file=sys.stderr)
         return INTERRUPTED
 
 
@@ -221,23 +221,27 @@ def _run(argv: list[str] | None) -> int:
 def _process(arguments: argparse.Namespace) -> int:
     """Process recordings; ROS is imported only where one of them is a bag."""
     from pose3d_ros.offline import command
+    from pose3d_ros.offline.worker import BagFormat
+
+    return command.run(arguments, BagFormat(_read_bag, _bag_writer), version())
+
+
+def _read_bag(path: Path, *options: Any) -> list[Recording]:
     from pose3d_ros.sources.video import VideoError
 
-    def read(path: Path, *options: Any) -> list[Recording]:
-        if not ((path / 'metadata.yaml').is_file() or path.suffix in ('.mcap', '.db3')):
-            return []
-        try:
-            from pose3d_ros.ros.bags import open_bag
-        except ImportError as error:
-            raise VideoError(f'{path}: bags need ROS and the library rosbags: {error}') from error
-        return open_bag(path, *options)
+    if not ((path / 'metadata.yaml').is_file() or path.suffix in ('.mcap', '.db3')):
+        return []
+    try:
+        from pose3d_ros.ros.bags import open_bag
+    except ImportError as error:
+        raise VideoError(f'{path}: bags need ROS and the library rosbags: {error}') from error
+    return open_bag(path, *options)
 
-    def writer(folder: Path, topic: str) -> Writer:
-        from pose3d_ros.ros.bags import McapWriter
 
-        return McapWriter(folder, topic)
+def _bag_writer(folder: Path, topic: str) -> Writer:
+    from pose3d_ros.ros.bags import McapWriter
 
-    return command.run(arguments, command.BagFormat(read, writer), version())
+    return McapWriter(folder, topic)
 
 
 def _run_node(command: str, rest: list[str]) -> int:

@@ -14,7 +14,7 @@ from pose3d_ros.detection.open_detector import SpecSource, open_detector
 from pose3d_ros.detection.openpose.location_map_lifter import LocationMapLifter
 from pose3d_ros.detection.top_down import TopDownOptions
 from pose3d_ros.detections import Detections
-from pose3d_ros.images import CameraImage
+from pose3d_ros.images import CameraImage, check_bgr
 from pose3d_ros.inference import InferenceOptions, ModelSource
 from pose3d_ros.lifting.lifter import Lifter
 from pose3d_ros.lifting.lifting_network import LiftingNetwork
@@ -116,7 +116,7 @@ class PoseEstimator:
     def estimate(
         self,
         bgr: NDArray[np.uint8],
-        intrinsics: Intrinsics,
+        intrinsics: Intrinsics | None = None,
         camera_pose: CameraPose | None = None,
     ) -> People3D:
         """Estimate the 3D poses of the people in an image.
@@ -126,7 +126,8 @@ class PoseEstimator:
         bgr
             ``(H, W, 3)`` uint8.
         intrinsics
-            Of the camera, for this size of image; ``Intrinsics.guess(W, H)`` if they are unknown.
+            Of the camera, for this size of image. None: ``Intrinsics.guess(W, H)``, with which
+            distances may be wrong by tens of per cent.
         camera_pose
             Attitude and height of the camera. None: unknown. The image of a camera on its side or
             upside down is turned for the networks; the lifting network uses the rest.
@@ -141,7 +142,9 @@ class PoseEstimator:
         ValueError
             If the image is not of that shape and type.
         """
-        image = CameraImage(bgr, intrinsics)
+        check_bgr(bgr)
+        height, width = bgr.shape[:2]
+        image = CameraImage(bgr, intrinsics or Intrinsics.guess(width, height))
         rotation = Rotation.of(image, camera_pose)
         upright, pose = rotation.turn(image, camera_pose)
         (detections,) = self.detect([upright])

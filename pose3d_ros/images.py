@@ -103,7 +103,10 @@ class Observation:
 def check_bgr(bgr: NDArray[np.uint8]) -> None:
     """Raise ValueError unless an image is ``(H, W, 3)`` uint8 with at least one pixel."""
     if not isinstance(bgr, np.ndarray):
-        raise ValueError(f'an image must be an array (H, W, 3) uint8, found {type(bgr).__name__}')
+        hint = '; cv2.imread returns None for a file that it cannot read' if bgr is None else ''
+        raise ValueError(
+            f'an image must be an array (H, W, 3) uint8, found {type(bgr).__name__}{hint}'
+        )
     if bgr.ndim != 3 or bgr.shape[2] != 3 or bgr.dtype != np.uint8 or not bgr.size:
         raise ValueError(
             f'an image must be (H, W, 3) uint8 and not empty, found {bgr.shape} {bgr.dtype}'

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from pose3d_ros.skeleton import PANOPTIC19
 
 K = len(PANOPTIC19)
+# Columns of records that are numbers: x right, y down, z forward in the camera optical frame.
+NUMBERS = ('x_m', 'y_m', 'z_m', 'position_stddev_m', 'u_px', 'v_px', 'keypoint_score')
 
 
 class Source(IntEnum):
@@ -24,6 +27,7 @@ class Source(IntEnum):
     OBSERVED = 1
     INFERRED = 2
     DEPTH = 3
+    FUSED = 4
 
 
 class TrackState(IntEnum):
@@ -115,6 +119,60 @@ class People3D:
     def __len__(self) -> int:
         return len(self.people_2d)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the people as JSON has them: m and px, None where unknown.
+
+        Returns
+        -------
+        dict
+            ``skeleton``, the name of the set of keypoints, whose order the arrays have, and
+            ``people``, a dict for each person with ``score``, ``xyz_m``, ``position_stddev_m``,
+            ``xy_px``, ``scores``, ``source`` and ``root_covariance_m2``.
+        """
+        people_2d, sd_m = self.people_2d, self.sd_m
+        return {
+            'skeleton': PANOPTIC19.name,
+            'people': [
+                {
+                    'score': float(people_2d.score[i]),
+                    'xyz_m': _plain(self.xyz_m[i]),
+                    'position_stddev_m': None if sd_m is None else _plain(sd_m[i]),
+                    'xy_px': _plain(people_2d.xy_px[i]),
+                    'scores': _plain(people_2d.scores[i]),
+                    'source': [Source(s).name for s in self.source[i]],
+                    'root_covariance_m2': _plain(self.root_covariance_m2[i]),
+                }
+                for i in range(len(self))
+            ],
+        }
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return a dict for each keypoint of each person, as rows of a table have them.
+
+        Returns
+        -------
+        list of dict
+            ``person`` (index in the image), ``person_score``, ``keypoint`` (name), ``x_m``,
+            ``y_m``, ``z_m``, ``position_stddev_m``, ``u_px``, ``v_px``, ``keypoint_score`` and
+            ``source``; None where unknown. `pandas.DataFrame` takes the list as it is.
+        """
+        sd_m = np.full(self.source.shape, np.nan) if self.sd_m is None else self.sd_m
+        people_2d = self.people_2d
+        records = []
+        for i in range(len(self)):
+            columns = [self.xyz_m[i], sd_m[i], people_2d.xy_px[i], people_2d.scores[i]]
+            for k, values in enumerate(_plain(np.column_stack(columns))):
+                records.append(
+                    {
+                        'person': i,
+                        'person_score': float(people_2d.score[i]),
+                        'keypoint': PANOPTIC19.keypoints[k],
+                        **dict(zip(NUMBERS, values, strict=True)),
+                        'source': Source(self.source[i, k]).name,
+                    }
+                )
+        return records
+
 
 @dataclass(frozen=True)
 class TrackedPeople:
@@ -177,6 +235,38 @@ class TrackedPeople:
 
     def __len__(self) -> int:
         return len(self.people)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as `People3D.to_dict`, with ``track_id``, ``state`` and ``age_s``."""
+        found = self.people.to_dict()
+        found['people'] = [
+            {
+                'track_id': int(self.track_id[i]),
+                'state': TrackState(self.state[i]).name,
+                'age_s': float(self.age_s[i]),
+                **person,
+            }
+            for i, person in enumerate(found['people'])
+        ]
+        return found
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return the same as `People3D.to_records`, with ``track_id`` and ``track_state``."""
+        return [
+            {
+                'track_id': int(self.track_id[record['person']]),
+                'track_state': TrackState(self.state[record['person']]).name,
+                **record,
+            }
+            for record in self.people.to_records()
+        ]
+
+
+def _plain(array: NDArray[np.float64]) -> list[Any]:
+    """Return an array as lists with None for what is not finite."""
+    plain = array.astype(object)
+    plain[~np.isfinite(array)] = None
+    return list(plain.tolist())
 
 
 def _check(name: str, array: NDArray[np.generic], shape: tuple[int, ...]) -> None:

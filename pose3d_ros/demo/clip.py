@@ -128,7 +128,8 @@ class Score:
         distance = 100 * np.nanmedian(self.distances)
         return [
             f'against the truth   {found}',
-            f'error, seen 2D      {np.mean(self.errors_px):.1f} px on average',
-            f'error, 3D           {1e3 * np.nanmean(self.errors_m):.0f} mm on average relative to '
-            f'the pelvis, whose distance is {distance:.1f} % off (median)',
+            f'2D error            {np.mean(self.errors_px):.1f} px on average, visible keypoints',
+            f'3D error            {1e3 * np.nanmean(self.errors_m):.0f} mm on average, relative '
+            'to the pelvis',
+            f'distance error      {distance:.1f} % (median)',
         ]

@@ -52,3 +52,20 @@ def quaternion_xyzw(matrix: Array) -> Array:
     )
     row = rows[np.argmax(np.diag(rows))]
     return np.asarray(row / np.linalg.norm(row))
+
+
+def slerp(first_xyzw: Array, second_xyzw: Array, share: float) -> Array:
+    """Return the unit quaternion ``(4,)`` at a share of the shorter way between two of them.
+
+    Shoemake, Animating rotation with quaternion curves, 1985.
+    """
+    cosine = float(first_xyzw @ second_xyzw)
+    if cosine < 0:  # the same rotation, from the other side
+        second_xyzw, cosine = -second_xyzw, -cosine
+    angle_rad = np.arccos(min(cosine, 1.0))
+    if angle_rad < 1e-6:  # the sine would be 0
+        between = (1 - share) * first_xyzw + share * second_xyzw
+    else:
+        between = np.sin((1 - share) * angle_rad) * first_xyzw
+        between = between + np.sin(share * angle_rad) * second_xyzw
+    return np.asarray(between / np.linalg.norm(between))

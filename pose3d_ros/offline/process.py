@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,13 @@ class Outcome:
     skipped: int = 0
     images: int = 0
     problems: list[str] = field(default_factory=list)
+
+    def add(self, other: Outcome) -> None:
+        """Add the outcome of other recordings."""
+        self.done += other.done
+        self.skipped += other.skipped
+        self.images += other.images
+        self.problems += other.problems
 
     def __str__(self) -> str:
         skipped = f', {self.skipped} already done' if self.skipped else ''
@@ -114,11 +121,6 @@ def process(
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     outcome.done += 1
-
-
-def shard(inputs: Sequence[str], index: int, number: int) -> list[str]:
-    """Return part `index`, from 1, of `number` parts of the inputs, of nearly equal length."""
-    return list(inputs[index - 1 :: number])
 
 
 def _write_all(

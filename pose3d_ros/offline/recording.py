@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,13 @@ from pose3d_ros.sources.calibration import CalibrationError, mirrored, read_cali
 from pose3d_ros.sources.open_source import open_source
 from pose3d_ros.sources.playback import frames
 from pose3d_ros.sources.video import Losses, VideoError
+
+
+class Input(NamedTuple):
+    """An input, and a name that no other input of the command has."""
+
+    path: str
+    name: str
 
 
 class Taken(NamedTuple):
@@ -88,6 +95,9 @@ class CameraOptions:
         Swap left and right.
     skip
         Number of images to leave out at the beginning.
+    gravity_frame
+        Level frame whose origin is on the floor, in the TF of a bag: gives the pose of the camera
+        at each image. '': the pose is the fixed one.
     """
 
     focal_length_px: float = 0.0
@@ -95,6 +105,32 @@ class CameraOptions:
     pose: CameraPose | None = None
     mirror: bool = False
     skip: int = 0
+    gravity_frame: str = ''
+
+
+def input_name(path: str) -> str:
+    """Return the name of an input without its folder."""
+    return Path(path).expanduser().name or Path(path).resolve().name
+
+
+def named(paths: Iterable[str]) -> list[Input]:
+    """Name inputs: a.mp4 and a.mp4_2 for those of two folders.
+
+    They are sorted, so that the names do not depend on the order in which a shell or a batch
+    system lists them; what is listed twice is one input.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(set(paths)):
+        name, number = input_name(path), 2
+        while name in found:
+            name, number = f'{input_name(path)}_{number}', number + 1
+        found[name] = path
+    return [Input(path, name) for name, path in found.items()]
+
+
+def shard(inputs: Sequence[Input], index: int, number: int) -> list[Input]:
+    """Return part `index`, from 1, of `number` parts of the inputs, of nearly equal length."""
+    return list(inputs[index - 1 :: number])
 
 
 def open_video_recording(
@@ -137,7 +173,4 @@ def open_video_recording(
             yield Taken(Observation(image, time_s, options.pose))
 
     count = None if video.count is None else max(0, video.count - options.skip)
-    path = Path(source).expanduser()
-    return Recording(
-        path.name or path.resolve().name, source, video.rate_hz, count, images, video.losses
-    )
+    return Recording(input_name(source), source, video.rate_hz, count, images, video.losses)

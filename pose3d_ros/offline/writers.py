@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from pose3d_ros.offline.recording import Processed
 from pose3d_ros.offline.trc import TrcWriter
-from pose3d_ros.people import Source, TrackState
-from pose3d_ros.skeleton import PANOPTIC19
 from pose3d_ros.visualisation.overlay import draw_people
 from pose3d_ros.visualisation.video_writer import VideoWriter
 
@@ -101,7 +98,7 @@ def record(processed: Processed) -> dict[str, Any]:
     The keypoints of every array are those of ``skeleton``, in its order.
     """
     observation, tracked = processed.taken.observation, processed.tracked
-    intrinsics, people = observation.image.intrinsics, tracked.people
+    intrinsics = observation.image.intrinsics
     height, width = observation.image.bgr.shape[:2]
     return {
         'image': processed.number,
@@ -115,46 +112,25 @@ def record(processed: Processed) -> dict[str, Any]:
             'cy_px': intrinsics.cy,
             'source': intrinsics.source.name,
         },
-        'skeleton': PANOPTIC19.name,
-        'people': [
-            {
-                'track_id': int(tracked.track_id[i]),
-                'state': TrackState(tracked.state[i]).name,
-                'age_s': float(tracked.age_s[i]),
-                'score': float(people.people_2d.score[i]),
-                'xyz_m': _plain(people.xyz_m[i]),
-                'position_stddev_m': None if people.sd_m is None else _plain(people.sd_m[i]),
-                'xy_px': _plain(people.people_2d.xy_px[i]),
-                'scores': _plain(people.people_2d.scores[i]),
-                'source': [Source(s).name for s in people.source[i]],
-                'root_covariance_m2': _plain(people.root_covariance_m2[i]),
-            }
-            for i in range(len(tracked))
-        ],
+        'camera_pose': _camera_pose(processed),
+        **tracked.to_dict(),
+    }
+
+
+def _camera_pose(processed: Processed) -> dict[str, Any] | None:
+    pose = processed.camera_pose
+    if pose is None:
+        return None
+    return {
+        'up': pose.up.tolist(),
+        'height_m': None if math.isnan(pose.height_m) else pose.height_m,
+        'source': processed.camera_pose_source.name,
     }
 
 
 def rows(processed: Processed) -> Iterator[tuple[object, ...]]:
     """Return the rows of poses.csv for an image."""
-    tracked, stamp_s = processed.tracked, processed.taken.observation.stamp_s
-    people = tracked.people
-    sd_m = np.full(people.source.shape, np.nan) if people.sd_m is None else people.sd_m
-    for i in range(len(tracked)):
-        person = (
-            processed.number, stamp_s, int(tracked.track_id[i]), TrackState(tracked.state[i]).name,
-            float(people.people_2d.score[i]),
-        )  # fmt: skip
-        numbers = np.column_stack(
-            [people.xyz_m[i], sd_m[i], people.people_2d.xy_px[i], people.people_2d.scores[i]]
-        )
-        for k, values in enumerate(numbers.tolist()):
-            cells = ['' if value != value else value for value in values]
-            source = Source(people.source[i, k]).name
-            yield (*person, PANOPTIC19.keypoints[k], *cells, source)
-
-
-def _plain(array: np.ndarray) -> Any:
-    """Return an array as lists with None for NaN."""
-    plain = array.astype(object)
-    plain[~np.isfinite(array)] = None
-    return plain.tolist()
+    for record in processed.tracked.to_records():
+        of_image = {'image': processed.number, 'stamp_s': processed.taken.observation.stamp_s}
+        row = {**of_image, **record}
+        yield tuple('' if row[column] is None else row[column] for column in CSV_COLUMNS)

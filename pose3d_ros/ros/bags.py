@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,22 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.images import Observation
-from pose3d_ros.offline.recording import CameraOptions, Processed, Recording, Taken
+from pose3d_ros.offline.recording import CameraOptions, Processed, Recording, Taken, input_name
+from pose3d_ros.ros.camera_pose import pose_from_transform
 from pose3d_ros.ros.messages.camera_info import Calibration
 from pose3d_ros.ros.messages.images import ImageError, read_camera_image, seconds
 from pose3d_ros.ros.messages.markers import marker_array
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
 from pose3d_ros.ros.messages.transforms import PeopleInFrame
+from pose3d_ros.ros.recorded_transforms import (
+    STATIC_TOPIC,
+    TF_TOPIC,
+    TF_TYPE,
+    RecordedTransforms,
+    Sample,
+    samples,
+)
+from pose3d_ros.ros.transforms import FrameError
 from pose3d_ros.share import share
 from pose3d_ros.sources.calibration import read_calibration
 from pose3d_ros.sources.video import Losses, VideoError
@@ -88,7 +99,7 @@ def open_bag(
         count = found[topic].msgcount
         recordings.append(
             Recording(
-                f'{path.stem}{base.replace("/", "-")}',
+                f'{input_name(str(path))}{base.replace("/", "-")}',
                 str(path),
                 count / duration_s if duration_s > 0 else 30.0,
                 count,
@@ -113,6 +124,8 @@ class _BagCamera:
     ) -> None:
         self.path, self.topics, self.options, self.warn = path, (topic, info_topic), options, warn
         self.losses = Losses()
+        self.without_pose = 0
+        self.damaged_tf_ns: set[int] = set()
 
     def images(self) -> Generator[Taken, None, None]:
         """Return the images in the order of the bag."""
@@ -123,6 +136,7 @@ class _BagCamera:
             self.warn(f'{options.calibration_file}: {stated.note}')
         left_out = 0
         try:
+            transforms = RecordedTransforms(self._sent) if options.gravity_frame else None
             with _reader(self.path) as reader:
                 connections = [c for c in reader.connections if c.topic in self.topics]
                 if info := self._first_info(reader, connections):
@@ -135,7 +149,10 @@ class _BagCamera:
                         left_out += 1
                     elif message is not None:
                         known = stated.intrinsics if stated else None
-                        yield from self._taken(message, calibration, known, recorded_ns)
+                        for taken in self._taken(message, calibration, known, recorded_ns):
+                            yield self._with_pose(taken, transforms) if transforms else taken
+            if self.without_pose:
+                self.warn(f'{self.path}: pose of the camera unknown at {self.without_pose} images')
         except BAG_ERRORS as error:
             self.losses.damaged += 1
             self.warn(f'{self.path} ends early: {error}')
@@ -154,6 +171,39 @@ class _BagCamera:
         stamp_s = seconds(message.header.stamp)
         yield Taken(Observation(image, stamp_s, self.options.pose), message, recorded_ns)
 
+    def _with_pose(self, taken: Taken, transforms: RecordedTransforms) -> Taken:
+        """Return an image with attitude and height of the camera by TF, as in the node."""
+        header = taken.message.header
+        try:
+            found = transforms.find(self.options.gravity_frame, header.frame_id, header.stamp)
+            pose = pose_from_transform(found)
+        except FrameError as error:
+            if not self.without_pose:
+                self.warn(f'{self.path}: camera attitude and height unknown: {error}')
+            self.without_pose += 1
+            return taken
+        return taken._replace(observation=replace(taken.observation, camera_pose=pose))
+
+    def _sent(self) -> Iterator[Sample]:
+        """Read the TF of the bag."""
+        with _reader(self.path) as reader:
+            connections = [
+                c
+                for c in reader.connections
+                if c.msgtype == TF_TYPE and c.topic.endswith((TF_TOPIC, STATIC_TOPIC))
+            ]
+            if not connections:
+                return
+            for connection, recorded_ns, raw in reader.messages(connections):
+                try:
+                    message = reader.deserialize(raw, connection.msgtype)
+                except Exception as error:  # whatever rosbags raises on damaged bytes
+                    if recorded_ns not in self.damaged_tf_ns:  # it may be read twice
+                        self.damaged_tf_ns.add(recorded_ns)
+                        self._leave_out(connection, error)
+                    continue
+                yield from samples(connection.topic, message)
+
     def _first_info(self, reader: AnyReader, connections: list[Connection]) -> CameraInfo | None:
         """Return the first CameraInfo: images may be recorded before it."""
         infos = [c for c in connections if c.msgtype == INFO_TYPE]
@@ -167,9 +217,12 @@ class _BagCamera:
         try:
             return deserialize_message(raw, kind)
         except Exception as error:  # RMWError, and whatever else a middleware raises
-            self.losses.damaged += 1
-            self.warn(f'{self.path}: a message on {connection.topic} is left out: {error}')
+            self._leave_out(connection, error)
             return None
+
+    def _leave_out(self, connection: Connection, error: Exception) -> None:
+        self.losses.damaged += 1
+        self.warn(f'{self.path}: a message on {connection.topic} is left out: {error}')
 
 
 class McapWriter:
@@ -211,7 +264,7 @@ class McapWriter:
         poses = pose_array_cdr(
             processed.tracked,
             header,
-            observation.image.intrinsics.source,
+            observation.image.intrinsics,
             processed.camera_pose,
             processed.camera_pose_source,
         )

@@ -1,4 +1,4 @@
-"""Attitude and height of a camera, from TF or from parameters."""
+"""Attitude and height of a camera, from TF, an IMU or parameters."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from geometry_msgs.msg import Transform
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import CameraPose
+from pose3d_ros.ros.imu import ImuUp
 from pose3d_ros.ros.messages.transforms import rotation
 from pose3d_ros.ros.parameters import PoseParameters
 from pose3d_ros.ros.transforms import FrameError, Transforms
@@ -31,36 +32,43 @@ def pose_from_transform(transform: Transform) -> CameraPose:
 
 
 class CameraPoseProvider:
-    """Attitude and height of one camera, from TF or from parameters.
+    """Attitude and height of one camera, from TF, an IMU or parameters.
 
     Parameters
     ----------
     p
-        gravity_frame, or camera_up and camera_height.
+        gravity_frame; or camera_up or an IMU, and camera_height.
     transforms
         Needed where gravity_frame is set.
+    imu
+        Of the camera. None: the parameter imu is not set.
     """
 
-    def __init__(self, p: PoseParameters, transforms: Transforms | None) -> None:
-        self._transforms, self._frame = transforms, p.gravity_frame
+    def __init__(
+        self, p: PoseParameters, transforms: Transforms | None, imu: ImuUp | None = None
+    ) -> None:
+        self._transforms, self._frame, self._imu = transforms, p.gravity_frame, imu
+        self._height_m = p.camera_height or np.nan
         self._fixed: CameraPose | None = None
         if any(p.camera_up):
             up = np.array(p.camera_up)
-            self._fixed = CameraPose(up / np.linalg.norm(up), p.camera_height or np.nan)
+            self._fixed = CameraPose(up / np.linalg.norm(up), self._height_m)
         # Why the pose was unknown at the last image, or ''.
         self.last_error = ''
 
     @property
     def is_configured(self) -> bool:
-        """Whether parameters name the pose or the frame that it is taken from."""
-        return bool(self._frame) or self._fixed is not None
+        """Whether parameters state the pose, or where it is taken from."""
+        return bool(self._frame) or self._fixed is not None or self._imu is not None
 
     def at(self, header: Header) -> CameraPose | None:
         """Return the pose when an image was taken; None: unknown."""
         self.last_error = ''
-        if not (self._transforms and self._frame):
-            return self._fixed
         try:
+            if self._imu:
+                return CameraPose(self._imu.at(header), self._height_m)
+            if not (self._transforms and self._frame):
+                return self._fixed
             found = self._transforms.find(self._frame, header.frame_id, header.stamp)
             return pose_from_transform(found)
         except FrameError as error:

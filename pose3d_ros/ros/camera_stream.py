@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image, PointCloud2
+from sensor_msgs.msg import CompressedImage, Image, Imu, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
@@ -28,6 +28,7 @@ from pose3d_ros.ros.follow import Follower, Seen
 from pose3d_ros.ros.hri import Bodies, SeenIn
 from pose3d_ros.ros.image_clock import ImageClock, ImageTime
 from pose3d_ros.ros.image_statistics import ImageStatistics, Outcome, publisher_gid
+from pose3d_ros.ros.imu import ImuUp
 from pose3d_ros.ros.messages.camera_info import Calibration
 from pose3d_ros.ros.messages.detections import detection_array
 from pose3d_ros.ros.messages.images import (
@@ -53,6 +54,8 @@ from pose3d_ros.visualisation.text import draw_text
 
 # The direction that is up in an image, in the camera optical frame.
 UP = np.array([0.0, -1.0, 0.0])
+# Queue of the messages of an IMU, which arrive while an image is processed.
+IMU_MESSAGES = 50
 # How long the log does not complain about a camera that has not sent an image yet, s.
 CAMERA_START_S = 10.0
 
@@ -81,7 +84,7 @@ class CameraStream:
     p
         Parameters. Those that are not live are read here.
     transforms
-        Needed for the parameters target_frame and gravity_frame.
+        Needed for the parameters target_frame, gravity_frame and imu.
     bodies
         Publisher of REP 155 messages. None: not published.
 
@@ -105,7 +108,8 @@ class CameraStream:
         self.calibration = Calibration(p.focal_length, p.rectified)
         self.pipeline = Pipeline(network.estimator)
         self.depth = DepthStream(p.depth_tolerance, p.rectified) if p.depth else None
-        self.camera_pose = CameraPoseProvider(p, transforms)
+        self.imu = ImuUp(self.topics.imu_topic, transforms) if p.imu and transforms else None
+        self.camera_pose = CameraPoseProvider(p, transforms, self.imu)
         self.memory = CameraPoseMemory(self.pipeline, p.camera_pose_memory)
         self.statistics = ImageStatistics()
         self.log = CameraLog(logger, self.topics, self.statistics)
@@ -258,13 +262,13 @@ class CameraStream:
     def _publish(
         self, people: PeopleInFrame, observation: Observation, received: ReceivedImage
     ) -> None:
-        source, timings = observation.image.intrinsics.source, self.pipeline.timings
+        timings = self.pipeline.timings
         assert timings
         self.poses.publish(
             pose_array_cdr(
                 people.tracked,
                 people.header,
-                source,
+                observation.image.intrinsics,
                 self.pipeline.camera_pose,
                 self.pipeline.camera_pose_source,
             )
@@ -319,6 +323,8 @@ class CameraStream:
             depth_qos = image_qos(DEPTH_IMAGES)
             topics.subscribe(Image, topics.depth_topic, self.depth.on_depth, depth_qos)
             self.depth.start(self.node)
+        if self.imu:
+            topics.subscribe(Imu, topics.imu_topic, self.imu.on_imu, image_qos(IMU_MESSAGES))
         topics.subscribe_to_images(self.on_image)
 
     def _topic(self, name: str) -> str:

@@ -54,6 +54,7 @@ class CameraTopics:
         self.depth_info_topic = self._info_topic(
             f'{prefix}depth_registered/camera_info', self.depth_topic
         )
+        self.imu_topic = node.resolve_topic_name(f'{prefix}imu')
         self.subscriptions: list[Any] = []
         self._latched: dict[str, Any] = {}
         self._infos: dict[str, Any] = {}

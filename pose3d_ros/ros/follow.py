@@ -1,4 +1,4 @@
-"""A chosen person: the service ~/follow, and the person's place on the floor on ~/target.
+"""A chosen person: the service ~/follow, and the person's place on the floor, ~/target and TF.
 
 The person is held by the track_id alone. Another person is followed only after another request.
 """
@@ -7,19 +7,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from geometry_msgs.msg import Point, Pose, PoseStamped
+from geometry_msgs.msg import (
+    Point,
+    Pose,
+    PoseStamped,
+    Transform,
+    TransformStamped,
+    Vector3,
+)
 from numpy.typing import NDArray
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from std_msgs.msg import Header
 
 from pose3d_ros.msg import FollowState
-from pose3d_ros.people import TrackedPeople, TrackState
+from pose3d_ros.people import TrackedPeople
+from pose3d_ros.ros.chosen import CannotChooseError, Chosen, choose
 from pose3d_ros.ros.messages.transforms import PeopleInFrame, quaternion_msg
+from pose3d_ros.ros.optional_messages import import_messages
 from pose3d_ros.ros.qos import latched_qos, result_qos
 from pose3d_ros.skeleton import PANOPTIC19
 from pose3d_ros.srv import Follow
@@ -27,108 +35,14 @@ from pose3d_ros.srv import Follow
 Array = NDArray[np.float64]
 
 NO_ID = -1
-# Least height of a raised wrist above the nose, m.
-ARM_UP_M = 0.1
+# TF frame of the chosen person.
+TARGET_FRAME = 'target'
 # Height of the ankle joint above the floor, m.
 ANKLE_M = 0.08
 # A request refers to what the caller sees now: largest age of an image, s of the steady clock.
 FRESH_S = 2.0
 
-_ROOT, _NOSE = PANOPTIC19.index(PANOPTIC19.root), PANOPTIC19.index('nose')
-_WRISTS = PANOPTIC19.indices(('left_wrist', 'right_wrist'))
-
-
-class CannotChooseError(Exception):
-    """There is no such person, or more than one; the text says which."""
-
-
-def choose(mode: int, track_id: int, tracked: TrackedPeople, up: Array) -> int:
-    """Choose a person of an image; return the track_id.
-
-    Parameters
-    ----------
-    mode
-        One of the constants of Follow, except STOP.
-    track_id
-        For BY_ID.
-    tracked
-        People in the camera optical frame.
-    up
-        ``(3,)`` unit vector, up in that frame.
-
-    Raises
-    ------
-    CannotChooseError
-        If no person fits, or with ARM_UP more than one.
-    """
-    if mode not in (Follow.Request.BY_ID, Follow.Request.NEAREST, Follow.Request.ARM_UP):
-        raise CannotChooseError(f'mode {mode} does not exist')
-    ids, xyz = tracked.track_id, tracked.people.xyz_m
-    root_known = np.isfinite(xyz[:, _ROOT]).all(axis=1)
-    confirmed = (tracked.state == TrackState.CONFIRMED) & root_known
-    if mode == Follow.Request.BY_ID:
-        if track_id not in ids[root_known]:
-            raise CannotChooseError(f'no person {track_id} with a known position is visible')
-        return track_id
-    if mode == Follow.Request.NEAREST:
-        if not confirmed.any():
-            raise CannotChooseError('no confirmed person is visible')
-        distance_m = np.where(confirmed, np.linalg.norm(xyz[:, _ROOT], axis=1), np.inf)
-        return int(ids[distance_m.argmin()])
-    raising = ids[confirmed & arm_up(tracked, up)].tolist()
-    if len(raising) != 1:
-        found = f'the people {sorted(raising)} have' if raising else 'no confirmed person has'
-        raise CannotChooseError(f'{found} an arm up')
-    return int(raising[0])
-
-
-def arm_up(tracked: TrackedPeople, up: Array) -> NDArray[np.bool_]:
-    """Return ``(N,)`` whether a detected wrist is above the nose."""
-    height_m = tracked.people.xyz_m @ up
-    above_m = height_m[:, _WRISTS] - height_m[:, [_NOSE]]  # NaN: unknown, and not above
-    detected = tracked.people.people_2d.detected
-    return ((above_m > ARM_UP_M) & detected[:, _WRISTS]).any(axis=1) & detected[:, _NOSE]
-
-
-@dataclass
-class Chosen:
-    """A chosen person over time.
-
-    Parameters
-    ----------
-    track_id
-        Of the person.
-    last_s
-        Stamp of the last image in which the person was visible, s.
-    state
-        A constant of FollowState.
-    """
-
-    track_id: int
-    last_s: float
-    state: int = FollowState.FOLLOWING
-
-    def update(self, tracked: TrackedPeople, stamp_s: float, memory_s: float) -> int | None:
-        """Find the person in an image; return the row, or None while hidden or lost.
-
-        Parameters
-        ----------
-        tracked
-            People of the image.
-        stamp_s
-            Its stamp, s.
-        memory_s
-            How long a person who is not visible is hidden, not lost, s.
-        """
-        rows = np.flatnonzero(tracked.track_id == self.track_id).tolist()
-        if rows and np.isfinite(tracked.people.xyz_m[rows[0], _ROOT]).all():
-            self.last_s, self.state = stamp_s, FollowState.FOLLOWING
-            return int(rows[0])
-        if stamp_s < self.last_s:  # the recording starts again
-            self.last_s = stamp_s
-        gone = self.state == FollowState.LOST or stamp_s - self.last_s > memory_s
-        self.state = FollowState.LOST if gone else FollowState.HIDDEN
-        return None
+_ROOT = PANOPTIC19.index(PANOPTIC19.root)
 
 
 def floor_pose(people: PeopleInFrame, row: int, forward: Array | None = None) -> Pose:
@@ -181,11 +95,26 @@ class Follower:
         Names of its cameras.
     on_subscribers
         Called when the subscribers of ~/target change.
+    frame
+        Broadcast the frame ``TARGET_FRAME`` on /tf.
+
+    Raises
+    ------
+    MissingPackageError
+        If `frame` is set and tf2_msgs is not installed.
     """
 
     def __init__(
-        self, node: Node, cameras: tuple[str, ...], on_subscribers: Callable[[], None]
+        self,
+        node: Node,
+        cameras: tuple[str, ...],
+        on_subscribers: Callable[[], None],
+        frame: bool = False,
     ) -> None:
+        self._tf: Any = None
+        if frame:
+            self._tf_message = import_messages('tf2_msgs', 'publish_target_tf').TFMessage
+            self._tf = node.create_publisher(self._tf_message, '/tf', 100)
         self._node, self._cameras = node, cameras
         self._seen: dict[str, Seen] = {}
         self._camera = ''
@@ -202,8 +131,11 @@ class Follower:
 
     @property
     def needed(self) -> bool:
-        """Return whether ~/target has a subscriber, for which cameras must be processed."""
-        return bool(self._target.get_subscription_count())
+        """Return whether somebody may use the place of a person, so that cameras are processed.
+
+        Whoever listens to /tf cannot be asked what for.
+        """
+        return self._tf is not None or bool(self._target.get_subscription_count())
 
     def update(self, camera: str, seen: Seen, people: PeopleInFrame, memory_s: float) -> None:
         """Publish the place of the chosen person in an image, or that there is none.
@@ -229,8 +161,13 @@ class Follower:
         heading = people.tracked.heading
         if heading is not None and np.isfinite(heading[row]).all():
             self._forward = heading[row]
+        if not self.needed:
+            return
         pose = floor_pose(people, row, self._forward)
         self._target.publish(PoseStamped(header=people.header, pose=pose))
+        if self._tf is not None:
+            frame = _transform(pose, people.header)
+            self._tf.publish(self._tf_message(transforms=[frame]))
 
     def _on_request(self, request: Follow.Request, response: Follow.Response) -> Follow.Response:
         try:
@@ -261,10 +198,13 @@ class Follower:
                 'one of ~/target, there is none'
             )
         found = choose(request.mode, request.track_id, seen.tracked, seen.up)
+        before = (self._camera, self._chosen.track_id) if self._chosen else None
         self._camera, self._chosen = camera, Chosen(found, seen.stamp_s)
         self._forward = None
         self._say(Header())
-        return f'person {found} is followed'
+        if before in (None, (camera, found)):
+            return f'person {found} is followed'
+        return f'person {found} is followed, another one than before ({before[1]})'
 
     def _say(self, header: Header) -> None:
         """Publish and log the state if it has changed."""
@@ -283,5 +223,13 @@ class Follower:
     def destroy(self) -> None:
         """Destroy the service and the publishers."""
         self._node.destroy_service(self._service)
-        for publisher in (self._target, self._state):
-            self._node.destroy_publisher(publisher)
+        for publisher in (self._target, self._state, self._tf):
+            if publisher is not None:
+                self._node.destroy_publisher(publisher)
+
+
+def _transform(pose: Pose, header: Header) -> TransformStamped:
+    """Return the frame of the chosen person at a pose."""
+    p = pose.position
+    place = Transform(translation=Vector3(x=p.x, y=p.y, z=p.z), rotation=pose.orientation)
+    return TransformStamped(header=header, child_frame_id=TARGET_FRAME, transform=place)

@@ -6,7 +6,11 @@ import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from ament_index_python.packages import (
+    PackageNotFoundError,
+    get_package_prefix,
+    get_package_share_directory,
+)
 
 BOOLEANS = ('true', 'false', '1', '0')
 
@@ -58,6 +62,47 @@ def check_executable(package: str, executable: str, argument: str) -> None:
             f'launch argument {argument} needs {executable} of the package {package}, which is '
             f'not installed: sudo apt install ros-$ROS_DISTRO-{apt}'
         )
+
+
+def launch_file(package: str, file: str, argument: str) -> str:
+    """Return the path of a launch file of a package which an argument asks for.
+
+    Raises
+    ------
+    LaunchArgumentError
+        If the package is not installed, or has no such file; the text names those that it has.
+    """
+    try:
+        folder = Path(get_package_share_directory(package)) / 'launch'
+    except PackageNotFoundError as error:
+        apt = package.replace('_', '-')
+        raise LaunchArgumentError(
+            f'launch argument {argument} needs the package {package}, which is not installed: '
+            f'sudo apt install ros-$ROS_DISTRO-{apt}, or build it from source'
+        ) from error
+    if not (folder / file).is_file():
+        found = ', '.join(sorted(path.name for path in folder.glob('*launch*'))) or 'none'
+        raise LaunchArgumentError(
+            f'launch argument {argument} needs {file} of the package {package}, found: {found}'
+        )
+    return str(folder / file)
+
+
+def read_pairs(text: str, argument: str) -> dict[str, str]:
+    """Return launch arguments written as on the command line, NAME:=VALUE separated by spaces.
+
+    Raises
+    ------
+    LaunchArgumentError
+        If a part has no := between a name and a value.
+    """
+    pairs = [part.partition(':=') for part in text.split()]
+    for name, sign, _ in pairs:
+        if not (name and sign):
+            raise LaunchArgumentError(
+                f'launch argument {argument} must be NAME:=VALUE ..., found {text!r}'
+            )
+    return {name: value for name, _, value in pairs}
 
 
 def check_module(module: str, argument: str, requirement: str) -> None:

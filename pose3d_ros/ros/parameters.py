@@ -162,8 +162,8 @@ class PoseParameters:
     image_rotation: str = _parameter(
         'auto',
         'Clockwise rotation, degrees, that turns the images of a camera mounted on its side or '
-        "upside down upright for the network: 0, 90, 180 or 270, or 'auto', by gravity_frame or "
-        'camera_up. Keypoints, overlay and poses stay those of the image as received.',
+        "upside down upright for the network: 0, 90, 180 or 270, or 'auto', by gravity_frame, "
+        'camera_up or imu. Keypoints, overlay and poses stay those of the image as received.',
         choices=('auto', '0', '90', '180', '270'),
         live=True,
         group='Camera',
@@ -202,7 +202,8 @@ class PoseParameters:
     camera_pose_from_people: bool = _parameter(
         True,
         'Estimate attitude and height of the camera from the people that it sees, where neither '
-        'gravity_frame nor camera_up and camera_height state them and the focal length is known.',
+        'gravity_frame nor camera_up and camera_height state them and the focal length is known. '
+        'With camera_up or imu alone, the height is estimated.',
         live=True,
         group='3D',
     )
@@ -216,8 +217,8 @@ class PoseParameters:
     gravity_frame: str = _parameter(
         '',
         'TF frame with its z axis up and its origin on the floor, such as base_footprint, from '
-        'which attitude and height of the camera are taken. Alternatively set camera_up and '
-        'camera_height.',
+        'which attitude and height of the camera are taken. Alternatively set camera_up or imu, '
+        'and camera_height.',
         group='3D',
     )
     camera_up: tuple[float, ...] = _parameter(
@@ -227,9 +228,16 @@ class PoseParameters:
         '[0.0, -cos p, -sin p] for one that is pitched down by p. Zeros: unknown.',
         group='3D',
     )
+    imu: bool = _parameter(
+        False,
+        'Take the attitude of the camera from gravity, by the sensor_msgs/Imu on imu, while it '
+        'is at rest. TF must have the transform from the frame of the IMU to that of the images, '
+        'unless they are the same.',
+        group='3D',
+    )
     camera_height: float = _parameter(
         0.0,
-        'Height of the camera above the floor, m; needs camera_up. 0: unknown.',
+        'Height of the camera above the floor, m; needs camera_up or imu. 0: unknown.',
         0.0,
         100.0,
         group='3D',
@@ -244,6 +252,12 @@ class PoseParameters:
         False,
         'Broadcast a TF frame body_ID for every confirmed person, as REP 155 defines it: origin '
         'between the hips, x forward, z towards the head.',
+        group='Output',
+    )
+    publish_target_tf: bool = _parameter(
+        False,
+        'Broadcast a TF frame target for the person chosen by ~/follow, while visible: on the '
+        'floor, z up, x where the body faces. The cameras are processed all the time then.',
         group='Output',
     )
     hri: bool = _parameter(
@@ -450,12 +464,14 @@ def check_together(p: PoseParameters) -> None:
         )
     if len(p.camera_up) != 3 or not all(map(math.isfinite, p.camera_up)):
         raise ParameterError(f'camera_up must be three numbers, found {list(p.camera_up)}')
-    if p.camera_height and not any(p.camera_up):
-        raise ParameterError(f'camera_height needs camera_up, found {p.camera_height} without it')
-    if p.gravity_frame and any(p.camera_up):
+    if p.camera_height and not (any(p.camera_up) or p.imu):
         raise ParameterError(
-            'only one of gravity_frame and camera_up may be set, found '
-            f'{p.gravity_frame!r} and {list(p.camera_up)}'
+            f'camera_height needs camera_up or imu, found {p.camera_height} without them'
+        )
+    if bool(p.gravity_frame) + any(p.camera_up) + p.imu > 1:
+        raise ParameterError(
+            'only one of gravity_frame, camera_up and imu may be set, found '
+            f'{p.gravity_frame!r}, {list(p.camera_up)} and {p.imu}'
         )
     for camera in filter(None, p.cameras):
         try:

@@ -124,10 +124,11 @@ class PoseNode(LifecycleNode):
         self.network = SharedNetwork(self, self._load, p.device)
         detector = self.network.estimator.detector
         self.sha256 = checksum(detector.name)
-        self.transforms = Transforms(self) if p.target_frame or p.gravity_frame else None
+        needs_tf = p.target_frame or p.gravity_frame or p.imu
+        self.transforms = Transforms(self) if needs_tf else None
         if p.publish_body_tf or p.hri:
             self.bodies = Bodies(self, p.publish_body_tf, p.hri)
-        self.follower = Follower(self, p.cameras, self._on_followers)
+        self.follower = Follower(self, p.cameras, self._on_followers, p.publish_target_tf)
         height, width = detector.input_hw
         for name in p.cameras:
             camera = CameraStream(self, name, self.network, p, self.transforms, self.bodies)

@@ -83,3 +83,7 @@ class Video:
     live: bool
     one_pass: Callable[[], Generator[Frame, None, None]]
     losses: Losses = field(default_factory=Losses)
+
+    def __iter__(self) -> Generator[Frame, None, None]:
+        """Return the images once, from the first: ``for time_s, bgr in open_source(...)``."""
+        return self.one_pass()

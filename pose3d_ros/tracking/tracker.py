@@ -93,7 +93,7 @@ class Tracker:
 
     @property
     def appearance_memory_s(self) -> float:
-        """How long colours are remembered, s. 0: never. May be changed at any time."""
+        """How long colours are remembered, s; 0 is never. May be changed at any time."""
         return self._appearance_memory_s
 
     @appearance_memory_s.setter
@@ -103,7 +103,7 @@ class Tracker:
 
     @property
     def stamp_s(self) -> float:
-        """Time of the last image, s: the largest stamp since tracking started anew."""
+        """Time of the last image, s, which is the largest stamp since tracking started anew."""
         return self._stamp_s
 
     def reset(self) -> None:

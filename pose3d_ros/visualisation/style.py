@@ -21,7 +21,8 @@ LIMBS_2D = np.array(
 )
 # Opacity of a keypoint by its source: what is not observed is drawn paler.
 SOURCE_ALPHA = np.zeros(len(Source))
-SOURCE_ALPHA[[Source.OBSERVED, Source.DEPTH, Source.INFERRED]] = 1.0, 1.0, 0.35
+SOURCE_ALPHA[[Source.OBSERVED, Source.DEPTH, Source.FUSED]] = 1.0
+SOURCE_ALPHA[Source.INFERRED] = 0.35
 HEAD = PANOPTIC19.indices(('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'neck'))
 
 

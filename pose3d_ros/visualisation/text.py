@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -60,7 +61,32 @@ def draw_labels(bgr: NDArray[np.uint8], labels: list[Label]) -> None:
             _draw(bgr, label.text, size, box[0], box[1] + size.height)
 
 
-def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
+def rises(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far boxes must rise so that none covers another.
+
+    Parameters
+    ----------
+    boxes
+        ``(N, 4)`` px: left, top, right, bottom, with y down. NaN: of no place, covers nothing.
+
+    Returns
+    -------
+    ndarray
+        ``(N,)`` px, 0 or more; the lowest box stays.
+    """
+    rise, taken = np.zeros(len(boxes)), []
+    for i in np.argsort(-np.nan_to_num(boxes[:, 3])):
+        left, top, right, bottom = boxes[i]
+        while higher := [
+            other[1] for other in taken if _overlap((left, top, right, bottom), other)
+        ]:
+            top, bottom = min(higher) - (bottom - top), min(higher)
+        rise[i] = np.nan_to_num(boxes[i, 3] - bottom)
+        taken.append((left, top, right, bottom))
+    return rise
+
+
+def _overlap(a: Sequence[float], b: Sequence[float]) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 

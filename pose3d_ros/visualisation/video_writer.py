@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,8 @@ FORMATS = (
 class VideoWriter:
     """Writes images with their times; the file appears with the first image.
 
+    As a context, it is closed at the end.
+
     Parameters
     ----------
     stem
@@ -50,7 +53,8 @@ class VideoWriter:
         If this FFmpeg can write none of the formats.
     """
 
-    def __init__(self, stem: Path) -> None:
+    def __init__(self, stem: str | os.PathLike[str]) -> None:
+        stem = Path(stem)
         found = [one for one in FORMATS if one.encoder in av.codecs_available]
         if not found:
             raise RuntimeError(
@@ -86,6 +90,12 @@ class VideoWriter:
         self._container.close()
         self._container = None
         return self.path
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _open(self, width: int, height: int) -> tuple[OutputContainer, VideoStream]:
         options = {'movflags': 'faststart'} if self.format.suffix == '.mp4' else {}

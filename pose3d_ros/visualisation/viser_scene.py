@@ -12,6 +12,7 @@ import viser
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import CameraPose, Intrinsics
+from pose3d_ros.geometry.rigid import rotation_matrix
 from pose3d_ros.people import TrackedPeople, TrackState
 from pose3d_ros.visualisation.style import (
     HEAD,
@@ -22,6 +23,7 @@ from pose3d_ros.visualisation.style import (
     keypoint_alpha,
     label,
 )
+from pose3d_ros.visualisation.viser_labels import Labels
 
 # On this machine only: whoever reaches the page sees the camera and can change parameters.
 HOST = '127.0.0.1'
@@ -29,19 +31,20 @@ BACKGROUND_RGB = np.array([0.97, 0.97, 0.97])
 MIDDLE_DARK_RGB = np.array([0.35, 0.35, 0.35])  # the middle's light grey, on a light background
 LIMB_WIDTH_M, KEYPOINT_SIZE_M, LABEL_ABOVE_M = 0.04, 0.05, 0.25
 # Images that a trail goes back, and its colour.
-TRAIL_IMAGES, TRAIL_RGB = 60, (150, 150, 150)
+TRAIL_IMAGES, TRAIL_RGB = 60, np.full(3, 150, np.uint8)
 # Width of the images that are sent, px, and the quality of their JPEG, %.
 IMAGE_WIDTH_PX, JPEG_QUALITY = 640, 80
 # Distance between two cameras whose frames have nothing to do with each other, m.
 CAMERAS_APART_M = 6.0
 FLOOR_M = 20.0
+# Vertical field of view of the page, rad.
+VIEW_RAD = float(np.radians(42))
 
 
 @dataclass
 class _Person:
     limbs: Any
     keypoints: Any
-    label: Any
     trail: Any
     path: deque[NDArray[np.float64]]
 
@@ -63,6 +66,7 @@ class CameraScene:
         self.server, self.name = server, name.strip('/') or 'camera'
         self.root = f'/{self.name}'
         self.people: dict[int, _Person] = {}
+        self.labels = Labels(server, self.name)
         self.frustum: Any = None
         self.floor: Any = None
         scene = server.scene
@@ -79,12 +83,16 @@ class CameraScene:
         people = tracked.people
         distance_m, sd_m = distances(people)
         alpha = keypoint_alpha(people)
+        texts, tops_m = {}, {}
         with self.server.atomic():
             for i, track_id in enumerate(tracked.track_id.tolist()):
-                text = label(track_id, distance_m[i], sd_m[i])
-                self._show_person(track_id, people.xyz_m[i], alpha[i], text)
-            for gone in self.people.keys() - set(tracked.track_id.tolist()):
+                top_m = self._show_person(track_id, people.xyz_m[i], alpha[i])
+                if top_m is not None:
+                    texts[track_id] = label(track_id, distance_m[i], sd_m[i])
+                    tops_m[track_id] = top_m
+            for gone in self.people.keys() - texts.keys():
                 self._remove(gone)
+            self.labels.show(texts, tops_m)
         self.table.content = people_table(tracked, distance_m, sd_m)
 
     def show_image(self, rgb: NDArray[np.uint8], intrinsics: Intrinsics | None = None) -> None:
@@ -147,35 +155,40 @@ class CameraScene:
         """Remove all people."""
         for track_id in list(self.people):
             self._remove(track_id)
+        self.labels.show({}, {})
         self.table.content = ''
 
     def _show_person(
-        self, track_id: int, xyz_m: NDArray[np.float64], alpha: NDArray[np.float64], text: str
-    ) -> None:
+        self, track_id: int, xyz_m: NDArray[np.float64], alpha: NDArray[np.float64]
+    ) -> NDArray[np.float64] | None:
+        """Show a person, and return the place of the label in the scene; None: of no keypoint."""
         known = alpha > 0
+        if not known.any():
+            return None
         shown = LIMBS[known[LIMBS].all(axis=1)]
         opacity = alpha[shown].min(axis=1)
         ends = np.asarray(xyz_m[shown], np.float32)
-        colours = np.repeat(_faded(shown[:, 1], opacity)[:, np.newaxis], 2, axis=1)
+        colours = np.repeat(_linear(_faded(shown[:, 1], opacity))[:, np.newaxis], 2, axis=1)
         points = np.asarray(xyz_m[known], np.float32)
         point_colours = _faded(np.flatnonzero(known), alpha[known])
-        head = xyz_m[HEAD][known[HEAD]]
-        if not len(points):
-            self._remove(track_id)
-            return
-        top = (head if len(head) else points).mean(axis=0) - (0, LABEL_ABOVE_M, 0)
         person = self.people.get(track_id)
         if person is None:
             person = self._add(track_id, ends, colours, points, point_colours)
         person.limbs.points, person.limbs.colors = ends, colours
         person.keypoints.points, person.keypoints.colors = points, point_colours
-        person.label.text, person.label.position = text, tuple(top.tolist())
         if known[PELVIS]:
             person.path.append(xyz_m[PELVIS].copy())
         if len(person.path) > 1:
             path = np.array(person.path, np.float32)
             person.trail.points = np.stack([path[:-1], path[1:]], axis=1)
-            person.trail.colors = np.full((len(path) - 1, 2, 3), TRAIL_RGB, np.uint8)
+            person.trail.colors = np.full((len(path) - 1, 2, 3), _linear(TRAIL_RGB), np.uint8)
+        return self._above(xyz_m[HEAD][known[HEAD]] if known[HEAD].any() else xyz_m[known])
+
+    def _above(self, points_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the point in the scene above points ``(n, 3)`` m of the camera's frame."""
+        w, x, y, z = self.frame.wxyz
+        top_m = rotation_matrix(np.array([x, y, z, w])) @ points_m.mean(axis=0)
+        return np.asarray(top_m + self.frame.position - (0, LABEL_ABOVE_M, 0), np.float64)
 
     def _add(
         self,
@@ -197,8 +210,9 @@ class CameraScene:
                 point_shape='circle',
                 precision='float32',
             ),
-            scene.add_label(f'{node}/label', '', anchor='bottom-center'),
-            scene.add_line_segments(f'{node}/trail', nothing, TRAIL_RGB, thickness=0.01),
+            scene.add_line_segments(
+                f'{node}/trail', nothing, tuple(TRAIL_RGB.tolist()), thickness=0.01
+            ),
             deque(maxlen=TRAIL_IMAGES),
         )
         return self.people[track_id]
@@ -206,7 +220,7 @@ class CameraScene:
     def _remove(self, track_id: int) -> None:
         person = self.people.pop(track_id, None)
         if person is not None:
-            for handle in (person.limbs, person.keypoints, person.label, person.trail):
+            for handle in (person.limbs, person.keypoints, person.trail):
                 handle.remove()
 
 
@@ -217,8 +231,9 @@ def open_page(port: int = 8080) -> viser.ViserServer:
     server.gui.main_panel.dock_right()
     # A camera optical frame, seen from behind and above the camera.
     server.scene.set_up_direction((0.0, -1.0, 0.0))
-    server.initial_camera.position = (-2.5, -2.5, -2.5)
-    server.initial_camera.look_at = (0.0, 0.0, 4.0)
+    server.initial_camera.position = (-3.2, -2.5, -4.0)
+    server.initial_camera.look_at = (0.1, 0.3, 3.1)
+    server.initial_camera.fov = VIEW_RAD
     return server
 
 
@@ -242,6 +257,11 @@ def _faded(keypoints: NDArray[np.intp], alpha: NDArray[np.float64]) -> NDArray[n
     rgb = np.where((np.ptp(rgb, axis=1) == 0)[:, np.newaxis], MIDDLE_DARK_RGB, rgb)
     opacity = alpha[:, np.newaxis]
     return np.asarray(np.round(255 * (opacity * rgb + (1 - opacity) * BACKGROUND_RGB)), np.uint8)
+
+
+def _linear(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return sRGB colours as linear ones, which the page takes for the ends of lines."""
+    return np.asarray(np.round(255 * (rgb / 255) ** 2.2), np.uint8)
 
 
 def _turn_y_to(direction: NDArray[np.float64]) -> tuple[float, float, float, float]:

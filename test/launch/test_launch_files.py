@@ -19,7 +19,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource  # n
 
 ROOT = Path(__file__).parents[2]
 DEPTH_TOPICS = ('depth_registered/image_rect', 'depth_registered/camera_info')
-FILES = ('pose3d', 'camera', 'usb_camera')
+FILES = ('pose3d', 'camera', 'usb_camera', 'depth_camera')
 PROGRAMS = {
     'pose3d_ros': ('pose_node', 'camera_node', 'pose3d'),
     'rviz2': ('rviz2',),
@@ -36,6 +36,40 @@ record = {{'argv': sys.argv, 'env': dict(os.environ), 'params': params}}
 with open('{folder}/' + str(os.getpid()), 'w') as file:
     json.dump(record, file)
 """
+# Stands in for the launch file of a driver: declares some arguments as the real ones do, and
+# passes their values to a program.
+DRIVER_LAUNCH = """
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+DEFAULTS = {defaults!r}
+
+def generate_launch_description():
+    values = {{name: LaunchConfiguration(name) for name in DEFAULTS}}
+    node = Node(package={package!r}, executable='driver', name='driver', namespace='/',
+                parameters=[values])
+    return LaunchDescription([
+        *(DeclareLaunchArgument(name, default_value=value) for name, value in DEFAULTS.items()),
+        node,
+    ])
+"""
+# Camera -> package, launch file, and those of its arguments with their defaults that matter here.
+DRIVERS = {
+    'realsense': ('realsense2_camera', 'rs_launch.py',
+                  {'camera_name': 'camera', 'camera_namespace': 'camera', 'serial_no': 'any',
+                   'align_depth.enable': 'false', 'enable_sync': 'false', 'publish_tf': 'true'}),
+    'orbbec': ('orbbec_camera', 'gemini_330_series.launch.py',
+               {'camera_name': 'camera', 'depth_registration': 'false', 'publish_tf': 'true',
+                'enable_frame_sync': 'false', 'log_level': 'none'}),
+    'oak': ('depthai_ros_driver', 'camera.launch.py',
+            {'name': 'oak', 'namespace': 'its_own', 'params_file': 'camera.yaml',
+             'rectify_rgb': 'true'}),
+    'zed': ('zed_wrapper', 'zed_camera.launch.py',
+            {'camera_name': 'none', 'camera_model': 'none', 'publish_tf': 'true',
+             'namespace': 'its_own', 'serial_number': '0'}),
+}  # fmt: skip
 FASTDDS = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 
 
@@ -90,6 +124,17 @@ def start(tmp_path, monkeypatch):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(RECORDER.format(python=sys.executable, folder=records))
             path.chmod(0o755)
+    for package, file, defaults in DRIVERS.values():
+        (index / package).touch()
+        for path, text in (
+            (prefix / 'share' / package / 'launch' / file,
+             DRIVER_LAUNCH.format(package=package, defaults=defaults)),
+            (prefix / 'lib' / package / 'driver',
+             RECORDER.format(python=sys.executable, folder=records)),
+        ):  # fmt: skip
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            path.chmod(0o755)
     monkeypatch.setenv('AMENT_PREFIX_PATH', str(prefix))
     monkeypatch.setenv('ROS_LOG_DIR', str(tmp_path / 'log'))
     for variable in (*FASTDDS, 'ROS_DISTRO'):
@@ -133,15 +178,18 @@ def test_every_argument_is_described_and_has_a_default(file):
         ('pose3d', {'/pose_node'}),
         ('camera', {'/pose_node', '/camera_node'}),
         ('usb_camera', {'/pose_node', '/camera'}),
+        ('depth_camera', {'/pose_node', '/driver'}),
     ],
 )
 def test_starts_without_arguments_and_without_rviz(start, file, names):
     nodes = start((file, {}))
     assert set(nodes) == names
     node = nodes['/pose_node']
-    assert node.params_files == [str(ROOT / 'config/pose3d.yaml')]
+    assert node.params_files[0] == str(ROOT / 'config/pose3d.yaml')
     topics = ('image_raw', 'camera_info', *DEPTH_TOPICS)
-    assert node.remappings == {topic: topic for topic in topics}
+    if file != 'depth_camera':  # which has a test of its own
+        assert len(node.params_files) == 1
+        assert node.remappings == {topic: topic for topic in topics}
     assert node.option('--log-level') == 'info'
 
 
@@ -356,6 +404,20 @@ def test_transform_turns_the_optical_frame_upright(start):
             '',
             "image_width must be an integer, found 'wide'",
         ),
+        (
+            'depth_camera',
+            {'camera': 'oak', 'driver_package': 'depthai_ros_driver_v3'},
+            '',
+            'needs the package depthai_ros_driver_v3, which is not installed',
+        ),
+        (
+            'depth_camera',
+            {'camera': 'orbbec', 'driver_launch': 'femto.launch.py'},
+            '',
+            'found: gemini_330_series.launch.py',
+        ),
+        ('depth_camera', {'driver_arguments': 'serial_no 7'}, '', "found 'serial_no 7'"),
+        ('depth_camera', {'publish_tf': 'true'}, '', 'publish_tf must be false'),
         ('pose3d', {'respawn': 'often'}, '', "respawn must be true or false, found 'often'"),
         (
             'pose3d',
@@ -376,6 +438,60 @@ def test_camera_info_is_beside_the_images(start):
     for node in nodes.values():
         assert node.remappings['camera_info'] == '/front/camera_info'
     assert nodes['/ns/pose_node'].remappings[DEPTH_TOPICS[1]] == DEPTH_TOPICS[1]
+
+
+@pytest.mark.parametrize(
+    ('camera', 'images', 'depth_images', 'rectified', 'given'),
+    [
+        (
+            'realsense', '/top/top/color/', '/top/top/aligned_depth_to_color/', False,
+            {'camera_name': 'top', 'camera_namespace': 'top', 'align_depth.enable': True,
+             'enable_sync': True, 'publish_tf': True, 'serial_no': 'any'},
+        ),
+        (
+            'orbbec', '/top/color/', '/top/depth/', False,
+            {'camera_name': 'top', 'depth_registration': True, 'enable_frame_sync': True,
+             'publish_tf': True, 'log_level': 'none'},
+        ),
+        (
+            'oak', '/top/rgb/', '/top/stereo/', False,
+            {'name': 'top', 'rectify_rgb': False, 'namespace': 'its_own',
+             'params_file': 'camera.yaml'},
+        ),
+        (
+            'zed', '/top/zed_node/rgb/color/rect/', '/top/zed_node/depth/', True,
+            {'camera_name': 'top', 'camera_model': 'zed2i', 'publish_tf': False,
+             'namespace': 'its_own', 'serial_number': 0},
+        ),
+    ],
+)  # fmt: skip
+def test_depth_cameras_with_their_drivers(start, camera, images, depth_images, rectified, given):
+    """The driver gets what registers its depth, and none of the arguments of the same names."""
+    arguments = {'camera': camera, 'camera_name': 'top', 'namespace': 'here'}
+    nodes = start(('depth_camera', arguments))
+    assert set(nodes) == {'/here/pose_node', '/driver'}
+    assert nodes['/driver'].given == given
+    node = nodes['/here/pose_node']
+    assert node.given == {'depth': True, 'rectified': rectified}
+    found = {topic: to.rpartition('/')[0] + '/' for topic, to in node.remappings.items()}
+    assert found == {
+        'image_raw': images, 'camera_info': images, **dict.fromkeys(DEPTH_TOPICS, depth_images)
+    }  # fmt: skip
+    for topic in ('camera_info', DEPTH_TOPICS[1]):
+        assert node.remappings[topic].endswith('/camera_info')
+
+
+def test_what_is_given_to_a_depth_camera_wins(start):
+    arguments = {
+        'camera': 'zed', 'depth': 'false', 'image_topic': '/mine',
+        'driver_arguments': 'camera_model:=zedx serial_number:=7',
+    }  # fmt: skip
+    nodes = start(('depth_camera', arguments))
+    assert nodes['/driver'].given['camera_model'] == 'zedx'
+    assert nodes['/driver'].given['serial_number'] == 7
+    node = nodes['/pose_node']
+    assert node.given['depth'] is False
+    assert node.remappings['image_raw'] == '/mine'
 
 
 def test_launch_arguments_are_described_as_the_parameters(start):

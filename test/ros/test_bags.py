@@ -13,7 +13,7 @@ from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
-from pose3d_ros.camera import Intrinsics, IntrinsicsSource
+from pose3d_ros.camera import CameraPose, Intrinsics, IntrinsicsSource
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.images import CameraImage, Observation
 from pose3d_ros.msg import PoseArray3D
@@ -43,7 +43,7 @@ def header(number):
     return stamped
 
 
-def write_bag(path, plugin, compressed, broken=()):
+def write_bag(path, plugin, compressed, broken=(), *, tf=False):
     """Write COUNT images at 20 Hz, each before its CameraInfo, recorded 30 ms late."""
     store = get_typestore(Stores.ROS2_JAZZY)
     kind = 'CompressedImage' if compressed else 'Image'
@@ -64,7 +64,53 @@ def write_bag(path, plugin, compressed, broken=()):
             bag.write(images, at_ns, serialize_message(message))
             info = camera_info_msg(CAMERA, 448, 256, header(i))
             bag.write(infos, at_ns + 1, serialize_message(info))
+        if tf:
+            write_tf(bag, store)
     return path
+
+
+# The neck of the robot moves: when a transform is sent, s from the first image on. Images 9 to 11
+# are later.
+TF_S = np.arange(-1, 5) * 0.1 + 0.02
+
+
+def neck_at(time_s):
+    """Return height, m, and pitch, rad: down is positive."""
+    return 1.2 + 0.1 * time_s, 0.1 + 0.4 * time_s
+
+
+def camera_pose_at(time_s):
+    height_m, pitch_rad = neck_at(time_s)
+    c, s = np.cos(pitch_rad), np.sin(pitch_rad)
+    return CameraPose(np.array([0, -c, -s]), height_m - 0.1 * s + 0.05 * c)
+
+
+def write_tf(bag, store):
+    """Write base_footprint -> neck, which moves, and neck -> front_optical, which is static."""
+    kind = 'tf2_msgs/msg/TFMessage'
+    types = {name.rpartition('/')[2]: store.types[name] for name in store.types}
+
+    def message(parent, child, stamp_ns, xyz, xyzw):
+        stamp = types['Time'](sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9)
+        stamped = types['TransformStamped'](
+            header=types['Header'](stamp=stamp, frame_id=parent),
+            child_frame_id=child,
+            transform=types['Transform'](
+                translation=types['Vector3'](*xyz), rotation=types['Quaternion'](*xyzw)
+            ),
+        )
+        return store.serialize_cdr(types['TFMessage'](transforms=[stamped]), kind)
+
+    static = bag.add_connection('/tf_static', kind, typestore=store)
+    optical = message('neck', 'front_optical', 0, (0.1, 0.0, 0.05), (-0.5, 0.5, -0.5, 0.5))
+    bag.write(static, 10**12, optical)
+    moving = bag.add_connection('/tf', kind, typestore=store)
+    for time_s in TF_S.tolist():
+        height_m, pitch_rad = neck_at(time_s)
+        turn = (0.0, np.sin(pitch_rad / 2), 0.0, np.cos(pitch_rad / 2))
+        stamp_ns = 10**12 + round(time_s * 1e9)
+        raw = message('base_footprint', 'neck', stamp_ns, (0.0, 0.0, height_m), turn)
+        bag.write(moving, 10**12 + round(time_s * 1e9) + 10**8, raw)
 
 
 @pytest.fixture
@@ -121,6 +167,32 @@ def test_results_can_be_read_by_a_library_that_does_not_know_our_messages(run, t
         messages = [reader.deserialize(raw, c.msgtype) for c, _, raw in reader.messages([poses])]
     assert [len(message.poses) for message in messages] == [2] * COUNT
     assert len(messages[0].poses[0].keypoints) == 19
+
+
+def test_tf_gives_the_pose_of_the_camera_at_each_image(run, tmp_path, two_people_xml, capsys):
+    bag = write_bag(tmp_path / 'drive', *BAGS['mcap'], tf=True)
+    assert run(bag, '--gravity-frame', 'base_footprint') == 0
+    out = tmp_path / 'out' / 'drive-front-image_raw'
+    images = [json.loads(line) for line in (out / 'poses.jsonl').read_text().splitlines()]
+    pipeline = Pipeline(PoseEstimator(two_people_xml, 'CPU', precision='f32'))
+    found = [
+        deserialize_message(raw, PoseArray3D)
+        for _, raw in read_back(out / 'poses')['/front/poses']
+    ]
+    for i, image in enumerate(images):
+        time_s = i * 0.05
+        pose = camera_pose_at(time_s) if time_s <= TF_S[-1] else None
+        if pose:
+            assert image['camera_pose']['source'] == 'GIVEN'
+            np.testing.assert_allclose(image['camera_pose']['up'], pose.up, atol=1e-9)
+            np.testing.assert_allclose(image['camera_pose']['height_m'], pose.height_m)
+        seen = CameraImage(grey(i), CAMERA)
+        expected = pipeline.process(Observation(seen, seconds(header(i).stamp), pose))
+        xyz_m = tracked_people(found[i]).people.xyz_m
+        np.testing.assert_allclose(xyz_m, expected.people.xyz_m, atol=1e-6)
+    written = capsys.readouterr().err
+    assert "no transform from 'front_optical' to 'base_footprint' at 1000.45" in written
+    assert 'pose of the camera unknown at 3 images' in written
 
 
 def test_damaged_images_are_left_out_and_counted(run, tmp_path, capsys):

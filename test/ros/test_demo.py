@@ -90,10 +90,11 @@ def test_the_demo_compares_the_bundled_clip_with_its_truth(tmp_path):
     assert people == 585  # of all images
     assert found / people > 0.8
     assert found / (found + false) > 0.7
-    assert float(table['error, seen 2D'].split()[0]) < 10
-    off_mm, off_percent = re.findall(r'[\d.]+ (?:mm|%)', table['error, 3D'])
-    assert float(off_mm.split()[0]) < 130
-    assert float(off_percent.split()[0]) < 10
+    bounds = {'2D error': (10, 'px'), '3D error': (130, 'mm'), 'distance error': (10, '%')}
+    for name, (bound, unit) in bounds.items():
+        number, found_unit = table[name].split()[:2]
+        assert float(number) < bound
+        assert found_unit == unit
 
 
 def message(xy_px, number=0, score=1.0):

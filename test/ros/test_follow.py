@@ -1,5 +1,9 @@
 """A chosen person: who is chosen, held, hidden and lost, and where the person stands."""
 
+import importlib.util
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped, Transform, Vector3
@@ -11,7 +15,8 @@ from pose3d_ros.msg import FollowState
 from pose3d_ros.people import TrackedPeople
 from pose3d_ros.ros import follow
 from pose3d_ros.ros.camera_stream import UP
-from pose3d_ros.ros.follow import CannotChooseError, Chosen, choose, floor_pose
+from pose3d_ros.ros.chosen import CannotChooseError, Chosen, choose
+from pose3d_ros.ros.follow import floor_pose
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.messages.transforms import (
     Floor,
@@ -20,6 +25,7 @@ from pose3d_ros.ros.messages.transforms import (
     rotation,
     transform_people,
 )
+from pose3d_ros.ros.optional_messages import MissingPackageError
 from pose3d_ros.skeleton import PANOPTIC19
 from pose3d_ros.srv import Follow
 
@@ -41,6 +47,15 @@ def raise_arm(people, row):
     people.people.xyz_m[row, LEFT_WRIST] = people.people.xyz_m[row, NOSE] + np.array(
         [0.2, -0.3, 0]
     )
+
+
+def stretch_arm(people, row, direction):
+    """Stretch the left arm of a person in a direction of the camera optical frame."""
+    xyz_m = people.people.xyz_m[row]
+    shoulder = xyz_m[PANOPTIC19.index('left_shoulder')]
+    unit = np.asarray(direction) / np.linalg.norm(direction)
+    xyz_m[PANOPTIC19.index('left_elbow')] = shoulder + 0.3 * unit
+    xyz_m[LEFT_WRIST] = shoulder + 0.55 * unit
 
 
 def xyz(point):
@@ -83,6 +98,19 @@ def test_an_undetected_wrist_is_no_arm_up():
     people.people.people_2d.scores[0, LEFT_WRIST] = 0
     with pytest.raises(CannotChooseError):
         choose(Request.ARM_UP, 0, people, UP)
+
+
+def test_the_only_person_who_points():
+    people = tracked([3, 8])
+    with pytest.raises(CannotChooseError, match='no confirmed person has an arm that points'):
+        choose(Request.POINTING, 0, people, UP)
+    stretch_arm(people, 1, (0.7, 0.1, -0.7))
+    assert choose(Request.POINTING, 0, people, UP) == 8
+    with pytest.raises(CannotChooseError):
+        choose(Request.ARM_UP, 0, people, UP)
+    stretch_arm(people, 0, (1, 0, 0))
+    with pytest.raises(CannotChooseError, match=r'people \[3, 8\] have an arm that points'):
+        choose(Request.POINTING, 0, people, UP)
 
 
 def test_unknown_mode():
@@ -240,3 +268,91 @@ def test_the_follower_is_released(robot):
     assert r.pose_node.follower is None
     names = {publisher.topic_name for publisher in r.pose_node.publishers}
     assert not any(name.endswith('/target') for name in names)
+
+
+class FakeNode:
+    """Records what a Follower publishes, by topic; its publishers have that many subscribers."""
+
+    def __init__(self, subscribers=0):
+        self.published, self.logged, self.subscribers = {}, [], subscribers
+
+    def create_publisher(self, kind, topic, qos, **options):
+        sent = self.published.setdefault(topic, [])
+        return SimpleNamespace(
+            publish=sent.append, get_subscription_count=lambda: self.subscribers
+        )
+
+    def create_service(self, kind, name, callback):
+        self.request = lambda **fields: callback(Request(**fields), Follow.Response())
+
+    def get_logger(self):
+        return SimpleNamespace(info=self.logged.append, warning=self.logged.append)
+
+
+@pytest.fixture
+def tf2_msgs(monkeypatch):
+    """tf2_msgs where it is installed, else a stand-in."""
+    if importlib.util.find_spec('tf2_msgs') is None:
+        stand_in = SimpleNamespace(TFMessage=SimpleNamespace)
+        monkeypatch.setitem(sys.modules, 'tf2_msgs', SimpleNamespace(msg=stand_in))
+        monkeypatch.setitem(sys.modules, 'tf2_msgs.msg', stand_in)
+
+
+def show(follower, ids, second):
+    people = tracked(ids)
+    seen = follow.Seen(people, UP, float(second), follow.time.monotonic())
+    in_frame = PeopleInFrame(people, header(second), UP, Floor(UP, -1.2))
+    follower.update('', seen, in_frame, MEMORY_S)
+
+
+def test_the_frame_of_the_person_who_is_followed(tf2_msgs):
+    """The same pose as ~/target, in the frame of `poses`; none while the person is hidden."""
+    node = FakeNode()
+    follower = follow.Follower(node, ('',), lambda: None, frame=True)
+    assert follower.needed
+    show(follower, [3, 8], 1)
+    assert node.published['/tf'] == []
+    assert node.request(mode=Request.BY_ID, track_id=8).success
+    show(follower, [3, 8], 2)
+    show(follower, [3], 3)
+    (message,) = node.published['/tf']
+    (frame,) = message.transforms
+    assert (frame.header, frame.child_frame_id) == (header(2), follow.TARGET_FRAME)
+    (target,) = node.published['~/target']
+    assert xyz(frame.transform.translation).tolist() == xyz(target.pose.position).tolist()
+    assert frame.transform.rotation == target.pose.orientation
+    np.testing.assert_allclose(xyz(frame.transform.translation), (0.5, 1.2, 4))
+    np.testing.assert_allclose(rotation(frame.transform.rotation)[:, 2], UP, atol=1e-12)
+
+
+def test_nothing_is_computed_while_nobody_listens():
+    node = FakeNode(subscribers=0)
+    follower = follow.Follower(node, ('',), lambda: None)
+    assert not follower.needed
+    show(follower, [3], 1)
+    node.request(mode=Request.NEAREST)
+    show(follower, [3], 2)
+    assert node.published['~/target'] == []
+    assert '/tf' not in node.published
+    assert node.published['~/follow_state'][-1].state == FOLLOWING
+
+
+def test_another_person_than_before_is_said():
+    node = FakeNode()
+    follower = follow.Follower(node, ('',), lambda: None)
+    show(follower, [3, 8], 1)
+    assert 'before' not in node.request(mode=Request.BY_ID, track_id=3).message
+    assert 'before' not in node.request(mode=Request.BY_ID, track_id=3).message
+    answer = node.request(mode=Request.BY_ID, track_id=8)
+    assert answer.message == 'person 8 is followed, another one than before (3)'
+    assert node.logged[-1].endswith(answer.message)
+    states = [(s.state, s.track_id) for s in node.published['~/follow_state']]
+    none = (FollowState.NONE, follow.NO_ID)
+    assert states == [none, (FOLLOWING, 3), (FOLLOWING, 8)]
+
+
+def test_the_frame_needs_tf2_msgs(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'tf2_msgs', None)
+    monkeypatch.setitem(sys.modules, 'tf2_msgs.msg', None)
+    with pytest.raises(MissingPackageError, match='publish_target_tf needs tf2_msgs'):
+        follow.Follower(FakeNode(), ('',), lambda: None, frame=True)

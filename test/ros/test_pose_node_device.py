@@ -9,7 +9,7 @@ from support.robot import GREY, camera_info, header
 
 from pose3d_ros.inference import InferenceError
 from pose3d_ros.models import ModelError
-from pose3d_ros.ros import pose_node, shared_network
+from pose3d_ros.ros import image_statistics, pose_node, shared_network
 from pose3d_ros.ros.image_statistics import Outcome
 from pose3d_ros.ros.messages.images import image_msg
 
@@ -47,8 +47,11 @@ def device(monkeypatch):
 
 
 @pytest.fixture
-def failing(robot, device):
+def failing(robot, device, monkeypatch):
     """Start a node, let its device fail at the second image; its robot, monitor and seconds."""
+
+    # So that the first images count however busy the machine is.
+    monkeypatch.setattr(image_statistics, 'RECENT_S', 3600.0)
 
     def make(**parameters):
         r = robot(diagnostics_period=0.1, max_latency=3600.0, **parameters)

@@ -1,5 +1,6 @@
-"""The files of config/, read as ROS, RViz and Fast DDS read them."""
+"""The files of config/, read as ROS, RViz, Foxglove and Fast DDS read them."""
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import fields
@@ -115,6 +116,56 @@ def test_saved_views_show_people_upright(rviz):
 def test_rviz_says_which_docks_are_hidden():
     window = yaml.safe_load((CONFIG / 'pose3d.rviz').read_text())['Window Geometry']
     assert {'Hide Left Dock', 'Hide Right Dock'} <= set(window)  # RViz does not initialise them
+
+
+@pytest.fixture(scope='module')
+def foxglove():
+    return json.loads((CONFIG / 'foxglove_layout.json').read_text())
+
+
+def panels(layout):
+    """Return the panels of a layout, from the first on."""
+    if isinstance(layout, str):
+        return [layout]
+    assert layout['direction'] in ('row', 'column')
+    return [*panels(layout['first']), *panels(layout['second'])]
+
+
+def test_foxglove_shows_every_panel_once(foxglove):
+    assert panels(foxglove['layout']) == list(foxglove['configById'])
+    kinds = [name.split('!')[0] for name in foxglove['configById']]
+    assert kinds == ['3D', 'Image', 'DiagnosticSummary']
+
+
+def test_foxglove_shows_the_topics_of_the_node(foxglove):
+    """As they are without a namespace."""
+    scene, image, diagnostics = foxglove['configById'].values()
+    folder = CONFIG.parent / 'pose3d_ros' / 'ros'
+    source = ''.join(path.read_text() for path in folder.glob('*.py'))
+    topics = [name for name, settings in scene['topics'].items() if settings['visible']]
+    assert topics == ['/markers', '/people_cloud']
+    for topic in (*topics, image['imageMode']['imageTopic'], diagnostics['topicToRender']):
+        assert topic.count('/') == 1
+        assert re.search(rf"'/?{topic[1:]}'", source), topic
+
+
+def test_foxglove_shows_people_upright_in_the_optical_frame(foxglove):
+    """Its 3D panel looks from spherical coordinates about z, which is its up, at the target.
+
+    phi is the angle from z, and -thetaOffset the angle from -y about z.
+    """
+    view = foxglove['configById']['3D!people']['cameraState']
+    phi, theta = np.radians([view['phi'], -view['thetaOffset']])
+    back = np.array([np.sin(phi) * np.sin(theta), -np.sin(phi) * np.cos(theta), np.cos(phi)])
+    right = np.cross((0, 0, 1), back)
+    up_on_screen = np.cross(back, right / np.linalg.norm(right))
+    people_up = np.array([0, -1, 0])
+    seen = people_up - np.dot(people_up, back) * back
+    assert up_on_screen @ seen / np.linalg.norm(seen) > 0.95
+    assert view['targetOffset'][2] > 0  # in front of the camera
+    eye = np.array(view['targetOffset']) + view['distance'] * back
+    assert eye[2] < 0  # behind the camera
+    assert eye[1] < 0  # above it
 
 
 def test_fastdds_segment_holds_two_full_hd_images():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
-from pose3d_ros.camera import CameraPose, CameraPoseSource
+from pose3d_ros.camera import CameraPose, CameraPoseSource, Intrinsics, IntrinsicsSource
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import K, People2D, People3D, TrackedPeople
+from pose3d_ros.ros.messages.images import seconds
 
 
 def tracked_people(poses: PoseArray3D) -> TrackedPeople:
@@ -36,7 +40,37 @@ def tracked_people(poses: PoseArray3D) -> TrackedPeople:
         np.array([pose.track_id for pose in poses.poses], np.int64),
         np.array([pose.state for pose in poses.poses], np.uint8),
         np.array([pose.age for pose in poses.poses], np.float64),
+        velocity_m_s=_vectors(pose.velocity for pose in poses.poses),
+        velocity_covariance=np.array(
+            [pose.velocity_covariance for pose in poses.poses], np.float64
+        ).reshape(n, 3, 3),
+        heading=_vectors(pose.heading for pose in poses.poses),
+        heading_sd_rad=np.array([pose.heading_stddev for pose in poses.poses], np.float64),
+        first_s=np.array([seconds(pose.first_seen) for pose in poses.poses], np.float64),
+        height_m=np.array([pose.height for pose in poses.poses], np.float64),
+        height_sd_m=np.array([pose.height_stddev for pose in poses.poses], np.float64),
     )
+
+
+def intrinsics(poses: PoseArray3D) -> Intrinsics | None:
+    """Return the intrinsics for the pixels of a message; None: unknown.
+
+    Raises
+    ------
+    ValueError
+        If they are impossible.
+    """
+    numbers = [float(number) for number in poses.intrinsics]
+    if not np.isfinite(numbers).all() or not any(numbers):
+        return None
+    distortion = tuple(float(number) for number in poses.distortion)
+    model = poses.distortion_model or 'plumb_bob'
+    return Intrinsics(*numbers, distortion, model, IntrinsicsSource(poses.intrinsics_source))
+
+
+def _vectors(messages: Iterable[Any]) -> np.ndarray:
+    """Return messages with x, y and z as ``(N, 3)``."""
+    return np.array([(v.x, v.y, v.z) for v in messages], np.float64).reshape(-1, 3)
 
 
 def camera_pose(poses: PoseArray3D) -> CameraPose | None:

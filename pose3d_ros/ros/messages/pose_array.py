@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rclpy.serialization import serialize_message
 from std_msgs.msg import Header
 
-from pose3d_ros.camera import CameraPose, CameraPoseSource, IntrinsicsSource
+from pose3d_ros.camera import CameraPose, CameraPoseSource, Intrinsics, IntrinsicsSource
 from pose3d_ros.msg import CameraPose as CameraPoseMsg
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import K, Source, TrackedPeople
@@ -54,14 +54,15 @@ _POSE = np.dtype(
 _SIZE = _MOTION + 140
 _BEFORE_COVARIANCE = 16
 _ENCAPSULATION = 4
-# What follows the poses: the CameraPose, and the length and the final zero of the string.
-_CAMERA_POSE_SIZE, _STRING_SIZE = 28, 5
+# What follows the poses, in multiples of four bytes: the CameraPose, the intrinsics, and the length
+# of a string, with a final zero, or of a sequence.
+_CAMERA_POSE_SIZE, _INTRINSICS_SIZE, _LENGTH_SIZE = 28, 16, 4
 
 
 def pose_array_cdr(
     tracked: TrackedPeople,
     header: Header,
-    intrinsics_source: IntrinsicsSource,
+    intrinsics: Intrinsics | IntrinsicsSource,
     camera_pose: CameraPose | None = None,
     camera_pose_source: CameraPoseSource = CameraPoseSource.NONE,
 ) -> bytes:
@@ -73,27 +74,28 @@ def pose_array_cdr(
         People in the frame of `header`.
     header
         Header of the message.
-    intrinsics_source
-        Source of the intrinsics.
+    intrinsics
+        Of the camera; for people of several cameras only the source, of the least certain.
     camera_pose
         Attitude and height of the camera that were used. None: unknown.
     camera_pose_source
         Source of that pose.
     """
-    measured = (tracked.people.source == Source.DEPTH).any(axis=1)
-    scale_source = PoseArray3D.ASSUMED_HEIGHT
-    if len(measured) and measured.all():
-        scale_source = PoseArray3D.DEPTH
-    elif len(measured) and camera_pose is not None and np.isfinite(camera_pose.height_m):
-        scale_source = PoseArray3D.CAMERA_HEIGHT
+    lens = intrinsics if isinstance(intrinsics, Intrinsics) else None
+    source = lens.source if lens else intrinsics
+    numbers = (lens.fx, lens.fy, lens.cx, lens.cy) if lens else (np.nan,) * 4
+    model, distortion = (lens.model, lens.distortion) if lens else ('', ())
     empty = serialize_message(
         PoseArray3D(
             header=header,
             skeleton=PANOPTIC19.name,
-            intrinsics_source=int(intrinsics_source),
-            scale_source=scale_source,
+            intrinsics_source=int(source),
+            scale_source=_scale_source(tracked, camera_pose),
             camera_pose=_camera_pose_msg(camera_pose, camera_pose_source),
             keypoint_set=tracked.people.people_2d.keypoint_set,
+            intrinsics=np.array(numbers, np.float32),
+            distortion_model=model,
+            distortion=np.array(distortion, np.float32),
         )
     )
     people, poses = tracked.people, np.zeros(len(tracked), _POSE)
@@ -110,13 +112,31 @@ def pose_array_cdr(
     keypoints['source'] = people.source
     _fill_motion(poses, tracked)
     # In the message without poses the length of the array, four bytes, is followed by the rest.
-    rest = _CAMERA_POSE_SIZE + _STRING_SIZE + len(people.people_2d.keypoint_set)
+    rest = _CAMERA_POSE_SIZE + _string_size(people.people_2d.keypoint_set)
+    rest += _INTRINSICS_SIZE + _string_size(model) + _LENGTH_SIZE + 4 * len(distortion)
     data = bytearray(empty[: -rest - 4] + len(poses).to_bytes(4, 'little'))
     for pose in poses:
         fields = pose.tobytes()[:_SIZE]
         gap = bytes((len(data) - _ENCAPSULATION) % 8)
         data += fields[:_BEFORE_COVARIANCE] + gap + fields[_BEFORE_COVARIANCE:]
     return bytes(data + empty[-rest:])
+
+
+def _scale_source(tracked: TrackedPeople, camera_pose: CameraPose | None) -> int:
+    """Return the source of the metric scale of all people."""
+    source = tracked.people.source
+    if len(source) and (source == Source.FUSED).any(axis=1).all():
+        return int(PoseArray3D.CAMERAS)
+    if len(source) and (source == Source.DEPTH).any(axis=1).all():
+        return int(PoseArray3D.DEPTH)
+    if len(source) and camera_pose is not None and np.isfinite(camera_pose.height_m):
+        return int(PoseArray3D.CAMERA_HEIGHT)
+    return int(PoseArray3D.ASSUMED_HEIGHT)
+
+
+def _string_size(text: str) -> int:
+    """Return the size of a string with what aligns the next field to four bytes."""
+    return _LENGTH_SIZE + (len(text) + 1 + 3) // 4 * 4
 
 
 def _fill_motion(poses: NDArray[np.void], tracked: TrackedPeople) -> None:

@@ -1,8 +1,23 @@
-"""Cross products against numpy's."""
+"""Cross products against numpy's, and rotations between two by their angles."""
 
 import numpy as np
+import pytest
 
-from pose3d_ros.geometry.rigid import cross
+from pose3d_ros.geometry.rigid import cross, slerp
+
+
+def about_z(angle_rad):
+    return np.array([0, 0, np.sin(angle_rad / 2), np.cos(angle_rad / 2)])
+
+
+@pytest.mark.parametrize('angle_rad', [0.0, 1e-7, 0.3, 3.0])
+@pytest.mark.parametrize('sign', [1, -1])
+def test_slerp_turns_at_constant_speed_the_shorter_way(angle_rad, sign):
+    first, second = about_z(0.2), sign * about_z(0.2 + angle_rad)
+    for share in (0.0, 0.25, 1.0):
+        found = slerp(first, second, share)
+        np.testing.assert_allclose(abs(found @ about_z(0.2 + share * angle_rad)), 1, atol=1e-12)
+        np.testing.assert_allclose(np.linalg.norm(found), 1, atol=1e-12)
 
 
 def test_cross_products_are_those_of_numpy():

@@ -13,10 +13,10 @@ from support.videos import overwrite, write_video
 
 from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.images import CameraImage, Observation
-from pose3d_ros.offline import command
+from pose3d_ros.offline import command, worker
 from pose3d_ros.offline.journal import Journal
-from pose3d_ros.offline.process import Progress, shard
-from pose3d_ros.offline.recording import Processed, Taken
+from pose3d_ros.offline.process import Progress
+from pose3d_ros.offline.recording import Processed, Taken, named, shard
 from pose3d_ros.offline.trc import y_up
 from pose3d_ros.offline.writers import CSV_COLUMNS, JsonlWriter, record, rows
 from pose3d_ros.people import TrackedPeople
@@ -145,18 +145,15 @@ def test_the_frame_of_trc_is_level_whatever_the_attitude_of_the_camera():
     np.testing.assert_allclose(y_up(np.array([[1.0, 2.0, 3.0]]), None), [[1, -2, -3]])
 
 
-def test_an_interrupted_run_goes_on_and_writes_the_same(
-    run, folder, tmp_path, monkeypatch, capsys
-):
+def test_an_interrupted_run_goes_on_and_writes_the_same(run, folder, tmp_path, monkeypatch):
     assert run(folder, '--write', 'jsonl,csv,trc', out='whole') == 0
     with monkeypatch.context() as patch:
         patch.setattr(JsonlWriter, 'write', interrupt_at(15))
-        capsys.readouterr()
-        assert run(folder, '--write', 'jsonl,csv,trc') == 130
-    assert 'interrupted after 0 recordings, 15 images' in capsys.readouterr().err
+        with pytest.raises(KeyboardInterrupt, match='after 0 recordings, 15 images; the same'):
+            run(folder, '--write', 'jsonl,csv,trc')
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['images.partial']
     detected = []
-    estimator = command._estimator
+    estimator = worker._estimator
 
     def counting(arguments):
         made = estimator(arguments)
@@ -164,7 +161,7 @@ def test_an_interrupted_run_goes_on_and_writes_the_same(
         made.detect = lambda *images: detected.append(1) or inner(*images)
         return made
 
-    monkeypatch.setattr(command, '_estimator', counting)
+    monkeypatch.setattr(worker, '_estimator', counting)
     assert run(folder, '--write', 'jsonl,csv,trc') == 0
     assert len(detected) == COUNT - 16
     whole, resumed = (
@@ -235,7 +232,8 @@ def test_a_partial_run_of_another_network_is_not_gone_on_with(
         model.with_suffix(suffix).write_bytes(two_people_xml.with_suffix(suffix).read_bytes())
     with monkeypatch.context() as patch:
         patch.setattr(JsonlWriter, 'write', interrupt_at(15))
-        assert run(folder, '--write', 'jsonl', model=model) == 130
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, '--write', 'jsonl', model=model)
     model.write_text(model.read_text() + '\n')
     journalled = []
     read = Journal.read
@@ -265,7 +263,7 @@ def test_several_images_are_in_flight_unless_one_needs_the_one_before(
 ):
     together = []
     two = threading.Barrier(2)
-    estimator = command._estimator
+    estimator = worker._estimator
 
     def watched(arguments):
         made = estimator(arguments)
@@ -284,7 +282,7 @@ def test_several_images_are_in_flight_unless_one_needs_the_one_before(
         made.detect = detect
         return made
 
-    monkeypatch.setattr(command, '_estimator', watched)
+    monkeypatch.setattr(worker, '_estimator', watched)
     assert run(folder, '--mode', mode, '--write', 'jsonl') == 0
     assert together == [number] * COUNT
 
@@ -317,6 +315,7 @@ def test_inputs_of_one_name_do_not_overwrite_each_other(run, video, tmp_path):
         (['--write', 'jsonl,pdf'], 'found pdf'),
         (['--shard', '3/2'], '--shard must be I/N'),
         (['--camera-height', '1'], '--camera-height needs --camera-up'),
+        (['--gravity-frame', 'base', '--camera-up', '0', '-1', '0'], 'found both'),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(run, video, capsys, arguments, problem):
@@ -338,11 +337,27 @@ def test_live_sources_are_refused_without_their_secrets(run, capsys):
     assert 'secret' not in written
 
 
-def test_shards_are_disjoint_and_complete():
-    inputs = [str(i) for i in range(10)]
-    parts = [shard(inputs, i, 3) for i in (1, 2, 3)]
-    assert sorted([*parts[0], *parts[1], *parts[2]], key=int) == inputs
+def test_shards_are_disjoint_and_complete_in_whatever_order_inputs_are_listed():
+    paths = [f'{i}.mp4' for i in range(10)]
+    parts = [shard(named(paths[i:] + paths[:i]), i, 3) for i in (1, 2, 3)]
+    assert sorted(one.path for part in parts for one in part) == paths
     assert {len(part) for part in parts} == {3, 4}
+
+
+def test_inputs_have_names_of_their_own_and_the_same_on_every_machine():
+    paths = ['b/a.mp4', 'a.mp4_2', 'a/a.mp4', 'b/a.mp4', 'c/run.1/', 'c/run.2']
+    expected = [
+        'a.mp4_2 a.mp4_2',
+        'a/a.mp4 a.mp4',
+        'b/a.mp4 a.mp4_3',
+        'c/run.1/ run.1',
+        'c/run.2 run.2',
+    ]
+    for order in (paths, paths[::-1]):
+        assert sorted(f'{one.path} {one.name}' for one in named(order)) == expected
+    assert [one.name for part in (1, 2, 3) for one in shard(named(paths), part, 3)].count(
+        'a.mp4'
+    ) == 1
 
 
 @pytest.mark.parametrize('deviations', [True, False])

@@ -10,8 +10,10 @@ from support.people import STANDING_M, scene  # noqa: E402
 from pose3d_ros.camera import CameraPose, Intrinsics  # noqa: E402
 from pose3d_ros.people import TrackedPeople  # noqa: E402
 from pose3d_ros.skeleton import PANOPTIC19  # noqa: E402
-from pose3d_ros.visualisation.style import LIMBS, distances  # noqa: E402
+from pose3d_ros.visualisation.style import HEAD, LIMBS, distances  # noqa: E402
+from pose3d_ros.visualisation.viser_labels import LINE_PX, View, apart  # noqa: E402
 from pose3d_ros.visualisation.viser_scene import (  # noqa: E402
+    LABEL_ABOVE_M,
     CameraScene,
     _turn_y_to,
     open_page,
@@ -47,12 +49,15 @@ def test_every_person_is_a_skeleton_at_the_right_place_until_gone(page):
     assert person.limbs.points.shape == (len(LIMBS), 2, 3)
     neck = PANOPTIC19.index('neck')
     np.testing.assert_allclose(person.keypoints.points[neck], STANDING_M[neck] + (0, 0, 4))
-    assert person.label.text == '9  4.0 m'
-    assert person.label.position[1] < STANDING_M[:, 1].min()
+    label = shown.labels.handles[9]
+    assert label.text == '9  4.0 m'
+    assert label.position[1] < STANDING_M[:, 1].min()
     shown.show_people(tracked(9, 12))
-    assert set(shown.people) == {9, 12}
+    assert set(shown.people) == set(shown.labels.handles) == {9, 12}
+    assert label.name == '/front_label_9'
     shown.show_people(tracked())
     assert not shown.people
+    assert not shown.labels.handles
     assert '| 9 |' not in shown.table.content
 
 
@@ -63,6 +68,38 @@ def test_inferred_limbs_are_paler(page):
     shown.show_people(tracked(1, hidden=np.ones((1, 19), bool)))
     pale = shown.people[1].limbs.colors
     assert (pale.astype(int).sum(axis=-1) > full.astype(int).sum(axis=-1)).all()
+
+
+def test_labels_stand_above_heads_in_the_scene(page):
+    """Wherever the camera is: labels are not below its node, but below the root."""
+    shown = CameraScene(page, 'rear', number=2)
+    down = np.array([0.0, 0.6, 0.8])
+    shown.show_camera_pose(CameraPose(-down, 1.5))
+    shown.show_people(tracked(3))
+    head = shown.people[3].keypoints.points[HEAD].mean(axis=0)
+    above = turned(shown.frame.wxyz, head) + shown.frame.position - (0, LABEL_ABOVE_M, 0)
+    np.testing.assert_allclose(shown.labels.handles[3].position, above, atol=1e-6)
+    assert shown.labels.handles[3].name.count('/') == 1
+
+
+@pytest.mark.parametrize('places_m', [[(0, 0, 4), (0.1, 0, 6)], [(0, 0, 4)] * 3, [(-2, 0, 5)] * 5])
+def test_labels_do_not_cover_each_other(places_m):
+    """Of people who stand behind each other, seen from the camera."""
+    view = View(np.zeros(3), np.eye(3), 800.0)
+    points_m = np.array(places_m, float)
+    texts = [f'{i}  4.0 +- 0.3 m' for i in range(len(points_m))]
+    raised_m = apart(points_m, texts, view)
+    rows = 800 * raised_m[:, 1] / raised_m[:, 2]
+    assert (np.diff(np.sort(rows)) >= LINE_PX - 1e-6).all()
+    np.testing.assert_allclose(raised_m[:, [0, 2]], points_m[:, [0, 2]])
+    lowest = np.argmax(800 * points_m[:, 1] / points_m[:, 2])
+    assert raised_m[lowest, 1] == points_m[lowest, 1]
+
+
+def test_labels_that_are_apart_or_behind_the_view_stay():
+    points_m = np.array([(-2, 0, 5), (2, 0, 5), (0, 0, -3), (0, 0, -3)], float)
+    kept = apart(points_m, ['1  5.0 m', '2  5.0 m', '3', '4'], View(np.zeros(3), np.eye(3), 800.0))
+    np.testing.assert_allclose(kept, points_m)
 
 
 def test_trails_follow_people(page):
