@@ -88,7 +88,7 @@ setup(
         # Many machines in `pose3d process`.
         'ray': ['ray>=2.9,<3'],
         'int8': ['nncf>=3.4,<4'],
-        'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2'],
+        'benchmark': ['pycocotools>=2.0.11,<3', 'motmetrics>=1.4,<2', 'matplotlib>=3.6,<4'],
         'docs': ['sphinx>=8,<10', 'myst-parser>=4,<6', 'furo'],
         'lint': ['ruff==0.17.*', 'mypy==2.*', 'import-linter>=2.1,<3', 'codespell>=2.4,<3'],
         # colcon build against the wheels of PyPI, where there is no ROS from apt.

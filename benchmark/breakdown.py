@@ -90,6 +90,9 @@ def run_node(file: Path, people: int, arguments: list[str]) -> int:
     from pose3d_ros.detection.openpose import detector
     from pose3d_ros.lifting.lifting_network import LiftingNetwork
     from pose3d_ros.ros import camera_stream, pose_node
+    from pose3d_ros.tracking import appearance
+    from pose3d_ros.tracking.smoothing import Smoother
+    from pose3d_ros.tracking.tracker import Tracker
 
     watch = Stopwatch()
     watch.time(detector, 'decode', 'decode')
@@ -99,10 +102,10 @@ def run_node(file: Path, people: int, arguments: list[str]) -> int:
         (letterbox.Letterbox, 'apply', 'letterbox'),
         (inference.Network, 'infer_batch', 'network'),
         (LiftingNetwork, 'lift', 'lift'),
-        (pipeline.appearance, 'describe', 'colours'),
-        (pipeline.Tracker, 'update', 'track'),
+        (appearance, 'describe', 'colours'),
+        (Tracker, 'update', 'track'),
         (pipeline.Pipeline, '_learn_camera_pose', 'camera_pose'),
-        (pipeline.Smoother, 'smooth', 'smooth'),
+        (Smoother, 'smooth', 'smooth'),
         (camera_stream, 'pose_array_cdr', 'message'),
         (Publisher, 'publish', 'publish'),
         (camera_stream.CameraStream, 'on_image', CALLBACK),

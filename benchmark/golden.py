@@ -204,6 +204,16 @@ def id_switches(folder: Path) -> dict[str, Ids]:
     return ids
 
 
+def compare(folder: Path) -> tuple[Tally, Tally]:
+    """Return the counts of this package and of the published implementation over all frames."""
+    ours, published = Tally(), Tally()
+    for frame in frames(folder):
+        people = frame.estimate()
+        tally(ours, frame, people.people_2d.xy_px + 0.5, 100 * people.xyz_m)
+        tally(published, frame, *reference(frame))
+    return ours, published
+
+
 def main(argv: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark import golden
+from benchmark import golden, lifting_measures
 from benchmark.accuracy import DEFAULT_NETWORK, input_size
 from benchmark.lifting_baselines import (
     POSES,
@@ -50,15 +50,18 @@ DETECTED = {
     'detected, 12 visible by the labels': (False, MIN_KEYPOINTS),
     'detected, camera pose known': (True, 0),
 }
+# Conditions in which accelerations are compared.
+ACCELERATIONS = ('labelled', 'labelled, camera pose known', '2 % noise', '5 % noise')
 # Columns of the table, fields of `PoseErrors` in m; the distance of the root follows.
 COLUMNS = ('root_relative', 'visible', 'scaled', 'procrustes')
 
 
 class Row(NamedTuple):
-    """Errors of the people of one group, and the number of people to be found in it."""
+    """Errors of the people of one group, the number of people to be found in it, and measures."""
 
     errors: list[PoseErrors]
     people: int
+    measures: tuple[lifting_measures.Measures, ...] = ()
 
 
 def in_labels(
@@ -69,7 +72,7 @@ def in_labels(
     for scene, people in degraded(scenes, condition, seed):
         pose = scene.camera_pose if condition.with_camera_pose else None
         found = lift(scene, people, pose)
-        _add(rows, scene, [(i, i) for i in range(len(people))], found.xyz_m)
+        _add(rows, scene, [(i, i) for i in range(len(people))], found)
     return rows
 
 
@@ -109,7 +112,7 @@ def in_detections(
         enough = people.detected.sum(axis=1) >= MIN_KEYPOINTS
         counted = scene.visible.sum(axis=1) >= min_visible
         pairs = [(i, j) for i, j in match(image, people.xy_px).found if enough[j]]
-        _add(rows, scene, pairs, found.xyz_m, counted)
+        _add(rows, scene, pairs, found, counted)
     return rows
 
 
@@ -117,7 +120,7 @@ def _add(
     rows: dict[str, Row],
     scene: Scene,
     pairs: list[tuple[int, int]],
-    xyz_m: Array,
+    found: People3D,
     counted: NDArray[np.bool_] | None = None,
 ) -> None:
     """Add the errors of (labelled, detected) pairs to the row of the scene's group.
@@ -127,10 +130,13 @@ def _add(
     counts = np.isfinite(scene.xyz_m[:, ROOT, 0])
     counts &= True if counted is None else counted
     row = rows.get(scene.group, Row([], 0))
-    errors = [
-        pose_errors(scene.xyz_m[i], xyz_m[j], scene.visible[i]) for i, j in pairs if counts[i]
-    ]
-    rows[scene.group] = Row(row.errors + errors, row.people + int(counts.sum()))
+    pairs = [(i, j) for i, j in pairs if counts[i]]
+    errors = [pose_errors(scene.xyz_m[i], found.xyz_m[j], scene.visible[i]) for i, j in pairs]
+    measures = (lifting_measures.measure(scene.xyz_m[i], found, j) for i, j in pairs)
+    known = tuple(m for m in measures if m is not None)
+    rows[scene.group] = Row(
+        row.errors + errors, row.people + int(counts.sum()), row.measures + known
+    )
 
 
 def detect(scenes: list[Scene], estimator: PoseEstimator) -> list[People2D]:
@@ -166,8 +172,8 @@ def in_recordings(folder: Path, network: LiftingNetwork) -> dict[str, dict[str, 
         xyz_m = a['gt_3d'][:, golden.TO_OURS] / 100
         group = 'recorded sequences' if frame.category == 'sequence' else 'recorded scenes'
         scene = Scene(group, people, visible, xyz_m, intrinsics, None)
-        _add(table['location maps'], scene, pairs, by_maps.xyz_m)
-        _add(table['network'], scene, pairs, by_network.xyz_m)
+        _add(table['location maps'], scene, pairs, by_maps)
+        _add(table['network'], scene, pairs, by_network)
     return table
 
 
@@ -183,7 +189,9 @@ def by_network(network: LiftingNetwork, assumed_person_height_m: float) -> Lift:
 def all_people(rows: dict[str, Row]) -> Row:
     """Join the rows of all groups."""
     return Row(
-        [e for row in rows.values() for e in row.errors], sum(r.people for r in rows.values())
+        [e for row in rows.values() for e in row.errors],
+        sum(r.people for r in rows.values()),
+        tuple(m for row in rows.values() for m in row.measures),
     )
 
 
@@ -232,18 +240,30 @@ def main(argv: list[str] | None = None) -> None:
         end='',
     )
     print(' root |\n|---|---|---|---|---|---|---|---|---|')
-    for condition in CONDITIONS:
-        print_rows(condition.title, 'network', in_labels(scenes, condition, lift, args.seed))
+    tables = {c.title: in_labels(scenes, c, lift, args.seed) for c in CONDITIONS}
+    for title, rows in tables.items():
+        print_rows(title, 'network', rows)
     _print_baselines(scenes)
     model = args.model or args.data / DEFAULT_NETWORK
     estimator = PoseEstimator(model, 'CPU', input_hw=input_size(args.input_size), precision='f32')
     detections = detect(scenes, estimator)
     for title, options in DETECTED.items():
         rows = in_detections(scenes, detections, lift, *options)
-        print_rows(title, 'network', {**rows, 'all': all_people(rows)})
+        tables[title] = {**rows, 'all': all_people(rows)}
+        print_rows(title, 'network', tables[title])
     if args.golden:
         for by, rows in in_recordings(args.golden, network).items():
             print_rows('grouped', by, rows)
+    print(f'\n{lifting_measures.HEADER}')
+    for title, rows in tables.items():
+        for group, row in rows.items():
+            cells = lifting_measures.cells(row.measures)
+            print(f'| {group} | {title} | {len(row.measures)} | {" | ".join(cells)} |')
+    print('\n| acceleration, m/s2 | pose, lifted | smoothed | root, lifted | smoothed |')
+    print('|---|---|---|---|---|')
+    for condition in (c for c in CONDITIONS if c.title in ACCELERATIONS):
+        off = lifting_measures.acceleration_errors(scenes, condition, lift, args.seed)
+        print(f'| {condition.title} | {" | ".join(f"{v:.1f}" for v in off.ravel())} |')
 
 
 def _print_baselines(scenes: list[Scene]) -> None:

@@ -215,6 +215,7 @@ CONDITIONS = (
     Condition('labelled, camera pose known', as_labelled, with_camera_pose=True),
     Condition('labelled, visible alone', visible_only),
     Condition('labelled, upper body alone', upper_body),
+    Condition('labelled, upper body alone, camera pose known', upper_body, with_camera_pose=True),
     Condition('2 % noise', add_noise(0.02)),
     Condition('5 % noise', add_noise(0.05)),
     Condition('30 % missing', remove_at_random(0.3)),

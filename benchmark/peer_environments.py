@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
-# What each environment holds. onnx and openvino are for writing files that ONNX Runtime reads.
+# What each environment holds. OpenVINO is ours, also to write the files that ONNX Runtime reads.
 REQUIREMENTS = {
     'mediapipe': ('mediapipe==0.10.14',),
-    'rtmlib': ('rtmlib==0.0.16', 'onnxruntime==1.32.0', 'onnx>=1.16', 'openvino'),
+    'rtmlib': (
+        'rtmlib==0.0.16',
+        'onnxruntime==1.32.0',
+        'onnx==1.23.2',
+        f'openvino=={version("openvino")}',
+    ),
 }
 
 
@@ -36,7 +42,7 @@ def python_of(folder: Path, name: str) -> Path:
     print(f'making the environment {home} with {", ".join(REQUIREMENTS[name])}', file=sys.stderr)
     try:
         subprocess.run([sys.executable, '-m', 'venv', home], check=True)
-        pip = [python, '-m', 'pip', 'install', '--quiet', *REQUIREMENTS[name]]
+        pip = [str(python), '-m', 'pip', 'install', '--quiet', *REQUIREMENTS[name]]
         subprocess.run(pip, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise SystemExit(f'the environment of {name}, {home}, cannot be made: {error}') from error

@@ -1,4 +1,4 @@
-"""This package, for `peer_worker`, so that it is measured in the same way as the peers.
+"""Run pose3d_ros for `peer_worker`, so that it is measured in the same way as its peers.
 
 Options: ``model``, a path or a pair of paths; ``cache``, the folder of compiled networks;
 ``video``: people are tracked and smoothed from image to image, and a person detector runs on every

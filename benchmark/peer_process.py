@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from pose3d_ros.detection.keypoint_sets import KEYPOINT_SETS, to_panoptic19
 from pose3d_ros.people import K, People2D, People3D
 
-FOLDER = Path(__file__).parent
+# Where the modules of the benchmark are found in every environment.
+CHECKOUT = Path(__file__).parents[1]
+WORKER = 'benchmark.peer_worker'
 
 Array = NDArray[np.float64]
 
@@ -33,15 +35,15 @@ class Peer:
         In the table.
     python
         Interpreter of its environment.
-    script
-        File in this folder that `peer_worker` runs.
+    module
+        Of this folder, which `peer_worker` runs.
     options
         That it is given.
     """
 
     name: str
     python: Path
-    script: str
+    module: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -78,10 +80,10 @@ class PeerProcess:
     def __init__(self, peer: Peer) -> None:
         self.name = peer.name
         self._start_s = time.perf_counter()
-        self._log = tempfile.TemporaryFile('w+')
-        worker, script = FOLDER / 'peer_worker.py', FOLDER / peer.script
+        self._log = tempfile.TemporaryFile('w+')  # noqa: SIM115 - closed by __exit__
         self._process = subprocess.Popen(
-            [str(peer.python), str(worker), str(script), json.dumps(dict(peer.options))],
+            [str(peer.python), '-m', WORKER, peer.module, json.dumps(dict(peer.options))],
+            cwd=CHECKOUT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -109,7 +111,8 @@ class PeerProcess:
         SystemExit
             If the peer has ended instead.
         """
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         try:
             self._process.stdin.write(json.dumps(dict(request)) + '\n')
             self._process.stdin.flush()
@@ -157,9 +160,7 @@ def read_people(people: Sequence[Mapping[str, Any]]) -> People3D:
         if person['xyz'] is not None:
             xyz_m[i] = _positions(name, np.array(person['xyz'], float))
     people_2d = People2D(xy_px, scores, np.array([p['score'] for p in people], float))
-    return People3D(
-        people_2d, xyz_m, np.zeros((n, K), np.uint8), np.full((n, 3, 3), np.nan)
-    )
+    return People3D(people_2d, xyz_m, np.zeros((n, K), np.uint8), np.full((n, 3, 3), np.nan))
 
 
 def _positions(keypoint_set: str, xyz: Array) -> Array:

@@ -33,6 +33,11 @@ class Costs(NamedTuple):
     cpu_seconds: Array
     peak_mb: float
 
+    def of(self, images: Sequence[int]) -> Costs:
+        """Return what some of the images took."""
+        columns = list(images)
+        return Costs(self.seconds[:, columns], self.cpu_seconds[:, columns], self.peak_mb)
+
 
 def requests_of(images: Sequence[LabelledImage]) -> list[dict[str, Any]]:
     """Return a request for each labelled image."""

@@ -28,7 +28,7 @@ class Score:
     people, found, false
         People with 5 or more visible keypoints, those found, and detections that are no person.
     alone, found_alone
-        Of images with one such person.
+        Numbers of the images with one such person, and how many of these people were found.
     errors
         3D errors of the people found who have 12 visible keypoints and whose true pose is known.
     """
@@ -36,7 +36,7 @@ class Score:
     people: int
     found: int
     false: int
-    alone: int
+    alone: Sequence[int]
     found_alone: int
     errors: Mapping[PersonKey, PoseErrors] = field(default_factory=dict)
 
@@ -58,7 +58,7 @@ def score(images: Sequence[LabelledImage], found: Sequence[People3D]) -> Score:
         for number, (image, people) in enumerate(zip(images, found, strict=True))
         for row, error in errors_3d(image, people).items()
     }
-    return Score(counts.people, counts.found, counts.false, single.people, single.found, errors)
+    return Score(counts.people, counts.found, counts.false, alone, single.found, errors)
 
 
 def errors_3d(image: LabelledImage, people: People3D) -> dict[int, PoseErrors]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark import golden
 from benchmark.peer_runs import Costs
 from benchmark.peer_score import Score, in_common
 from pose3d_ros.people import People3D
@@ -14,10 +15,16 @@ from pose3d_ros.people import People3D
 Array = NDArray[np.float64]
 
 IMAGES = (
-    '| by | found | false | one person | mm | mm, same people | ms | CPU ms | memory MB '
-    '| start s |\n|---|---|---|---|---|---|---|---|---|---|'
+    '| by | found | false | one person | mm | mm, same people | ms | CPU ms '
+    '| CPU ms, one person | memory MB | start s |\n|---|---|---|---|---|---|---|---|---|---|---|'
 )
 CLIP = '| by | images with people | people in an image | ms | CPU ms |\n|---|---|---|---|---|'
+
+RUNTIMES = '| network | ms | CPU ms | memory MB | start s |\n|---|---|---|---|---|'
+PARSERS = (
+    '| by | found | false | keypoints | wrong | mean cm | median cm | p95 cm |\n'
+    '|---|---|---|---|---|---|---|---|'
+)
 
 
 def images(
@@ -38,12 +45,12 @@ def images(
         cells = [
             f'{one.found}/{one.people}',
             str(one.false),
-            f'{one.found_alone}/{one.alone}',
+            f'{one.found_alone}/{len(one.alone)}',
             f'{_mm(one)} ({len(one.errors)})' if one.errors else '-',
             f'{_mm(one, same)} ({len(same)})' if one.errors else '-',
             *time_cells(spent[i], spent[0]),
-            f'{spent[i].peak_mb:.0f} ({spent[i].peak_mb / spent[0].peak_mb:.2f})',
-            f'{np.median(starts_s[:, i]):.2f} ({_ratio(starts_s[:, i], starts_s[:, 0]):.2f})',
+            time_cells(spent[i].of(one.alone), spent[0].of(one.alone))[1],
+            *resource_cells(spent, starts_s, i),
         ]
         yield f'| {name} | {" | ".join(cells)} |'
 
@@ -59,6 +66,20 @@ def clip(
         yield f'| {name} | {" | ".join([*cells, *time_cells(cost, spent[0])])} |'
 
 
+def runtimes(names: Sequence[str], spent: Sequence[Costs], starts_s: Array) -> Iterator[str]:
+    """Yield the lines of one network in several runtimes; ratios are to the first."""
+    for i, name in enumerate(names):
+        cells = time_cells(spent[i], spent[0]) + resource_cells(spent, starts_s, i)
+        yield f'| {name} | {" | ".join(cells)} |'
+
+
+def parsers(ours: golden.Tally, published: golden.Tally) -> Iterator[str]:
+    """Yield the lines of the table of the published parser and ours, on the same outputs."""
+    yield PARSERS
+    for name, one in {'ours': ours, 'published': published}.items():
+        yield f'| {name} | {one.row()} |'
+
+
 def time_cells(spent: Costs, reference: Costs) -> list[str]:
     """Return median ms, and mean CPU ms, of an image, with their ratios to the reference."""
     ms, cpu_ms = 1e3 * np.median(spent.seconds), 1e3 * spent.cpu_seconds.mean()
@@ -66,6 +87,15 @@ def time_cells(spent: Costs, reference: Costs) -> list[str]:
     return [
         f'{ms:.0f} ({_ratio(spent.seconds, reference.seconds):.2f})',
         f'{cpu_ms:.0f} ({cpu_ratio:.2f})',
+    ]
+
+
+def resource_cells(spent: Sequence[Costs], starts_s: Array, i: int) -> list[str]:
+    """Return peak memory, and the median time of a start, of peer `i`, with their ratios."""
+    ratio = spent[i].peak_mb / spent[0].peak_mb
+    return [
+        f'{spent[i].peak_mb:.0f} ({ratio:.2f})',
+        f'{np.median(starts_s[:, i]):.2f} ({_ratio(starts_s[:, i], starts_s[:, 0]):.2f})',
     ]
 
 

@@ -1,21 +1,21 @@
 """Runs a peer on images as a process of its own, in the environment of the peer.
 
-    python benchmark/peer_worker.py PEER.py OPTIONS
+    python -m benchmark.peer_worker MODULE OPTIONS
 
-PEER.py defines ``open_peer(options)``, which returns a function from an image ``(H, W, 3)`` uint8
-BGR and what is known about it to a list of people. OPTIONS is a JSON object. Each line of standard
-input is a request, ``{"image": PATH, ...}``; the answer is a line of JSON on standard output. The
-image is read before the clock starts. Needs nothing but OpenCV; it does not import this package.
+MODULE of this folder defines ``open_peer(options)``, which returns a function from an image
+``(H, W, 3)`` uint8 BGR and what is known about it to a list of people. OPTIONS is a JSON object.
+Each line of standard input is a request, ``{"image": PATH, ...}``; the answer is a line of JSON on
+standard output. The image is read before the clock starts. Needs nothing but OpenCV.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import runpy
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 # The people found in an image, each with `keypoint_set`, `xy`, `scores`, `score`, and `xyz` or
@@ -50,8 +50,8 @@ def main() -> None:
     # What a peer prints must not come between the answers.
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
-    sys.path.pop(0)  # the folder of this file, whose modules must not hide those of the peer
-    find_people = runpy.run_path(sys.argv[1])['open_peer'](json.loads(sys.argv[2]))
+    module = import_module(f'benchmark.{sys.argv[1]}')
+    find_people = module.open_peer(json.loads(sys.argv[2]))
     import cv2
 
     for line in sys.stdin:

@@ -15,7 +15,6 @@ speed as a share of `max_speed`, [0, 1]; 0 while poses or box are missing or old
 
 import contextlib
 import math
-import signal
 import time
 
 import numpy as np
@@ -163,7 +162,6 @@ class ArmSpeedZone(Node):
 
 
 def main():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init()
     node = ArmSpeedZone()
     with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):

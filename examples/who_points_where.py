@@ -15,7 +15,6 @@ a x + b y + c z = d in the frame of `poses`, the normal (a, b, c) towards the pe
 """
 
 import contextlib
-import signal
 
 import numpy as np
 import rclpy
@@ -156,7 +155,6 @@ class WhoPointsWhere(Node):
 
 
 def main():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init()
     node = WhoPointsWhere()
     with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):

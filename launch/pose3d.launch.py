@@ -20,12 +20,14 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import ExecutableInPackage
 
+from pose3d_ros.ros.fusion_parameters import FUSION_PARAMETERS
 from pose3d_ros.ros.launch_arguments import (
     LaunchArgumentError,
     check_arguments,
     check_executable,
     check_module,
     is_true,
+    read_names,
 )
 from pose3d_ros.ros.middleware import FASTDDS, FASTRTPS, fastdds_variable
 from pose3d_ros.ros.parameters import FIELDS
@@ -40,7 +42,7 @@ PARAMETERS = (
     'smoothing',
 )  # fmt: skip
 KINDS = {name: type(FIELDS[name].default) for name in PARAMETERS}
-SWITCHES = {'respawn': bool, 'rviz': bool, 'publish_tf': bool, 'viewer': bool}
+SWITCHES = {'respawn': bool, 'rviz': bool, 'publish_tf': bool, 'viewer': bool, 'fuse': bool}
 
 
 def arguments() -> list[DeclareLaunchArgument]:
@@ -75,6 +77,14 @@ def arguments() -> list[DeclareLaunchArgument]:
          'publish a static transform from link_frame to frame_id. RViz can then have link_frame '
          'as its fixed frame, with the saved views of rviz_config. Not for a camera that is in '
          'TF already'),
+        ('fuse', 'false',
+         'start fusion_node, too, which puts the people of several cameras together on '
+         'fused/poses; needs fused_frame, and TF between the cameras'),
+        ('fuse_cameras', '',
+         'with fuse: names of the cameras, such as [front, rear], or [/robot1, /robot2] for '
+         'pose nodes in these namespaces. Empty: the parameter cameras of params_file'),
+        ('fused_frame', '',
+         f'with fuse: {FUSION_PARAMETERS["fused_frame"].text}. Empty: the value of params_file'),
         ('link_frame', 'camera_link', 'frame of the camera with x forward, y left, z up'),
     ]  # fmt: skip
     return [DeclareLaunchArgument(n, default_value=d, description=text) for n, d, text in table]
@@ -88,6 +98,8 @@ def check(context) -> None:
         raise LaunchArgumentError(
             f'launch argument params_file must be a file, found {args["params_file"]!r}'
         )
+    if args['fuse_cameras']:
+        read_names(args['fuse_cameras'], 'fuse_cameras')
     if is_true(args['rviz']):
         check_executable('rviz2', 'rviz2', 'rviz')
     if is_true(args['publish_tf']):
@@ -128,6 +140,34 @@ def pose_node(context) -> list[Node]:
             ('depth_registered/image_rect', args['depth_topic']),
             ('depth_registered/camera_info', args['depth_info_topic']),
         ],
+        ros_arguments=['--log-level', args['log_level']],
+        additional_env={args['fastdds_variable']: profile} if profile else {},
+        respawn=LaunchConfiguration('respawn'),
+        respawn_delay=2.0,
+        output='screen',
+    )
+    return [node]
+
+
+def fusion_node(context) -> list[Node]:
+    args = context.launch_configurations
+    if not is_true(args['fuse']):
+        return []
+    overrides = {}
+    if args['fuse_cameras']:
+        overrides['cameras'] = read_names(args['fuse_cameras'], 'fuse_cameras')
+    if args['fused_frame']:
+        overrides['fused_frame'] = ParameterValue(
+            LaunchConfiguration('fused_frame'), value_type=str
+        )
+    profile = args['fastdds_profile']
+    node = Node(
+        package='pose3d_ros',
+        executable='fusion_node',
+        name='fusion_node',
+        namespace=args['namespace'],
+        # The parameters that both nodes have mean the same.
+        parameters=[args['params_file'], *([overrides] if overrides else [])],
         ros_arguments=['--log-level', args['log_level']],
         additional_env={args['fastdds_variable']: profile} if profile else {},
         respawn=LaunchConfiguration('respawn'),
@@ -202,6 +242,7 @@ def generate_launch_description() -> LaunchDescription:
                 'fastdds_variable', fastdds_variable()
             ),  # for the camera's node too
             OpaqueFunction(function=pose_node),
+            OpaqueFunction(function=fusion_node),
             rviz(),
             OpaqueFunction(function=viewer),
             transform(),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pose3d_ros.offline.writers import Writer
     from pose3d_ros.ros.arguments import Described
 
-NODES = {'node': 'pose_node', 'camera': 'camera_node'}
+NODES = {'node': 'pose_node', 'camera': 'camera_node', 'fuse': 'fusion_node'}
 # Exit status of a command that Ctrl-C ended, or whose output is not read to its end, as shells
 # have them.
 INTERRUPTED, UNREAD = 130, 141
@@ -274,14 +274,16 @@ def _node(command: str) -> tuple[list[Described], Callable[[list[str]], int]]:
     """Return the parameters of a node and what runs it."""
     from pose3d_ros.ros.arguments import Described
 
-    if command == 'camera':
-        from pose3d_ros.ros import camera_node
+    if command in ('camera', 'fuse'):
+        from pose3d_ros.ros import camera_node, fusion_node
         from pose3d_ros.ros.camera_parameters import PARAMETERS
+        from pose3d_ros.ros.fusion_parameters import FUSION_PARAMETERS
 
+        parameters = PARAMETERS if command == 'camera' else FUSION_PARAMETERS
         return [
             Described(name, one.default, one.text, f'0 to {one.high:g}' if one.high else '')
-            for name, one in PARAMETERS.items()
-        ], camera_node.main
+            for name, one in parameters.items()
+        ], (camera_node if command == 'camera' else fusion_node).main
     from pose3d_ros.ros import pose_node
     from pose3d_ros.ros.parameters import FIELDS
 

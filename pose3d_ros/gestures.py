@@ -19,10 +19,10 @@ LOWEST_DEG, HIGHEST_DEG = -40.0, 60.0
 
 _NOSE = PANOPTIC19.index('nose')
 # Shoulder, elbow and wrist of the left and the right arm.
-ARMS = np.array(
-    [PANOPTIC19.indices([f'{side}_{joint}' for joint in ('shoulder', 'elbow', 'wrist')])
-     for side in ('left', 'right')]
-)  # fmt: skip
+ARMS = np.array([
+    PANOPTIC19.indices((f'{side}_shoulder', f'{side}_elbow', f'{side}_wrist'))
+    for side in ('left', 'right')
+])  # fmt: skip
 _WRISTS = ARMS[:, 2]
 
 
@@ -60,6 +60,11 @@ def pointing(people: People3D, up: Array) -> NDArray[np.bool_]:
     low, high = np.sin(np.deg2rad([LOWEST_DEG, HIGHEST_DEG]))
     detected = people.people_2d.detected[:, ARMS].all(axis=-1)
     return np.asarray(straight & (low < sine) & (sine < high) & detected)  # NaN: none of them
+
+
+def points_somewhere(people: People3D, up: Array) -> NDArray[np.bool_]:
+    """Return ``(N,)`` whether an arm points, see `pointing`."""
+    return np.asarray(pointing(people, up).any(axis=1))
 
 
 def _cosine(a: Array, b: Array) -> Array:

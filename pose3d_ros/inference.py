@@ -351,7 +351,7 @@ class RequestPool:
         """
         request = self._free.get()
         try:
-            request.infer({0: array}, share_inputs=True)
+            request.infer({0: array}, share_inputs=True, share_outputs=True)
             return {m: request.get_tensor(name).data.copy() for m, name in outputs.items()}
         except RuntimeError as error:
             raise InferenceError(f'{network} failed: {_last_line(error)}') from error

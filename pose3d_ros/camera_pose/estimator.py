@@ -108,6 +108,7 @@ class CameraPoseEstimator:
         self._known_up_sd_rad = KNOWN_UP_SD_RAD
         self._level: Array | None = None
         self._stamp_s = -np.inf
+        self._is_changed, self._estimate = True, self._restored
         self._forget()
 
     def update(
@@ -143,6 +144,7 @@ class CameraPoseEstimator:
         """
         if not np.isfinite(stamp_s):
             raise ValueError(f'stamp_s must be finite, found {stamp_s}')
+        self._is_changed = True
         if intrinsics != self._intrinsics or (known is None) != (self._known is None):
             self.reset()
         self._intrinsics, self._known, self._known_up_sd_rad = intrinsics, known, known_up_sd_rad
@@ -161,11 +163,17 @@ class CameraPoseEstimator:
         """Forget all people and the estimate, but for a restored one before the first image."""
         if self._intrinsics is not None:
             self._restored = None
+        self._is_changed = True
         self._history.clear()
         self._forget()
 
     def estimate(self) -> CameraPoseEstimate | None:
         """Return the estimate, or None where it is not certain enough."""
+        if self._is_changed:
+            self._is_changed, self._estimate = False, self._certain()
+        return self._estimate
+
+    def _certain(self) -> CameraPoseEstimate | None:
         found = self._found()
         if found is None and self._level is None:
             found = self._restored

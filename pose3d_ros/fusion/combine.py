@@ -52,13 +52,21 @@ class Combined(NamedTuple):
     root_covariance_m2: Array
 
 
-def combine(seen: Views) -> Combined:
+def combine(seen: Views, expected_m: Array | None = None) -> Combined:
     """Combine the views of one person by C cameras.
 
     Keypoints that two cameras detect are triangulated. Their distances from each camera correct
     the size and the distance that this camera alone assumed, and the other keypoints are put
     together by covariance intersection. Views that cannot be triangulated are put together by it
     as they are.
+
+    Parameters
+    ----------
+    seen
+        C views of one person.
+    expected_m
+        ``(K, 3)`` m, where the person is expected: of cameras whose rays to a keypoint do not
+        meet, the one nearest to it is taken. None: all are.
     """
     if len(seen.keys) == 1:
         sd_m, source = seen.sd_m[0], seen.source[0]
@@ -69,9 +77,13 @@ def combine(seen: Views) -> Combined:
     # A point that is far from the pose is that of two different keypoints, such as left and right.
     apart_m = np.linalg.norm(xyz_m - corrected_m, axis=-1)
     crossing &= (apart_m < MAX_APART_M).all(axis=0, where=crossing)
-    triangulated = crossing.any(axis=0)
+    triangulated = np.asarray(crossing.any(axis=0))
     covariance = keypoint_covariance(seen) + shared_m2
-    others_m, others_m2 = intersection(corrected_m, covariance, np.isfinite(corrected_m[..., 0]))
+    known = np.isfinite(corrected_m[..., 0])
+    if expected_m is not None and triangulated.any():
+        contradictory = (seen.detected.sum(axis=0) > 1) & ~triangulated
+        known &= ~contradictory | _nearest(corrected_m, expected_m)
+    others_m, others_m2 = intersection(corrected_m, covariance, known)
     xyz_m = np.where(triangulated[:, np.newaxis], xyz_m, others_m)
     covariance_m2 = np.where(triangulated[:, np.newaxis, np.newaxis], covariance_m2, others_m2)
     source = np.where(triangulated, Source.FUSED, _best_source(seen.source))
@@ -79,7 +91,9 @@ def combine(seen: Views) -> Combined:
     if triangulated[HIPS].all() and not triangulated[ROOT]:
         xyz_m[ROOT], source[ROOT] = xyz_m[HIPS].mean(axis=0), Source.FUSED
         covariance_m2[ROOT] = covariance_m2[HIPS].mean(axis=0)
-    sd_m = np.sqrt(np.trace(covariance_m2, axis1=1, axis2=2) / 3)
+    variance_m2 = np.trace(covariance_m2, axis1=1, axis2=2) / 3
+    # Relative to the root, whose triangulation has errors of its own.
+    sd_m = np.sqrt(variance_m2 + np.where(triangulated, variance_m2[ROOT], 0.0))
     scores = seen.scores.max(axis=0)
     return Combined(xyz_m, sd_m, source.astype(np.uint8), scores, covariance_m2[ROOT])
 
@@ -133,6 +147,13 @@ def _corrected(seen: Views, crossing: NDArray[np.bool_], points_m: Array) -> tup
     )
     xyz_m = seen.origin_m[:, np.newaxis] + scale[:, np.newaxis, np.newaxis] * offset_m
     return xyz_m, shared_m2[:, np.newaxis]
+
+
+def _nearest(xyz_m: Array, expected_m: Array) -> NDArray[np.bool_]:
+    """Return ``(C, K)``, which of C estimates is the nearest to the expected place."""
+    apart_m = np.nan_to_num(np.linalg.norm(xyz_m - expected_m, axis=-1), nan=np.inf)
+    nearest: NDArray[np.bool_] = apart_m == apart_m.min(axis=0)
+    return nearest
 
 
 def _best_source(source: NDArray[np.uint8]) -> NDArray[np.uint8]:

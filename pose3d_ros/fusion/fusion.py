@@ -25,6 +25,9 @@ Array = NDArray[np.float64]
 TO_PLAN = np.diag([1.0, -1.0, -1.0])
 PLAN_HEIGHT_M, PLAN_PX_PER_M = 1000.0, 100.0
 UP = np.array([0.0, 0.0, 1.0])
+# Smoothing: cut-off frequency at rest, Hz, and its increase with speed, Hz per m/s. Triangulated
+# positions need less than those of one camera, and limbs lag less.
+MIN_CUTOFF_HZ, BETA = 2.0, 20.0
 
 
 class Fusion:
@@ -41,10 +44,13 @@ class Fusion:
 
     def __init__(self, max_age_s: float = 1.0, smooth: bool = True) -> None:
         self.tracker = Tracker(max_age_s, appearance_memory_s=0.0)
-        self.smoother = Smoother() if smooth else None
+        self.smoother = Smoother(MIN_CUTOFF_HZ, BETA) if smooth else None
         self._handover = Handover()
         self._identities = Identities()
         self._together: set[frozenset[Key]] = set()
+        # The newest result of each camera and, of those that are new, the one before.
+        self._newest: dict[str, CameraPeople] = {}
+        self._before: dict[str, CameraPeople] = {}
         # Number of people of the last time whom two or more cameras saw.
         self.shared = 0
 
@@ -54,8 +60,8 @@ class Fusion:
         Parameters
         ----------
         results
-            One for each camera, at least one. People are moved by their velocities to the newest
-            of the stamps.
+            One for each camera, at least one. People are moved to the newest of the stamps, as
+            they moved before.
 
         Returns
         -------
@@ -64,13 +70,20 @@ class Fusion:
             image; scores are the highest of the cameras.
         """
         stamp_s = max(result.stamp_s for result in results)
-        seen = views(results, stamp_s)
+        seen = views(results, stamp_s, self._advance(results))
         rows = groups(seen, costs(seen, self._together))
         keys = [frozenset(seen.keys[i] for i in group.tolist()) for group in rows]
         self._together = {frozenset(pair) for one in keys for pair in combinations(one, 2)}
         self.shared = sum(len(group) > 1 for group in rows)
         score = np.array([seen.score[group].max() for group in rows])
-        people = _people([combine(seen.take(group)) for group in rows], score)
+        expected_m = self._handover.expected(keys, stamp_s)
+        people = _people(
+            [
+                combine(seen.take(group), expected)
+                for group, expected in zip(rows, expected_m, strict=True)
+            ],
+            score,
+        )
         offsets_m = self._handover.apply(keys, people.xyz_m, stamp_s)
         tracked = self._track(_moved(people, offsets_m), stamp_s)
         velocity_m_s = tracked.velocity_m_s
@@ -78,6 +91,15 @@ class Fusion:
         xyz_m = tracked.people.xyz_m
         self._handover.remember(keys, xyz_m, offsets_m, velocity_m_s, stamp_s)
         return self._identities.apply(keys, tracked, stamp_s)
+
+    def _advance(self, results: Sequence[CameraPeople]) -> dict[str, CameraPeople]:
+        """Remember results; return the one before of each camera."""
+        for result in results:
+            newest = self._newest.get(result.camera)
+            if newest is not None and newest.stamp_s != result.stamp_s:
+                self._before[result.camera] = newest
+            self._newest[result.camera] = result
+        return self._before
 
     def _track(self, people: People3D, stamp_s: float) -> TrackedPeople:
         """Track and smooth people in the view from above."""
@@ -112,7 +134,8 @@ def _people(combined: Sequence[Combined], score: Array) -> People3D:
     def stack(name: str, *shape: int) -> Array:
         return np.array([getattr(one, name) for one in combined], np.float64).reshape(n, *shape)
 
-    people_2d = People2D(np.full((n, K, 2), np.nan), stack('scores', K), score.reshape(n))
+    nowhere_px = np.full((n, K, 2), np.nan)
+    people_2d = People2D(nowhere_px, stack('scores', K), score.reshape(n), keypoint_set='')
     return People3D(
         people_2d,
         stack('xyz_m', K, 3),

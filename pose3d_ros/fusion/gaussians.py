@@ -43,8 +43,8 @@ def intersection(
 ) -> tuple[Array, Array]:
     """Combine estimates whose errors may depend on each other, by covariance intersection.
 
-    The result is never more certain than the errors allow (Julier and Uhlmann, 1997). The exponents
-    are inversely proportional to the traces (Niehsen, 2002).
+    The result is never more certain than the errors allow (Julier and Uhlmann, 1997). The
+    exponents are inversely proportional to the traces (Niehsen, 2002).
 
     Parameters
     ----------

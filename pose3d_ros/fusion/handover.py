@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 # Time in which a difference fades to 1/e, s, and the largest speed of that, m/s: an image later a
 # keypoint has moved by less than 0.1 m where there are five images a second.
 FADE_S, FADE_M_S = 1.0, 0.4
+# Largest difference that fades, m: more is an error, of which nothing is kept.
+MAX_OFFSET_M = 2.0
 # Longest time, s, after which a person goes on from the last place.
 MEMORY_S = 1.0
 
@@ -30,6 +32,10 @@ class _Last:
     velocity_m_s: Array
     stamp_s: float
 
+    def at(self, stamp_s: float) -> Array:
+        """Return where the person is expected, ``(K, 3)`` m."""
+        return np.asarray(self.xyz_m + self.velocity_m_s * (stamp_s - self.stamp_s))
+
 
 class Handover:
     """Adds an offset to people whose cameras have changed, so that they do not jump.
@@ -40,6 +46,11 @@ class Handover:
 
     def __init__(self) -> None:
         self._last: list[_Last] = []
+
+    def expected(self, keys: Sequence[frozenset[Key]], stamp_s: float) -> list[Array | None]:
+        """Return where each person is expected, ``(K, 3)`` m; None: not known before."""
+        continued = _continued(keys, self._last)
+        return [continued[i].at(stamp_s) if i in continued else None for i in range(len(keys))]
 
     def apply(self, keys: Sequence[frozenset[Key]], xyz_m: Array, stamp_s: float) -> Array:
         """Return the offset to add to each keypoint, ``(N, K, 3)`` m.
@@ -60,9 +71,10 @@ class Handover:
                 continue
             offset_m = last.offset_m
             if last.cameras != _cameras(keys[i]):
-                expected_m = last.xyz_m + last.velocity_m_s * dt_s
-                offset_m = expected_m - xyz_m[i]
-            offsets_m[i] = _faded(np.nan_to_num(offset_m), dt_s)
+                offset_m = last.at(stamp_s) - xyz_m[i]
+            length_m = np.linalg.norm(offset_m, axis=-1, keepdims=True)
+            offset_m = np.where(length_m <= MAX_OFFSET_M, offset_m, 0.0)  # NaN is not
+            offsets_m[i] = _faded(offset_m, dt_s)
         return offsets_m
 
     def remember(

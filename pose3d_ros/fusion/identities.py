@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pose3d_ros.fusion.views import Key
 from pose3d_ros.people import TrackedPeople

@@ -13,53 +13,50 @@ BACK_S = 1.0
 class Newest:
     """Collects results of cameras that are not synchronised.
 
-    They are fused once per image of the fastest camera: as soon as every camera that is live has
-    sent a new one, or when one sends the next.
+    They are fused once per image of the fastest camera: as soon as every camera that is expected
+    has sent a new one, or when one sends the next. Expected are those that sent something since
+    the last time.
 
     Parameters
     ----------
     cameras
         Their names. The first result of a camera waits for those of the others.
     max_age_s
-        Largest age of a result against the newest one, s. A camera whose last result is older is
-        not live.
+        Largest age of a result against the newest one, s; older ones are not fused.
     """
 
     def __init__(self, cameras: Iterable[str], max_age_s: float = 0.2) -> None:
-        self._waiting = set(cameras)
         self.max_age_s = max_age_s
+        self._expected = set(cameras)
+        self._reset()
+
+    def _reset(self) -> None:
         self._newest: dict[str, CameraPeople] = {}
         self._new: set[str] = set()
         self._fused_s = -float('inf')
 
     def add(self, result: CameraPeople) -> list[list[CameraPeople]]:
         """Add a result; return the sets of results to fuse now, oldest first: none, one or two."""
-        last = self._newest.get(result.camera)
+        camera, last = result.camera, self._newest.get(result.camera)
         if last is not None and result.stamp_s <= last.stamp_s:
             if result.stamp_s > last.stamp_s - BACK_S:
                 return []
-            self._newest, self._new, self._fused_s = {}, set(), -float('inf')
+            self._reset()
         due = []
-        if result.camera in self._new:
-            self._waiting = set()
+        if camera in self._new:
             due.append(self._take())
-        self._newest[result.camera] = result
-        self._new.add(result.camera)
-        if self._new >= {one.camera for one in self._live()} | self._waiting:
-            self._waiting = set()
+        self._newest[camera] = result
+        if result.stamp_s > self._fused_s:
+            self._new.add(camera)
+        else:  # too late for the set of its time, but the next will wait for it
+            self._expected.add(camera)
+        if self._new >= self._expected:
             due.append(self._take())
         return [results for results in due if results]
 
-    def _live(self) -> list[CameraPeople]:
-        newest_s = max(one.stamp_s for one in self._newest.values())
-        return [one for one in self._newest.values() if one.stamp_s >= newest_s - self.max_age_s]
-
     def _take(self) -> list[CameraPeople]:
-        """Return the results of the live cameras, unless time has not advanced."""
-        live = self._live()
-        self._new = set()
-        stamp_s = max(one.stamp_s for one in live)
-        if stamp_s <= self._fused_s:
-            return []
-        self._fused_s = stamp_s
-        return live
+        """Return the results that are not too old."""
+        newest_s = max(one.stamp_s for one in self._newest.values())
+        self._expected, self._new, self._fused_s = self._new, set(), newest_s
+        oldest_s = newest_s - self.max_age_s
+        return [one for one in self._newest.values() if one.stamp_s >= oldest_s]

@@ -46,10 +46,11 @@ def nan_median(values: Array, lower: bool = False) -> Array:
         Of an even number of values, return the lower of the two in the middle, which is one of the
         values, instead of their mean.
     """
-    ordered = np.sort(values, axis=-1)  # NaN last
-    count = values.shape[-1] - np.isnan(ordered).sum(axis=-1, keepdims=True)
-    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=-1)
-    if lower:
-        return np.asarray(low[..., 0])
-    high = np.take_along_axis(ordered, np.minimum(count // 2, values.shape[-1] - 1), axis=-1)
-    return np.asarray((low + high)[..., 0] / 2)
+    number = values.shape[-1]
+    ordered = np.sort(values, axis=-1).reshape(-1, number)  # NaN last
+    count = number - np.isnan(ordered).sum(axis=-1)
+    row = np.arange(len(ordered))
+    median = ordered[row, np.maximum(count - 1, 0) // 2]
+    if not lower:
+        median = (median + ordered[row, np.minimum(count // 2, number - 1)]) / 2
+    return np.asarray(median.reshape(values.shape[:-1]))

@@ -36,9 +36,12 @@ MIN_KEYPOINTS = 3
 # person of 1.70 m; it grows with one over the score. Keypoints are moved towards their rays as far
 # as the network's own standard deviation is larger.
 DETECTOR_SD_M = 0.02
-# Share of the keypoints' variance, relative to the root, that is the root's own. Chosen so that
-# its ellipsoids contain what they claim (`python -m training.lifting.evaluate`).
-SHARED_VARIANCE = 0.3
+# Share of the keypoints' variance, relative to the root, that is the root's own, where neither,
+# one or both hips are detected; and standard deviation of the distance, in scales of its Laplace
+# distribution. Chosen so that on sampled people the root's ellipsoids contain what they claim
+# (`python -m training.lifting.evaluate`).
+SHARED_VARIANCE = np.array([0.7, 0.5, 0.3])
+DISTANCE_SD = 1.25
 # Scores below this count as this, so that the noise stays finite.
 MIN_SCORE = 1e-3
 
@@ -125,7 +128,8 @@ class LiftingNetwork:
         xyz_m = positions_m @ views.axes
         source = np.where(views.scores > 0, Source.OBSERVED, Source.INFERRED)
         source[np.isnan(xyz_m[..., 2])] = Source.NONE
-        covariance = _root_covariance_m2(xyz_m[:, _PELVIS], poses, weights)
+        hips = (views.scores[:, _HIPS] > 0).sum(1)
+        covariance = _root_covariance_m2(xyz_m[:, _PELVIS], poses, weights, hips)
         return People3D(people, xyz_m, source.astype(np.uint8), covariance, poses.sd_m)
 
     def _infer(self, views: PersonViews, scale: Array) -> _Poses:
@@ -139,8 +143,7 @@ class LiftingNetwork:
         relative_m[few], sd_m[few] = np.nan, np.nan
         size, log_scale = out['person'].astype(np.float64).T
         distance_m = scale * np.exp(size) / views.spread
-        # Of a Laplace distribution in one dimension.
-        return _Poses(relative_m, sd_m, distance_m, np.sqrt(2) * np.exp(log_scale))
+        return _Poses(relative_m, sd_m, distance_m, DISTANCE_SD * np.exp(log_scale))
 
 
 class _Poses(NamedTuple):
@@ -197,16 +200,18 @@ def _place(poses: _Poses, views: PersonViews, scale: Array) -> tuple[Array, Arra
     return positions_m, weights
 
 
-def _root_covariance_m2(root_m: Array, poses: _Poses, weights: Array) -> Array:
+def _root_covariance_m2(
+    root_m: Array, poses: _Poses, weights: Array, hips: NDArray[np.intp]
+) -> Array:
     """Estimate the covariance of the roots, ``(N, 3, 3)`` m2.
 
     The sum of the variance of the distance and of the part of the keypoints' variance that all
-    keypoints of a pose share.
+    keypoints of a pose share, which is larger where fewer of the `hips` ``(N,)`` are detected.
     """
     with np.errstate(invalid='ignore'):
         mean_m2 = (weights * poses.sd_m**2).sum(1) / weights.sum(1)
     along = poses.distance_sd[:, np.newaxis] * root_m
-    shared_m2 = MIN_ROOT_SD_M**2 + SHARED_VARIANCE * mean_m2
+    shared_m2 = MIN_ROOT_SD_M**2 + SHARED_VARIANCE[hips] * mean_m2
     covariance: Array = along[:, :, np.newaxis] * along[:, np.newaxis]
     covariance += shared_m2[:, np.newaxis, np.newaxis] * np.eye(3)
     return covariance

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pose3d_ros.geometry.rigid import cross
 from pose3d_ros.skeleton import PANOPTIC19
 
 # Height of the people that the network's metres refer to, m: its output is scaled with the assumed
@@ -176,4 +177,4 @@ def _axes(middle: Array, upward: Array) -> Array:
     steep = np.linalg.norm(down, axis=1) < 1e-3
     down[steep] = np.array([0, 1, 0]) - middle[steep, 1:2] * middle[steep]
     down /= np.linalg.norm(down, axis=1, keepdims=True)
-    return np.stack([np.cross(down, middle), down, middle], axis=1)
+    return np.stack([cross(down, middle), down, middle], axis=1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
+import sys
 import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -20,6 +22,8 @@ TRIES = 3
 STORE_BYTES = 80 * 1024**2
 
 
+# Longest wait for a connection to a cluster, s.
+CONNECT_S = 10.0
 # A cluster of this machine alone listens on loopback only, and to this command only.
 LOCAL = {
     'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0',
@@ -91,7 +95,7 @@ class Cluster:
         try:
             import ray
         except ImportError as error:
-            text = f"--ray needs Ray: pip install 'pose3d_ros[ray]' ({error})"
+            text = f"--ray needs Ray: pip install 'ray>=2.9,<3' ({error})"
             raise ClusterError(text) from error
         self.ray, self.make_worker = ray, make_worker
         self.folder = ''
@@ -114,8 +118,9 @@ class Cluster:
                 '_temp_dir': self.folder,
             }
         try:
+            _check_reachable(address)
             self.ray.init(**options, logging_level='warning')
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             self.close()
             where = f'at {address}' if address else 'on this machine'
             raise ClusterError(f'no Ray cluster can be used {where}: {error}') from error
@@ -171,6 +176,13 @@ class Cluster:
         return job, outcome
 
 
+def _check_reachable(address: str) -> None:
+    """Raise an OSError if nothing listens at HOST:PORT: Ray itself would wait for minutes."""
+    host, colon, port = address.rpartition(':')
+    if colon and port.isdecimal() and '/' not in host:
+        socket.create_connection((host, int(port)), CONNECT_S).close()
+
+
 def process_inputs(
     inputs: Sequence[Input], make_worker: Callable[[], Worker], address: str, outcome: Outcome
 ) -> None:
@@ -202,7 +214,8 @@ def process_inputs(
             if isinstance(result, Outcome):
                 outcome.add(result)
             elif job.source is None:
-                outcome.problems.append(f'a machine of the cluster is not used: {result}')
+                text = f'a machine of the cluster is not used: {result}'
+                print(f'pose3d process: {text}', file=sys.stderr)
             else:
                 tries[job.source] += 1
                 if tries[job.source] < TRIES:

@@ -62,14 +62,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--precision', default='auto', choices=tuple(PRECISIONS))
     parser.add_argument('--lifting', default='network', choices=tuple(LIFTERS))
     parser.add_argument('--input-size', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'))
-    for name in ('keypoint', 'limb', 'person'):
+    for name in ('keypoint', 'limb'):
         parser.add_argument(
-            f'--{name}-threshold',
-            type=float,
-            default=getattr(DEFAULTS, name),
-            metavar='SCORE',
-            help='default: %(default)s (None: that of the family of the model)',
+            f'--{name}-threshold', type=float, default=getattr(DEFAULTS, name), metavar='SCORE'
         )
+    parser.add_argument(
+        '--person-threshold',
+        type=float,
+        metavar='SCORE',
+        help='default: 0.25 for a pair of networks, 0.3 for all others',
+    )
     parser.add_argument('--min-keypoints', type=int, default=DEFAULTS.min_keypoints, metavar='N')
     parser.add_argument('--assumed-person-height', type=float, metavar='M')
     parser.add_argument('--focal-length', type=float, default=0.0, metavar='PX')

@@ -33,8 +33,9 @@ class TrcWriter:
     """Writes person_ID.trc for every confirmed person, from the first image to the last.
 
     Axes: x to the right of the camera, y up, z towards the camera; origin at the camera, or, where
-    its height is known, on the floor below it. Images in which the person is not seen have empty
-    cells.
+    its height is known, on the floor below it. Unknown is NaN, also in images without the
+    person: OpenSim refuses rows that end with empty cells, and readers that split at white space
+    would take the next cell for an empty one.
 
     Parameters
     ----------
@@ -59,9 +60,9 @@ class TrcWriter:
             span = self.spans.get(track_id, _Span(now, now - 1))
             self.spans[track_id] = _Span(span.first, now)
             xyz_m = y_up(tracked.people.xyz_m[i], observation.camera_pose)
-            lines = [self._row(span.first, gap, '') for gap in range(span.last + 1, now)]
-            cells = ['' if value != value else f'{value:.6f}' for value in xyz_m.ravel().tolist()]
-            lines.append(self._row(span.first, now, '\t'.join(cells)))
+            unseen = np.full_like(xyz_m, np.nan)
+            lines = [self._row(span.first, gap, unseen) for gap in range(span.last + 1, now)]
+            lines.append(self._row(span.first, now, xyz_m))
             path = self.path(track_id)
             if span.last < span.first:
                 path.write_text(self._header(path.name, 0))
@@ -93,8 +94,10 @@ class TrcWriter:
             f'\t\t{columns}\n\n'
         )
 
-    def _row(self, first: int, image: int, cells: str) -> str:
-        cells = cells or '\t' * (3 * len(PANOPTIC19) - 1)
+    def _row(self, first: int, image: int, xyz_m: NDArray[np.float64]) -> str:
+        cells = '\t'.join(
+            'NaN' if value != value else f'{value:.6f}' for value in xyz_m.ravel().tolist()
+        )
         return f'{image - first + 1}\t{self.times_s[image]:.6f}\t{cells}\n'
 
 

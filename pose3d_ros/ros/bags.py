@@ -22,6 +22,7 @@ from pose3d_ros.ros.camera_pose import pose_from_transform
 from pose3d_ros.ros.messages.camera_info import Calibration
 from pose3d_ros.ros.messages.images import ImageError, read_camera_image, seconds
 from pose3d_ros.ros.messages.markers import marker_array
+from pose3d_ros.ros.messages.people_cloud import people_cloud
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
 from pose3d_ros.ros.messages.transforms import PeopleInFrame
 from pose3d_ros.ros.recorded_transforms import (
@@ -226,7 +227,7 @@ class _BagCamera:
 
 
 class McapWriter:
-    """Writes a bag poses/ (mcap) with PoseArray3D and MarkerArray on the images' stamps.
+    """Writes a bag poses/ (mcap) with poses, markers and people_cloud on the images' stamps.
 
     Parameters
     ----------
@@ -250,11 +251,13 @@ class McapWriter:
             definitions |= get_types_from_msg(file.read_text(), f'pose3d_ros/msg/{file.stem}')
         store.register(definitions)
         base = topic.removesuffix('/compressed').rpartition('/')[0]
-        self.poses = self.bag.add_connection(
-            f'{base}/poses', 'pose3d_ros/msg/PoseArray3D', typestore=store
-        )
-        self.markers = self.bag.add_connection(
-            f'{base}/markers', 'visualization_msgs/msg/MarkerArray', typestore=store
+        self.poses, self.markers, self.cloud = (
+            self.bag.add_connection(f'{base}/{name}', kind, typestore=store)
+            for name, kind in (
+                ('poses', 'pose3d_ros/msg/PoseArray3D'),
+                ('markers', 'visualization_msgs/msg/MarkerArray'),
+                ('people_cloud', 'sensor_msgs/msg/PointCloud2'),
+            )
         )
 
     def write(self, processed: Processed) -> None:
@@ -269,8 +272,12 @@ class McapWriter:
             processed.camera_pose_source,
         )
         self.bag.write(self.poses, taken.recorded_ns, poses)
-        markers = marker_array(PeopleInFrame(processed.tracked, header, LEVEL))
-        self.bag.write(self.markers, taken.recorded_ns, serialize_message(markers))
+        people = PeopleInFrame(processed.tracked, header, LEVEL)
+        for connection, message in (
+            (self.markers, marker_array(people)),
+            (self.cloud, people_cloud(people)),
+        ):
+            self.bag.write(connection, taken.recorded_ns, serialize_message(message))
 
     def close(self) -> None:
         """Finish the bag."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -10,7 +11,7 @@ from rclpy.node import Node
 from pose3d_ros.sources.playback import RECONNECT_S
 
 
-class CameraParameter(NamedTuple):
+class NodeParameter(NamedTuple):
     """A parameter with its default; numbers lie in [0, high]."""
 
     default: Any
@@ -19,38 +20,38 @@ class CameraParameter(NamedTuple):
 
 
 PARAMETERS = {
-    'source': CameraParameter(
+    'source': NodeParameter(
         '',
         'Video file, animated GIF, image, folder of images, address of a video or stream, or '
         'webcam (0, /dev/video0)',
     ),
-    'frame_id': CameraParameter(
+    'frame_id': NodeParameter(
         'camera_optical_frame', 'Camera optical frame of the images (REP 103)'
     ),
-    'rate': CameraParameter(0.0, "Images per second; 0: the source's own (a folder: 30)", 1000.0),
-    'loop': CameraParameter(False, 'Begin again at the end of a file or folder'),
-    'mirror': CameraParameter(False, 'Swap left and right, of the intrinsics too'),
-    'skip': CameraParameter(0, 'Number of images to leave out at the beginning', 2**31 - 1),
-    'focal_length': CameraParameter(
+    'rate': NodeParameter(0.0, "Images per second; 0: the source's own (a folder: 30)", 1000.0),
+    'loop': NodeParameter(False, 'Begin again at the end of a file or folder'),
+    'mirror': NodeParameter(False, 'Swap left and right, of the intrinsics too'),
+    'skip': NodeParameter(0, 'Number of images to leave out at the beginning', 2**31 - 1),
+    'focal_length': NodeParameter(
         0.0, 'Focal length, px; 0: unknown, and CameraInfo says uncalibrated', 1e6
     ),
-    'calibration_file': CameraParameter(
+    'calibration_file': NodeParameter(
         '',
         'Path, file:// or package:// address of a file of camera_calibration (YAML or INI), for '
         'this size of images; wins over focal_length',
     ),
-    'wait_for_subscribers': CameraParameter(
+    'wait_for_subscribers': NodeParameter(
         0, 'Begin when image_raw has this number of subscribers', 100
     ),
-    'wait_timeout': CameraParameter(
+    'wait_timeout': NodeParameter(
         10.0, 'Longest wait for subscribers, s; then begin without them', 3600.0
     ),
-    'wait_until_done': CameraParameter(
+    'wait_until_done': NodeParameter(
         False,
         'Publish the next image of a file when a std_msgs/Header with the stamp of the last has '
         'come on image_done, or after 10 s, so that slow subscribers miss nothing',
     ),
-    'reconnect_timeout': CameraParameter(
+    'reconnect_timeout': NodeParameter(
         RECONNECT_S,
         'Time without an image, s, after which a stream or webcam that ended is given up; 0: at '
         'once. Until then it is opened again, with growing waits',
@@ -59,9 +60,9 @@ PARAMETERS = {
 }
 
 
-def declare(node: Node) -> None:
-    """Declare what `ros2 param describe /camera_node` shows; all is read once, at the start."""
-    for name, parameter in PARAMETERS.items():
+def declare(node: Node, parameters: Mapping[str, NodeParameter] = PARAMETERS) -> None:
+    """Declare what `ros2 param describe` shows; all is read once, at the start."""
+    for name, parameter in parameters.items():
         descriptor = ParameterDescriptor(
             description=parameter.text,
             read_only=True,

@@ -230,7 +230,6 @@ class CameraStream:
             self.statistics.record(Outcome.FAILED)
             self.network.report(error)
             return
-        self.log.mounting(self.mounting.update(tracked.people.people_2d, self.pipeline.degrees))
         try:
             floor = self._floor()
             people = self._to_frame(PeopleInFrame(tracked, header, UP, floor))
@@ -238,6 +237,7 @@ class CameraStream:
             self.log.dropped(Outcome.NO_TRANSFORM, 'poses', str(error))
             return
         self._publish(people, observation, received)
+        self.log.mounting(self.mounting.update(tracked.people.people_2d, self.pipeline.degrees))
         if self.follower:
             up = floor.up if floor else UP
             seen = Seen(tracked, up, observation.stamp_s, time.monotonic())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.gestures import arm_up, pointing
+from pose3d_ros.gestures import arm_up, points_somewhere
 from pose3d_ros.msg import FollowState
 from pose3d_ros.people import People3D, TrackedPeople, TrackState
 from pose3d_ros.skeleton import PANOPTIC19
@@ -20,10 +20,8 @@ _ROOT = PANOPTIC19.index(PANOPTIC19.root)
 # Modes that refer to a gesture: whether people make it, and its name.
 GESTURES: dict[int, tuple[Callable[[People3D, Array], NDArray[np.bool_]], str]] = {
     Follow.Request.ARM_UP: (arm_up, 'an arm up'),
-    Follow.Request.POINTING: (
-        lambda people, up: pointing(people, up).any(axis=1), 'an arm that points'
-    ),
-}  # fmt: skip
+    Follow.Request.POINTING: (points_somewhere, 'an arm that points'),
+}
 
 
 class CannotChooseError(Exception):

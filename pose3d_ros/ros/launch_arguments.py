@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
 from ament_index_python.packages import (
     PackageNotFoundError,
     get_package_prefix,
@@ -103,6 +104,26 @@ def read_pairs(text: str, argument: str) -> dict[str, str]:
                 f'launch argument {argument} must be NAME:=VALUE ..., found {text!r}'
             )
     return {name: value for name, _, value in pairs}
+
+
+def read_names(text: str, argument: str) -> list[str]:
+    """Read a list of names such as ``[front, rear]``.
+
+    Raises
+    ------
+    LaunchArgumentError
+        If it is none.
+    """
+    try:
+        names = yaml.safe_load(text)
+    except yaml.YAMLError:
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise LaunchArgumentError(
+            f'launch argument {argument} must be a list of names such as [front, rear], found '
+            f'{text!r}'
+        )
+    return names
 
 
 def check_module(module: str, argument: str, requirement: str) -> None:

@@ -20,7 +20,7 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import SetBool
 
-from pose3d_ros.camera import Intrinsics
+from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros.messages.camera_info import Calibration
 from pose3d_ros.ros.messages.images import ImageError, bgr_array, seconds
@@ -29,6 +29,8 @@ from pose3d_ros.ros.parameters import FIELDS
 from pose3d_ros.visualisation.viser_scene import CameraScene
 
 POSES_TYPE = 'pose3d_ros/msg/PoseArray3D'
+# The people of several cameras are in a frame with z up, which is assumed to be on the floor.
+FUSED_TOPIC, FUSED_FRAME = '/fused/poses', CameraPose(np.array([0.0, 0.0, 1.0]), 0.0)
 # Period of looking for nodes, and time without poses after which a camera is said to be silent, s.
 DISCOVERY_S, SILENT_S = 1.0, 2.0
 # Least times, s, between two images that are sent to the page, each of which costs a JPEG, and two
@@ -66,7 +68,10 @@ class CameraView:
         stamp_s = seconds(poses.header.stamp)
         self.latencies_s.append(1e-9 * info['received_timestamp'] - stamp_s)
         self.people_frame = poses.header.frame_id
-        self.scene.show_camera_pose(camera_pose(poses) if self.in_camera_frame() else None)
+        if np.isnan(poses.intrinsics).all():  # of several cameras
+            self.scene.show_camera_pose(FUSED_FRAME)
+        else:
+            self.scene.show_camera_pose(camera_pose(poses) if self.in_camera_frame() else None)
         tracked = tracked_people(poses)
         self.scene.show_people(tracked)
         if self.last_s - self.table_s >= TABLE_S:
@@ -222,7 +227,8 @@ class ViewerNode(Node):
                 if len(self.views) > 1:
                     for view in self.views.values():
                         view.scene.leave_room()
-            for publisher in publishers:
+            # A fusion node has none of these parameters.
+            for publisher in [] if topic.endswith(FUSED_TOPIC) else publishers:
                 name = f'{publisher.node_namespace.rstrip("/")}/{publisher.node_name}'
                 if name not in self.controls:
                     self.controls[name] = NodeControls(self, name)

@@ -43,6 +43,9 @@ MEAN_SAMPLES = 64
 MIN_SAMPLES = 9
 # Least weight of the newest histogram in a mean over time.
 GAIN = 0.15
+# Share of a person's box that another one covers, above which the colours may be those of the
+# other person, and are not learned.
+OVERLAP = 0.1
 
 # Keypoints ``(2, L)`` at both ends of each limb; positions ``(S, 1)`` of the samples along and
 # across a limb; the part of each sample of a person.
@@ -100,11 +103,26 @@ def distances(a: Array, b: Array) -> tuple[Array, NDArray[np.int64]]:
     distance, parts
         ``(A, B)`` in [0, 1], NaN where no part is seen in both, and the number of parts that are.
     """
-    alike = np.einsum('apk,bpk->abp', np.nan_to_num(a), np.nan_to_num(b))
+    known_a, known_b = (np.where(np.isnan(c), 0.0, c) for c in (a, b))
+    alike = np.einsum('apk,bpk->abp', known_a, known_b)
     seen = np.isfinite(a[:, np.newaxis, :, 0]) & np.isfinite(b[:, :, 0])
     parts = seen.sum(axis=-1)
     apart = np.where(seen, 1 - alike, 0.0).sum(axis=-1)
     return np.where(parts > 0, apart / np.maximum(parts, 1), np.nan), parts
+
+
+def learnable(colours: Array, people: People2D) -> Array:
+    """Return the colours ``(N, PARTS, BINS)`` of people whom no other one overlaps, else NaN."""
+    xy_px = people.xy_px
+    known = np.isfinite(xy_px)
+    low = np.where(known, xy_px, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(known, xy_px, -np.inf).max(axis=1, initial=-np.inf)
+    common = np.minimum(high[:, np.newaxis], high) - np.maximum(low[:, np.newaxis], low)
+    area = np.prod(np.maximum(high - low, 1.0), axis=-1)
+    share = np.prod(np.maximum(common, 0.0), axis=-1) / area[:, np.newaxis]
+    np.fill_diagonal(share, 0.0)
+    overlapped = share.max(axis=1, initial=0.0) > OVERLAP
+    return np.where(overlapped[:, np.newaxis, np.newaxis], np.nan, colours)
 
 
 def update_mean(mean: Array, colours: Array, images: NDArray[np.int64]) -> Array:
@@ -127,7 +145,7 @@ def _samples(xy_px: Array) -> Array:
     start, end = xy_px[:, _ENDS[0]], xy_px[:, _ENDS[1]]
     limb = end - start
     length = np.sqrt(limb[..., 0] ** 2 + limb[..., 1] ** 2)
-    longest = np.nan_to_num(length).max(axis=1)[:, np.newaxis, np.newaxis]
+    longest = np.fmax.reduce(length, axis=1, initial=0.0)[:, np.newaxis, np.newaxis]
     aside = np.stack([-limb[..., 1], limb[..., 0]], axis=-1)
     aside = aside / np.maximum(length, 1.0)[..., np.newaxis] * longest
     xy = (
@@ -135,7 +153,7 @@ def _samples(xy_px: Array) -> Array:
         + _GRID[0] * limb[:, :, np.newaxis]
         + _GRID[1] * aside[:, :, np.newaxis]
     )
-    return xy.reshape(len(xy_px), -1, 2)
+    return np.asarray(xy.reshape(len(xy_px), -1, 2))
 
 
 def _mean_colour(bgr: NDArray[np.uint8]) -> Array:
@@ -144,7 +162,7 @@ def _mean_colour(bgr: NDArray[np.uint8]) -> Array:
     some = np.ascontiguousarray(bgr[:: step[0], :: step[1]])
     # Faster than numpy's mean over two axes.
     mean = np.array(cv2.sumElems(some)[:3]) / (some.shape[0] * some.shape[1])
-    return np.maximum(mean, 1.0)
+    return np.asarray(np.maximum(mean, 1.0))
 
 
 def _bins(pixels: NDArray[np.uint8], mean: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

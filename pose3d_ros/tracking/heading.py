@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pose3d_ros.geometry.rigid import cross
 from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import PANOPTIC19
 
@@ -48,11 +49,7 @@ def observe(people: People3D, up: NDArray[np.floating] | None = None) -> tuple[A
     sd_m = np.full(people.xyz_m.shape[:2], KEYPOINT_SD_M) if people.sd_m is None else people.sd_m
     across_m = people.xyz_m[:, _RIGHT] - people.xyz_m[:, _LEFT]
     variance_m2 = sd_m[:, _RIGHT] ** 2 + sd_m[:, _LEFT] ** 2
-    # The cross product, which numpy's own function takes longer for.
-    x, y, z = np.moveaxis(across_m, -1, 0)
-    facing_m = np.stack(
-        [up[1] * z - up[2] * y, up[2] * x - up[0] * z, up[0] * y - up[1] * x], axis=-1
-    )
+    facing_m = cross(up, across_m)
     weight = np.where(np.isfinite(facing_m[..., 0] + variance_m2), 1 / variance_m2, 0.0)
     total_m = np.where(weight[..., np.newaxis] > 0, facing_m * weight[..., np.newaxis], 0).sum(1)
     length = np.linalg.norm(total_m, axis=-1)

@@ -17,8 +17,8 @@ Array = NDArray[np.float64]
 SPEED_M_S, SPEED_LASTS_S = 0.8, 2.0
 # Share of a position's standard deviation that differs from image to image; the rest, such as the
 # unknown height of the person, stays. In the video of docs/accuracy.md distances differ by 4 to
-# 9 % from image to image, where 10 % are stated.
-CHANGING_SHARE = 0.6
+# 9 % from image to image, where 9 % are stated.
+CHANGING_SHARE = 0.68
 # Correlation time of the changing part, s: the images of a fast camera count less.
 CORRELATION_S = 0.1
 

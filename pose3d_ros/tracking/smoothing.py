@@ -134,7 +134,8 @@ def _at_range(xyz_m: Array, range_m: Array) -> Array:
     root_m = xyz_m[:, ROOT]
     now_m = np.linalg.norm(root_m, axis=-1)
     share = (range_m - now_m) / np.where(now_m > 0, now_m, np.nan)
-    step_m = np.nan_to_num(share)[:, np.newaxis] * np.nan_to_num(root_m)
+    step_m = share[:, np.newaxis] * root_m
+    step_m = np.where(np.isnan(step_m), 0.0, step_m)
     return np.asarray(xyz_m + step_m[:, np.newaxis])
 
 

@@ -252,7 +252,9 @@ class Tracker:
         self._tracks['last_s'][row], self._tracks['last_image'][row] = self._stamp_s, self._image
         self._tracks['images'][row] += 1
         self._tracks['colours'][row] = appearance.update_mean(
-            self._tracks['colours'][row], colours, self._tracks['images'][row]
+            self._tracks['colours'][row],
+            appearance.learnable(colours, people.people_2d),
+            self._tracks['images'][row],
         )
         return row
 

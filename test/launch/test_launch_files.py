@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 DEPTH_TOPICS = ('depth_registered/image_rect', 'depth_registered/camera_info')
 FILES = ('pose3d', 'camera', 'usb_camera', 'depth_camera')
 PROGRAMS = {
-    'pose3d_ros': ('pose_node', 'camera_node', 'pose3d'),
+    'pose3d_ros': ('pose_node', 'camera_node', 'fusion_node', 'pose3d'),
     'rviz2': ('rviz2',),
     'tf2_ros': ('static_transform_publisher',),
     'usb_cam': ('usb_cam_node_exe',),
@@ -228,6 +228,19 @@ def test_two_cameras_are_two_includes(start):
     assert nodes['/right/camera_node'].given['source'] == 'b.mp4'
 
 
+def test_fusion_of_several_cameras(start):
+    given = {'fuse': 'true', 'fuse_cameras': '[left, /robot2/front]', 'fused_frame': 'map'}
+    node = start(('pose3d', {'namespace': 'here', **given}))['/here/fusion_node']
+    assert node.given == {'cameras': ['left', '/robot2/front'], 'fused_frame': 'map'}
+    assert node.params_files[0] == str(ROOT / 'config/pose3d.yaml')
+
+
+def test_fusion_takes_the_cameras_of_the_parameter_file(start):
+    node = start(('pose3d', {'fuse': 'true'}))['/fusion_node']
+    assert node.given == {}
+    assert 'cameras' in node.files[0]['/**']['ros__parameters']
+
+
 def test_camera_and_pose_node_meet_on_the_topics_given(start):
     topics = {'image_topic': '/front/image', 'camera_info_topic': 'info'}
     nodes = start(('camera', {'namespace': 'here', **topics}))
@@ -418,6 +431,7 @@ def test_transform_turns_the_optical_frame_upright(start):
         ),
         ('depth_camera', {'driver_arguments': 'serial_no 7'}, '', "found 'serial_no 7'"),
         ('depth_camera', {'publish_tf': 'true'}, '', 'publish_tf must be false'),
+        ('pose3d', {'fuse_cameras': 'left'}, '', 'must be a list of names such as [front, rear]'),
         ('pose3d', {'respawn': 'often'}, '', "respawn must be true or false, found 'often'"),
         (
             'pose3d',

@@ -144,7 +144,8 @@ def test_results_are_on_the_stamps_of_the_images_and_those_of_the_pipeline(
     assert [one['stamp_s'] for one in images] == [seconds(header(i).stamp) for i in range(COUNT)]
     assert {one['intrinsics']['fx_px'] for one in images} == {420.0}
     found = read_back(out / 'poses')
-    assert set(found) == {'/front/poses', '/front/markers'}
+    assert set(found) == {'/front/poses', '/front/markers', '/front/people_cloud'}
+    assert {len(messages) for messages in found.values()} == {COUNT}
     pipeline = Pipeline(PoseEstimator(two_people_xml, 'CPU', precision='f32'))
     for i, (recorded_ns, raw) in enumerate(found['/front/poses']):
         poses = deserialize_message(raw, PoseArray3D)

@@ -272,7 +272,7 @@ def test_a_signal_ends_the_demo_its_nodes_and_its_page(tmp_path, number):
         if 'images answered' in line:
             break
     demo.send_signal(number)
-    printed, _ = demo.communicate(timeout=30)
+    printed, _ = demo.communicate(timeout=60)
     assert demo.returncode == 0
     table = figures(printed)
     # Also the image that was being processed.

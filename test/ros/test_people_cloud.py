@@ -67,6 +67,25 @@ def test_points_lie_on_the_limbs_without_gaps():
         assert gaps.max() <= largest_m / 2 + 1e-6
 
 
+def read_by_pypcd4(cloud):
+    reader = pytest.importorskip('pypcd4', reason='needs pypcd4')
+    return reader.PointCloud.from_msg(cloud).pc_data
+
+
+def read_by_sensor_msgs_py(cloud):
+    reader = pytest.importorskip('sensor_msgs_py.point_cloud2', reason='needs sensor_msgs_py')
+    return reader.read_points(cloud)
+
+
+@pytest.mark.parametrize('read_it', [read_by_pypcd4, read_by_sensor_msgs_py])
+def test_readers_of_others_read_the_same(read_it):
+    cloud = cloud_of(scene([(-1.5, 0, 4), (1.5, 0, 4)]), [3, 8])
+    points = read_it(cloud)
+    assert len(points) == cloud.width
+    for name, values in read(cloud).items():
+        np.testing.assert_array_equal(np.ravel(points[name]), values)
+
+
 def test_every_point_states_person_keypoint_and_score():
     people = scene([(-1.5, 0, 4), (1.5, 0, 4)])
     people.people_2d.scores[1, LEFT_WRIST] = 0.25

@@ -54,7 +54,7 @@ def failing(robot, device, monkeypatch):
     monkeypatch.setattr(image_statistics, 'RECENT_S', 3600.0)
 
     def make(**parameters):
-        r = robot(diagnostics_period=0.1, max_latency=3600.0, **parameters)
+        r = robot(diagnostics_period=0.1, max_latency=3600.0, stale_after=600.0, **parameters)
         monitor, seconds = Monitor(r), itertools.count(1)
         r.calibrate(camera_info())
         r.poses_of(image_msg(GREY, header(next(seconds))))

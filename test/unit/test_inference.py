@@ -207,7 +207,7 @@ class BrokenNetwork:
     def create_infer_request(self):
         return self
 
-    def infer(self, inputs, share_inputs):
+    def infer(self, inputs, share_inputs, share_outputs):
         raise RuntimeError('src/plugin.cpp:12:\nDevice lost')
 
 

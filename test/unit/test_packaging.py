@@ -54,7 +54,7 @@ def test_extras_are_named_with_packages_that_the_sources_import():
         for folder in ('pose3d_ros', 'benchmark', 'test')
         for path in (ROOT / folder).rglob('*.py')
     ]
-    for extra in ('test', 'viewer', 'int8', 'benchmark'):
+    for extra in ('test', 'viewer', 'ray', 'int8', 'benchmark'):
         for name in map(distribution, extras[extra]):
             imported = re.compile(rf'^\s*(import|from) {name}\b|import_module\(.{name}', re.M)
             assert any(imported.search(text) for text in sources), f'{extra}: {name}'
@@ -65,5 +65,5 @@ def test_messages_name_the_requirements_of_the_extras():
     sources = [*(ROOT / 'pose3d_ros').rglob('*.py'), ROOT / 'README.md']
     texts = [path.read_text() for path in sources]
     named = {name for text in texts for name in re.findall(r"pip install '(\w[^'{]*)'", text)}
-    assert {name.partition('>')[0] for name in named} == {'viser', 'nncf'}
+    assert {name.partition('>')[0] for name in named} == {'viser', 'nncf', 'ray'}
     assert all(f"['{name}']" in (ROOT / 'setup.py').read_text() for name in named)

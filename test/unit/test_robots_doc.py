@@ -1,7 +1,8 @@
-"""The snippets of docs/robots.md have only parameters that Nav2 declares.
+"""The snippets of docs/robots.md have only parameters and fields that Nav2 declares.
 
-Source of the names: nav2_collision_monitor/src and nav2_costmap_2d/plugins, branches jazzy,
-kilted and main of August 2026.
+Source of the names: nav2_collision_monitor/src, nav2_costmap_2d/plugins, branches jazzy, kilted
+and main of August 2026; nav2_following/opennav_following/src/parameter_handler.cpp and
+nav2_msgs/action/FollowObject.action of the same repository.
 """
 
 import re
@@ -29,6 +30,14 @@ OBSERVATION = {
     'min_obstacle_height', 'max_obstacle_height', 'inf_is_valid', 'marking', 'clearing',
     'obstacle_max_range', 'obstacle_min_range', 'raytrace_max_range', 'raytrace_min_range',
 }  # fmt: skip
+FOLLOWING = {
+    'controller_frequency', 'detection_timeout', 'target_loss_hold_timeout',
+    'rotate_to_object_timeout', 'static_object_timeout', 'linear_tolerance', 'angular_tolerance',
+    'max_retries', 'base_frame', 'fixed_frame', 'desired_distance', 'skip_orientation',
+    'search_by_rotating', 'search_angle', 'transform_tolerance', 'odom_topic', 'odom_duration',
+    'filter_coef',
+}  # fmt: skip
+FOLLOW_OBJECT = {'pose_topic', 'tracked_frame', 'max_duration'}
 
 
 @pytest.fixture(scope='module')
@@ -62,3 +71,28 @@ def test_costmap(snippets):
     assert layer['people']['topic'] == 'people_cloud'
     # The cloud has nothing behind people, so something else must clear their cells.
     assert any(layer[name]['clearing'] for name in sources if name != 'people')
+
+
+def test_following_server(snippets):
+    p = snippets['following_server']['ros__parameters']
+    assert set(p) <= FOLLOWING
+
+
+def test_goals_of_the_following_server():
+    goals = re.findall(r"FollowObject '({.*})'", DOCUMENT.read_text())
+    assert goals
+    for goal in goals:
+        assert set(yaml.safe_load(goal)) <= FOLLOW_OBJECT
+
+
+def test_the_names_of_the_node_are_its_own():
+    """Topics, launch arguments and programs in the document exist."""
+    text = DOCUMENT.read_text()
+    root = DOCUMENT.parents[1]
+    for name in re.findall(r'\(\.\./examples/(\w+\.py)\)', text):
+        assert (root / 'examples' / name).is_file()
+        assert name in (root / 'CMakeLists.txt').read_text()
+    launch_file = (root / 'launch' / 'depth_camera.launch.py').read_text()
+    for name in ('driver_package', 'driver_launch', 'driver_arguments', 'camera_name'):
+        assert f'`{name}' in text
+        assert f"'{name}'" in launch_file

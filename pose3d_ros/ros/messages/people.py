@@ -60,12 +60,12 @@ def intrinsics(poses: PoseArray3D) -> Intrinsics | None:
     ValueError
         If they are impossible.
     """
-    numbers = [float(number) for number in poses.intrinsics]
-    if not np.isfinite(numbers).all() or not any(numbers):
+    fx, fy, cx, cy = (float(number) for number in poses.intrinsics)
+    if not np.isfinite(fx) or not fx:
         return None
     distortion = tuple(float(number) for number in poses.distortion)
     model = poses.distortion_model or 'plumb_bob'
-    return Intrinsics(*numbers, distortion, model, IntrinsicsSource(poses.intrinsics_source))
+    return Intrinsics(fx, fy, cx, cy, distortion, model, IntrinsicsSource(poses.intrinsics_source))
 
 
 def _vectors(messages: Iterable[Any]) -> np.ndarray:

@@ -54,8 +54,8 @@ _POSE = np.dtype(
 _SIZE = _MOTION + 140
 _BEFORE_COVARIANCE = 16
 _ENCAPSULATION = 4
-# What follows the poses, in multiples of four bytes: the CameraPose, the intrinsics, and the length
-# of a string, with a final zero, or of a sequence.
+# What follows the poses, in multiples of four bytes: CameraPose, intrinsics, and the length of a
+# string, which ends with a zero, or of a sequence.
 _CAMERA_POSE_SIZE, _INTRINSICS_SIZE, _LENGTH_SIZE = 28, 16, 4
 
 
@@ -82,7 +82,7 @@ def pose_array_cdr(
         Source of that pose.
     """
     lens = intrinsics if isinstance(intrinsics, Intrinsics) else None
-    source = lens.source if lens else intrinsics
+    source = intrinsics.source if isinstance(intrinsics, Intrinsics) else intrinsics
     numbers = (lens.fx, lens.fy, lens.cx, lens.cy) if lens else (np.nan,) * 4
     model, distortion = (lens.model, lens.distortion) if lens else ('', ())
     empty = serialize_message(

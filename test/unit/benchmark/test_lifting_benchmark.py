@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import lifting, lifting_baselines, lifting_data
+from benchmark import lifting, lifting_baselines, lifting_data, lifting_measures
 from benchmark.lifting_data import Scene
 from pose3d_ros.camera import CameraPose
 from pose3d_ros.evaluation import oks
@@ -247,3 +247,53 @@ def test_rows_are_printed_in_millimetres_and_per_cent(capsys):
         '| there | labelled | network | 0/1 | - | - | - | - | - |\n'
         '| all | labelled | network | 2/4 | 50 | 50 | 50 | 50 | 5.0 / 5.0 |\n'
     )
+
+
+def test_measures_of_a_known_error():
+    """A person 0.1 m to the right and 0.2 m further away, whose left wrist is 0.3 m too high."""
+    true_m = people_m((0, 0, 4.0))[0]
+    found_m = true_m + np.array([0.1, 0, 0.2])
+    wrist = PANOPTIC19.index('left_wrist')
+    found_m[wrist] -= (0, 0.3, 0)
+    people = lifting_baselines.people_at(scene_of(true_m[None]).people, found_m[None])
+    covariance_m2 = np.diag([0.1, 0.1, 0.2])[None] ** 2
+    people = replace(people, root_covariance_m2=covariance_m2, sd_m=np.full((1, K), 0.1))
+    measures = lifting_measures.measure(true_m, people, 0)
+    np.testing.assert_allclose(measures.root_m, (0.1, 0, 0.2), atol=1e-9)
+    assert measures.correct == pytest.approx(1 - 1 / (K - 1))
+    assert measures.correct_absolute == 0
+    # Of eleven keypoints above the hips beside the neck.
+    assert measures.upper_m == pytest.approx(0.3 / 10, rel=0.15)
+    assert measures.root_squared == pytest.approx(2)
+    assert measures.keypoints_squared[wrist] == pytest.approx(9)
+    assert np.isnan(measures.keypoints_squared[ROOT])
+    cells = lifting_measures.cells([measures])
+    assert cells[:4] == ['224', '100 / 0 / 200', '94', '0']
+    assert cells[5] == '100 / 100'
+
+
+def test_people_without_a_position_have_no_measures():
+    true_m = people_m((0, 0, 4.0))[0]
+    nowhere = np.full((1, K, 3), np.nan)
+    people = lifting_baselines.people_at(scene_of(true_m[None]).people, nowhere)
+    assert lifting_measures.measure(true_m, people, 0) is None
+
+
+def test_acceleration_of_a_person_who_is_found_shaking():
+    """A shift of 1 cm in every second image: 2 cm per square of the interval."""
+    pose = CameraPose(np.array([0.0, -1.0, 0.0]), 1.2)
+    scenes = [scene_of(people_m((0.01 * t, 0, 4.0)), 'motion capture', pose) for t in range(12)]
+    number = iter(range(12))
+
+    def shaking(scene, people, camera_pose):
+        shift = np.zeros((K, 3))
+        shift[ROOT, 0] = 0.01 * (next(number) % 2)
+        return lifting_baselines.people_at(people, scene.xyz_m + shift)
+
+    relative, root = lifting_measures.acceleration_errors(scenes, LABELLED, shaking)
+    # Only the root shakes, so everything else does relative to it.
+    for lifted, smoothed in (relative, root):
+        assert lifted == pytest.approx(0.02 * 29.97**2, rel=0.01)
+        assert smoothed < 0.7 * lifted
+    exact = lifting_measures.acceleration_errors(scenes, LABELLED, perfect)
+    np.testing.assert_allclose(exact[:, 0], 0, atol=1e-6)

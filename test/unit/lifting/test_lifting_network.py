@@ -346,3 +346,10 @@ def test_noise_neither_biases_the_distance_nor_reduces_the_uncertainty(network):
     squared = (off_m[:, None] @ inverse @ off_m[..., None]).ravel()
     # Nine in ten should be inside; the sample is small.
     assert (squared < 6.25).mean() > 0.8
+
+
+def test_the_network_is_not_bound_to_a_core():
+    """The thread that calls it would wait for whatever else runs on that core."""
+    pool = LiftingNetwork().network._requests
+    compiled = pool._free.get().get_compiled_model()
+    assert compiled.get_property('ENABLE_CPU_PINNING') is False

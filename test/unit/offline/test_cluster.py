@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -98,4 +99,12 @@ def test_two_workers_share_the_inputs_and_one_that_ends_is_replaced(
 def test_without_ray_it_is_said_how_to_install_it(run, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'ray', None)
     assert run('out', lambda *_: [], '--ray', 'auto') == 1
-    assert "pip install 'pose3d_ros[ray]'" in capsys.readouterr().err
+    assert "pip install 'ray>=2.9,<3'" in capsys.readouterr().err
+
+
+def test_an_address_without_a_cluster_is_named_at_once(run, capsys):
+    pytest.importorskip('ray', reason="needs pip install '.[ray]'")
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        address = f'127.0.0.1:{server.getsockname()[1]}'
+    assert run('out', lambda *_: [], '--ray', address) == 1
+    assert f'no Ray cluster can be used at {address}' in capsys.readouterr().err

@@ -110,7 +110,7 @@ def read_trc(path):
     text = [line.split('\t') for line in path.read_text().splitlines()]
     header = dict(zip(text[1], text[2], strict=True))
     names = [name for name in text[3][2:] if name]
-    body = [[float(cell) if cell else np.nan for cell in row] for row in text[6:]]
+    body = [[float(cell) for cell in row] for row in text[6:]]
     return text, header, names, np.array(body)
 
 

@@ -236,3 +236,21 @@ def test_unknown_colours_change_nothing():
         nothing = np.full((2, appearance.PARTS, appearance.BINS), np.nan)
         one = with_colours.update(people, i / 10, nothing).track_id
         np.testing.assert_array_equal(one, without_colours.update(people, i / 10).track_id)
+
+
+def test_colours_are_learned_only_while_nobody_overlaps():
+    people = scene([LEFT, RIGHT, np.multiply(LEFT, 1.3), (np.nan, np.nan, np.nan)])
+    known = appearance.learnable(np.ones((4, appearance.PARTS, appearance.BINS)), people.people_2d)
+    np.testing.assert_array_equal(np.isfinite(known[:, 0, 0]), [False, True, False, True])
+    nobody = scene(NO_PEOPLE).people_2d
+    assert appearance.learnable(np.zeros((0, appearance.PARTS, 3)), nobody).shape[0] == 0
+
+
+def test_a_person_in_front_does_not_change_the_colours_of_another():
+    """Someone stands before a person for a second; the person is still known afterwards."""
+    room = Room()
+    assert room.show([(0.0, 0, 6)], [RED_BLUE]) == [0]
+    before = room.tracker._tracks['colours'].copy()
+    room.show([(0.0, 0, 6), (0.15, 0, 4)], [RED_BLUE, GREEN_GREY])
+    kept = room.tracker._tracks['colours'][room.tracker._tracks['track_id'] == 0]
+    np.testing.assert_array_equal(kept, before)
