@@ -29,7 +29,7 @@ from pose3d_ros.sources.open_source import open_source
 from pose3d_ros.sources.playback import frames
 from pose3d_ros.visualisation.video_writer import VideoWriter
 
-# Memory is read this often, s, and judged after this share of a process: caches fill before.
+# Memory is read this often, s, and judged after this share of the images: caches fill before.
 EVERY_S, WARM_UP_SHARE = 2.0, 0.2
 # Largest growth of a fit over a process, MB. A leak of 100 bytes an image exceeds it in 30 minutes
 # of video.
@@ -99,9 +99,10 @@ def print_samples(name: str, samples: list[Sample]) -> None:
         )
 
 
-def memory_verdict(name: str, samples: list[Sample]) -> tuple[bool, str]:
-    """Judge the growth of memory after the warm-up."""
-    judged = [s for s in samples if s.images and s.at_s >= WARM_UP_SHARE * samples[-1].at_s]
+def memory_verdict(name: str, samples: list[Sample], first: int) -> tuple[bool, str]:
+    """Judge the growth of memory after the warm-up, which begins with image `first`."""
+    start = first + WARM_UP_SHARE * (samples[-1].images - first)
+    judged = [s for s in samples if s.images > start]
     if len(judged) < 6:
         return True, f'memory, {name}: not judged, the run is too short'
     judged = judged[:: -(-len(judged) // FITTED)]
@@ -155,7 +156,9 @@ def main() -> int:
                 print(f'{run_name}: exit status {status}, expected {expected}\n{log.read_text()}')
                 return 1
             print_samples(run_name, samples)
-            found.append(memory_verdict(run_name, samples))
+            # The network starts only where the images of the interrupted process end.
+            first = round(count / 2) if run_name == 'resumed' else 0
+            found.append(memory_verdict(run_name, samples, first))
         whole, parts = (checksums(folder / out / video.name) for out in ('whole', 'parts'))
         different = sorted(name for name in {*whole, *parts} if whole.get(name) != parts.get(name))
         text = f'{len(whole)}, of which other ones after the interruption: {different or "none"}'
