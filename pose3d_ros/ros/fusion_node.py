@@ -50,10 +50,12 @@ class Input:
     ----------
     name
         Of the camera.
+    logger
+        Of the camera: a line that is not repeated for a while must not hide that of another one.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, logger: Any) -> None:
+        self.name, self.logger = name, logger
         self.subscription: Any = None
         self.start()
         self.received = self.dropped = 0
@@ -101,7 +103,8 @@ class FusionNode(Node):
         camera_parameters.declare(self, FUSION_PARAMETERS)
         self.p = {name: self.get_parameter(name).value for name in FUSION_PARAMETERS}
         check_together(self.p)
-        self.inputs = {name: Input(name) for name in self.p['cameras']}
+        logger = self.get_logger()
+        self.inputs = {name: Input(name, logger.get_child(name)) for name in self.p['cameras']}
         self.newest = Newest(self.inputs, self.p['max_age'])
         self.fusion = Fusion(self.p['track_memory'], self.p['smoothing'])
         # The cameras, and the numbers of people, of the last set.
@@ -145,9 +148,8 @@ class FusionNode(Node):
         except (FrameError, ValueError) as error:
             camera.error = str(error)
             camera.dropped += 1
-            self.get_logger().warning(
-                f'{camera.name or "camera"}: poses are not fused: {error}',
-                throttle_duration_sec=LOG_S,
+            camera.logger.warning(
+                f'{camera.name}: poses are not fused: {error}', throttle_duration_sec=LOG_S
             )
             return
         for results in self.newest.add(result):

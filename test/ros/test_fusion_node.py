@@ -139,7 +139,7 @@ def test_the_intrinsics_of_a_message_are_those_of_the_camera():
     assert intrinsics(deserialize_message(data, PoseArray3D)) == room.LENS
 
 
-def test_without_a_transform_nothing_is_fused_and_diagnostics_say_so(house):
+def test_without_a_transform_nothing_is_fused_and_log_and_diagnostics_say_so(house, capfd):
     h = house()
     for second in (1, 2, 3):
         h.send('left', second, transform=False)
@@ -149,6 +149,9 @@ def test_without_a_transform_nothing_is_fused_and_diagnostics_say_so(house):
     assert h.statuses['left'].level == h.statuses['fusion'].level == DiagnosticStatus.ERROR
     assert "from 'left' to 'map'" in h.statuses['left'].message
     assert h.statuses['fusion'].message == 'fusing 0 of 2 cameras: nothing is fused'
+    lines = capfd.readouterr().err
+    for camera in CAMERAS:
+        assert f'{camera}: poses are not fused: no transform' in lines
     # Afterwards it works.
     h.send('left', 4)
     h.send('right', 4)
