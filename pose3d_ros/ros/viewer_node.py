@@ -62,7 +62,15 @@ class CameraView:
         )
 
     def on_poses(self, poses: PoseArray3D, info: dict[str, Any]) -> None:
-        """Show people."""
+        """Show people; a message of another publisher with impossible numbers is left out."""
+        try:
+            self._show(poses, info)
+        except ValueError as error:
+            self.node.get_logger().warning(
+                f'a message on {self.topic} is not shown: {error}', throttle_duration_sec=5.0
+            )
+
+    def _show(self, poses: PoseArray3D, info: dict[str, Any]) -> None:
         self.last_s = time.monotonic()
         self.arrivals_s.append(self.last_s)
         stamp_s = seconds(poses.header.stamp)

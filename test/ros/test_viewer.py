@@ -1,5 +1,6 @@
 """`pose3d view` in headless Chromium, beside a pose node of the bundled network and clip."""
 
+import math
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import time
 
 import pytest
 import rclpy
+from geometry_msgs.msg import Point
 from rclpy.parameter_client import AsyncParameterClient
 
 pytest.importorskip('viser')
@@ -18,6 +20,9 @@ from support.browser import CHROMIUM, Page
 from pose3d_ros.demo import clip
 from pose3d_ros.demo.child import Child
 from pose3d_ros.models.store import DEMO_ONLY
+from pose3d_ros.msg import CameraPose, Keypoint3D, Pose3D, PoseArray3D
+from pose3d_ros.ros.viewer_node import CameraView, ViewerNode
+from pose3d_ros.visualisation.viser_page import open_page
 
 NAMESPACE = f'/viewer_{os.getpid()}'
 PATIENCE_S = 90
@@ -68,6 +73,28 @@ def start():
     yield start_node
     for child in children:
         child.end()
+
+
+def test_a_message_with_impossible_numbers_does_not_end_the_page():
+    rclpy.init()
+    server = open_page(port=8500)
+    node = ViewerNode(server)
+    try:
+        view = CameraView(node, '/front/poses')
+        nowhere = CameraPose(source=CameraPose.GIVEN, up=[math.nan] * 3)
+        keypoint = Keypoint3D(position=Point(z=3.0), score=1.0, source=Keypoint3D.OBSERVED)
+        person = {'keypoints': [keypoint] * 19}
+        for message in (
+            PoseArray3D(camera_pose=nowhere),
+            PoseArray3D(poses=[Pose3D(track_id=2, state=9, **person)]),
+            PoseArray3D(poses=[Pose3D(track_id=3, **person)]),
+        ):
+            view.on_poses(message, {'received_timestamp': 0})
+        assert set(view.scene.people) == {3}
+    finally:
+        node.destroy_node()
+        server.stop()
+        rclpy.shutdown()
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason='needs Chromium')
