@@ -68,9 +68,13 @@ class Input:
         """Begin to wait for messages."""
         self.last_s = time.monotonic()
 
+    def silence_s(self) -> float:
+        """Return the time since the last message, s."""
+        return time.monotonic() - self.last_s
+
     def complaint(self, newest_s: float, p: dict[str, Any]) -> str:
         """Return why the camera is not fused at present, or ''."""
-        silence_s = time.monotonic() - self.last_s
+        silence_s = self.silence_s()
         if silence_s > p['stale_after']:
             return f'no poses for {silence_s:.1f} s on {self.subscription.topic_name}'
         if not self.error and self.received and newest_s - self.stamp_s > p['max_age']:
@@ -199,7 +203,9 @@ class FusionNode(Node):
         name = self.get_fully_qualified_name().lstrip('/')
         array = DiagnosticArray()
         array.header.stamp = self.get_clock().now().to_msg()
-        newest_s = max(one.stamp_s for one in self.inputs.values())
+        # A camera that is gone may have had a clock that was ahead.
+        heard = [i for i in self.inputs.values() if i.silence_s() <= self.p['stale_after']]
+        newest_s = max((one.stamp_s for one in heard), default=-np.inf)
         working = 0
         for one in self.inputs.values():
             idle = '' if one.subscription else 'no subscribers'

@@ -1,5 +1,6 @@
 """The fusion node over DDS: people of two cameras in a room, with stand-in transforms."""
 
+import itertools
 import re
 import sys
 import time
@@ -179,6 +180,26 @@ def test_a_silent_camera_is_an_error(house):
     h.spin_until(lambda: h.statuses.get('right') and h.statuses['right'].level != b'\0')
     assert 'no poses for' in h.statuses['right'].message
     assert '/house/right/poses' in h.statuses['right'].message
+
+
+def test_a_camera_whose_clock_was_ahead_is_no_standard_once_it_is_gone(house):
+    h = house(stale_after=0.5)
+    seconds = itertools.count(1)
+
+    def both_send():
+        second = next(seconds)
+        h.send('right', 4000 + second)
+        h.send('left', second)
+        return 'behind' in h.statuses.get('left', DiagnosticStatus()).message
+
+    def left_sends():
+        h.send('left', next(seconds))
+        return h.statuses['left'].level == DiagnosticStatus.OK
+
+    h.spin_until(both_send)
+    h.spin_until(left_sends)
+    assert h.received[PoseArray3D][-1].header.stamp.sec < 4000
+    assert 'no poses for' in h.statuses['right'].message
 
 
 def test_poses_in_another_frame_than_the_camera_are_refused(house):
