@@ -83,7 +83,10 @@ def separation_m(poses, box, size, sigmas):
         distances, away = to_box_m(xyz[known], centre, turn, size)
         variances = np.einsum('ki,ij,kj->k', away, covariance, away).clip(0)
         variances += np.nan_to_num(stddev[known]) ** 2
-        nearest = min(nearest, float((distances - sigmas * np.sqrt(variances)).min()))
+        distance = float((distances - sigmas * np.sqrt(variances)).min())
+        if not math.isfinite(distance):  # of impossible numbers; min() would leave NaN out
+            return 0.0
+        nearest = min(nearest, distance)
     return max(nearest, 0.0)
 
 

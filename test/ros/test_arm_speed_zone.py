@@ -82,7 +82,13 @@ def test_uncertainty_towards_the_box_is_subtracted():
 
 
 @pytest.mark.parametrize(
-    'made', [person(), person((math.nan, 0, 9)), person((9, 0, 0), covariance=math.nan)]
+    'made',
+    [
+        person(),
+        person((math.nan, 0, 9)),
+        person((0, 1e300, 0)),
+        person((9, 0, 0), covariance=math.nan),
+    ],
 )
 def test_an_unknown_position_counts_as_zero(made):
     assert example.separation_m(poses(made), box(), SIZE, 2.0) == 0
