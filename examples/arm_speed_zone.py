@@ -70,6 +70,8 @@ def separation_m(poses, box, size, sigmas):
     """
     p, q = box.pose.position, box.pose.orientation
     centre, turn = np.array([p.x, p.y, p.z]), matrix(q.x, q.y, q.z, q.w)
+    if not (np.isfinite(centre).all() and np.isfinite(turn).all()):
+        return 0.0
     nearest = math.inf
     for pose in poses.poses:
         xyz = np.array([(k.position.x, k.position.y, k.position.z) for k in pose.keypoints])
@@ -81,8 +83,11 @@ def separation_m(poses, box, size, sigmas):
         distances, away = to_box_m(xyz[known], centre, turn, size)
         variances = np.einsum('ki,ij,kj->k', away, covariance, away).clip(0)
         variances += np.nan_to_num(stddev[known]) ** 2
-        nearest = min(nearest, float((distances - sigmas * np.sqrt(variances)).min()))
-    return max(nearest, 0.0) if np.isfinite(turn).all() else 0.0
+        distance = float((distances - sigmas * np.sqrt(variances)).min())
+        if not math.isfinite(distance):  # of impossible numbers; min() would leave NaN out
+            return 0.0
+        nearest = min(nearest, distance)
+    return max(nearest, 0.0)
 
 
 def matrix(x, y, z, w):
@@ -110,6 +115,17 @@ def allowed_speed(separation, p):
     return math.sqrt(b * b + 2 * a * free) - b if free > 0 else 0.0
 
 
+def check(p):
+    """Raise ValueError for parameters with which the speed would be wrong."""
+    for name, value in p.items():
+        if not (np.isfinite(value).all() and np.min(value) >= 0):
+            raise ValueError(f'{name} must be finite and at least 0, found {value}')
+    if len(p['size']) != 3:
+        raise ValueError(f'size must be three numbers, found {list(p["size"])}')
+    if not p['max_speed']:
+        raise ValueError('max_speed must be more than 0, found 0')
+
+
 class ArmSpeedZone(Node):
     """Publishes `speed_scale` for the distance between people and a box."""
 
@@ -119,6 +135,7 @@ class ArmSpeedZone(Node):
             name: self.declare_parameter(name, default).value
             for name, default in PARAMETERS.items()
         }
+        check(self.p)
         # Message and steady time of its arrival.
         self.poses, self.box, self.reason = (None, -math.inf), (None, -math.inf), ''
         newest = QoSProfile(depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT)

@@ -63,7 +63,10 @@ def nearest_m(poses, sigmas):
         distances = np.linalg.norm(xyz, axis=1)
         rays = xyz / np.maximum(distances, 1e-6)[:, None]
         variances = np.einsum('ki,ij,kj->k', rays, covariance, rays).clip(0)
-        nearest = min(nearest, float((distances - sigmas * np.sqrt(variances)).min()))
+        distance = float((distances - sigmas * np.sqrt(variances)).min())
+        if not math.isfinite(distance):  # of impossible numbers; min() would leave NaN out
+            return 0.0
+        nearest = min(nearest, distance)
     return max(nearest, 0.0)
 
 

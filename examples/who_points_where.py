@@ -44,7 +44,7 @@ def floor(poses):
     """Return normal and offset, m, of the floor in the camera optical frame. None: unknown."""
     camera = poses.camera_pose
     known = camera.source != CameraPose.NONE and np.isfinite(camera.height)
-    # CameraPose is in the camera optical frame, as REP 103 names it, and in no other.
+    # CameraPose is in the camera optical frame, and in no other: REP 103 has that in its name.
     if not known or 'optical' not in poses.header.frame_id:
         return None
     return np.array(camera.up, float), -float(camera.height)
@@ -115,6 +115,8 @@ class WhoPointsWhere(Node):
             name: self.declare_parameter(name, default).value
             for name, default in PARAMETERS.items()
         }
+        if len(values['plane']) != 4 or not np.isfinite(values['plane']).all():
+            raise ValueError(f'plane must be four numbers, found {list(values["plane"])}')
         *normal, offset = values['plane']
         length = np.linalg.norm(normal)
         self.plane = (np.array(normal) / length, offset / length) if length else None
@@ -127,7 +129,9 @@ class WhoPointsWhere(Node):
         plane = self.plane or floor(poses)
         if plane is None:
             self.get_logger().warning(
-                'the floor is unknown: set camera_up and camera_height of pose_node, or plane',
+                f'the floor is unknown in {poses.header.frame_id!r}: set camera_up and '
+                'camera_height of pose_node and leave its target_frame empty, or set plane, which '
+                'is needed for a camera without "optical" in its frame_id',
                 throttle_duration_sec=10.0,
             )
             return

@@ -19,7 +19,12 @@ from launch.actions import (
 )
 from launch.launch_description_sources import AnyLaunchDescriptionSource
 
-from pose3d_ros.ros.launch_arguments import LaunchArgumentError, launch_file, read_pairs
+from pose3d_ros.ros.launch_arguments import (
+    LaunchArgumentError,
+    is_true,
+    launch_file,
+    read_pairs,
+)
 
 
 class Camera(NamedTuple):
@@ -113,8 +118,10 @@ def topics(context) -> list[SetLaunchConfiguration]:
         'frame_id': camera.frame_id.format(name=name),
     }
     args = context.launch_configurations
-    if args.get('publish_tf') in ('true', '1'):
-        raise LaunchArgumentError('publish_tf must be false: the driver publishes these frames')
+    if is_true(args.get('publish_tf', 'false')):
+        raise LaunchArgumentError(
+            'launch argument publish_tf must be false: the driver publishes these frames'
+        )
     return [SetLaunchConfiguration(n, value) for n, value in values.items() if n not in args]
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from pose3d_ros.fusion.views import Key
 from pose3d_ros.people import TrackedPeople
 
-# Largest number of tracks of cameras that are remembered; the oldest are forgotten first.
+# Largest number of tracks, of cameras and of the tracker, that are remembered; the oldest are
+# forgotten first.
 MAX_KEYS = 1000
 
 
@@ -22,9 +24,12 @@ class Identities:
     """
 
     def __init__(self) -> None:
+        # The id of each track of a camera, and of each track of the tracker; no two tracks of the
+        # tracker have the same. First stamp of each id, s.
         self._id_of: dict[Key, int] = {}
         self._alias: dict[int, int] = {}
         self._first_s: dict[int, float] = {}
+        self._next_id = 0
 
     def apply(
         self, keys: Sequence[frozenset[Key]], tracked: TrackedPeople, stamp_s: float
@@ -41,7 +46,7 @@ class Identities:
             Their time, s.
         """
         assert tracked.first_s is not None
-        present = {self._alias.get(i, i) for i in tracked.track_id.tolist()}
+        present = {self._alias[i] for i in tracked.track_id.tolist() if i in self._alias}
         ids = np.array(
             [
                 self._id(k, i, present)
@@ -71,13 +76,18 @@ class Identities:
         """Return the id of a person with an id of the tracker; `present` are those in use."""
         if found not in self._alias:
             old = {self._id_of[key] for key in keys if key in self._id_of} - present
-            self._alias[found] = min(old, default=found)
-            present.add(self._alias[found])
+            new = min(old, default=self._next_id)
+            self._next_id = max(self._next_id, new + 1)
+            # The track that had this id may go on with somebody else.
+            self._alias = {i: used for i, used in self._alias.items() if used != new}
+            self._alias[found] = new
+            present.add(new)
         return self._alias[found]
 
     def _forget(self) -> None:
-        while len(self._id_of) > MAX_KEYS:
-            del self._id_of[next(iter(self._id_of))]
-        used = set(self._id_of.values())
-        self._alias = {i: old for i, old in self._alias.items() if old in used}
+        remembered: tuple[dict[Any, int], ...] = (self._id_of, self._alias)
+        for ids in remembered:
+            while len(ids) > MAX_KEYS:
+                del ids[next(iter(ids))]
+        used = {*self._id_of.values(), *self._alias.values()}
         self._first_s = {i: s for i, s in self._first_s.items() if i in used}

@@ -20,8 +20,6 @@ from pose3d_ros.offline.worker import Worker
 TRIES = 3
 # Ray's store of objects, which only paths and counts go through; its least, bytes.
 STORE_BYTES = 80 * 1024**2
-
-
 # Longest wait for a connection to a cluster, s.
 CONNECT_S = 10.0
 # A cluster of this machine alone listens on loopback only, and to this command only.

@@ -116,10 +116,9 @@ def run(arguments: argparse.Namespace, bags: BagFormat, version: str = '') -> in
     make_worker = partial(Worker, arguments, bags, version)
     try:
         inputs = shard(named(arguments.inputs), *_shard(arguments.shard))
-        (
-            camera_options(arguments),
-            output_formats(arguments.write),
-        )  # refused before a cluster starts
+        # What makes no sense is refused before a cluster starts.
+        camera_options(arguments)
+        output_formats(arguments.write)
         worker = make_worker() if arguments.ray is None else None
     except (ValueError, ModelError) as error:
         print(f'pose3d process: {error}', file=sys.stderr)

@@ -67,7 +67,7 @@ def open_bag(
     options
         Focal length and calibration file stand in for CameraInfo.
     topics
-        Of images. []: all of them.
+        Of images. []: all of them; of images that were recorded raw and compressed, the raw ones.
     warn
         Called with a sentence for each image that cannot be read.
 
@@ -79,11 +79,13 @@ def open_bag(
     try:
         with _reader(path) as reader:
             found = {c.topic: c for c in reader.connections if c.msgtype in IMAGE_TYPES}
+            bases = {topic: _base(connection) for topic, connection in found.items()}
             infos = {c.topic for c in reader.connections if c.msgtype == INFO_TYPE}
             duration_s = 1e-9 * reader.duration
     except BAG_ERRORS as error:
         raise VideoError(f'{path} is not a bag that can be read: {error}') from error
-    chosen = topics or [t for t in found if not any(word in t for word in NOT_PICTURES)]
+    pictures = [t for t in found if not any(word in t for word in NOT_PICTURES)]
+    chosen = topics or [t for t in pictures if bases[t] == t or bases[t] not in found]
     missing = [topic for topic in chosen if topic not in found]
     if missing or not chosen:
         raise VideoError(
@@ -92,15 +94,15 @@ def open_bag(
         )
     recordings = []
     for topic in chosen:
-        compressed = found[topic].msgtype.endswith('CompressedImage')
-        # As in image_transport: compressed images are below the base topic.
-        base = topic.rpartition('/')[0] if compressed else topic
+        base = bases[topic]
         info = f'{base.rpartition("/")[0]}/camera_info'
+        # Both that a camera publishes may have been asked for.
+        named = topic if base in chosen else base
         camera = _BagCamera(path, topic, info if info in infos else '', options, warn)
         count = found[topic].msgcount
         recordings.append(
             Recording(
-                f'{input_name(str(path))}{base.replace("/", "-")}',
+                f'{input_name(str(path))}{named.replace("/", "-")}',
                 str(path),
                 count / duration_s if duration_s > 0 else 30.0,
                 count,
@@ -282,6 +284,12 @@ class McapWriter:
     def close(self) -> None:
         """Finish the bag."""
         self.bag.close()
+
+
+def _base(connection: Connection) -> str:
+    """Return the base topic of images: compressed ones are below it, as in image_transport."""
+    compressed = connection.msgtype.endswith('CompressedImage')
+    return connection.topic.rpartition('/')[0] if compressed else connection.topic
 
 
 def _reader(path: Path) -> AnyReader:

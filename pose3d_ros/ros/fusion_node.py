@@ -50,10 +50,12 @@ class Input:
     ----------
     name
         Of the camera.
+    logger
+        Of the camera: a line that is not repeated for a while must not hide that of another one.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, logger: Any) -> None:
+        self.name, self.logger = name, logger
         self.subscription: Any = None
         self.start()
         self.received = self.dropped = 0
@@ -66,9 +68,13 @@ class Input:
         """Begin to wait for messages."""
         self.last_s = time.monotonic()
 
+    def silence_s(self) -> float:
+        """Return the time since the last message, s."""
+        return time.monotonic() - self.last_s
+
     def complaint(self, newest_s: float, p: dict[str, Any]) -> str:
         """Return why the camera is not fused at present, or ''."""
-        silence_s = time.monotonic() - self.last_s
+        silence_s = self.silence_s()
         if silence_s > p['stale_after']:
             return f'no poses for {silence_s:.1f} s on {self.subscription.topic_name}'
         if not self.error and self.received and newest_s - self.stamp_s > p['max_age']:
@@ -101,7 +107,8 @@ class FusionNode(Node):
         camera_parameters.declare(self, FUSION_PARAMETERS)
         self.p = {name: self.get_parameter(name).value for name in FUSION_PARAMETERS}
         check_together(self.p)
-        self.inputs = {name: Input(name) for name in self.p['cameras']}
+        logger = self.get_logger()
+        self.inputs = {name: Input(name, logger.get_child(name)) for name in self.p['cameras']}
         self.newest = Newest(self.inputs, self.p['max_age'])
         self.fusion = Fusion(self.p['track_memory'], self.p['smoothing'])
         # The cameras, and the numbers of people, of the last set.
@@ -145,9 +152,8 @@ class FusionNode(Node):
         except (FrameError, ValueError) as error:
             camera.error = str(error)
             camera.dropped += 1
-            self.get_logger().warning(
-                f'{camera.name or "camera"}: poses are not fused: {error}',
-                throttle_duration_sec=LOG_S,
+            camera.logger.warning(
+                f'{camera.name}: poses are not fused: {error}', throttle_duration_sec=LOG_S
             )
             return
         for results in self.newest.add(result):
@@ -197,7 +203,9 @@ class FusionNode(Node):
         name = self.get_fully_qualified_name().lstrip('/')
         array = DiagnosticArray()
         array.header.stamp = self.get_clock().now().to_msg()
-        newest_s = max(one.stamp_s for one in self.inputs.values())
+        # A camera that is gone may have had a clock that was ahead.
+        heard = [i for i in self.inputs.values() if i.silence_s() <= self.p['stale_after']]
+        newest_s = max((one.stamp_s for one in heard), default=-np.inf)
         working = 0
         for one in self.inputs.values():
             idle = '' if one.subscription else 'no subscribers'

@@ -28,7 +28,9 @@ class ImuUp:
 
     An accelerometer at rest measures the acceleration against gravity (REP 145); its low-passed
     measurement is up. Measurements of another magnitude are left out. After one that points more
-    than 5 degrees away from the mean, as of a camera that was turned, the mean starts anew.
+    than 5 degrees away from the mean, as of a camera that was turned, the mean starts anew. An
+    acceleration of the robot that lasts longer than ``REST_S``, or turns up by less than that,
+    cannot be told from gravity.
 
     Parameters
     ----------

@@ -29,8 +29,10 @@ from pose3d_ros.ros.parameters import FIELDS
 from pose3d_ros.visualisation.viser_scene import CameraScene
 
 POSES_TYPE = 'pose3d_ros/msg/PoseArray3D'
-# The people of several cameras are in a frame with z up, which is assumed to be on the floor.
-FUSED_TOPIC, FUSED_FRAME = '/fused/poses', CameraPose(np.array([0.0, 0.0, 1.0]), 0.0)
+FUSED_TOPIC = '/fused/poses'
+# The people of several cameras, or with a target_frame, are in a frame with z up (REP 103), whose
+# origin is assumed to be on the floor.
+Z_UP = CameraPose(np.array([0.0, 0.0, 1.0]), 0.0)
 # Period of looking for nodes, and time without poses after which a camera is said to be silent, s.
 DISCOVERY_S, SILENT_S = 1.0, 2.0
 # Least times, s, between two images that are sent to the page, each of which costs a JPEG, and two
@@ -62,16 +64,23 @@ class CameraView:
         )
 
     def on_poses(self, poses: PoseArray3D, info: dict[str, Any]) -> None:
-        """Show people."""
+        """Show people; a message of another publisher with impossible numbers is left out."""
+        try:
+            self._show(poses, info)
+        except ValueError as error:
+            self.node.get_logger().warning(
+                f'a message on {self.topic} is not shown: {error}', throttle_duration_sec=5.0
+            )
+
+    def _show(self, poses: PoseArray3D, info: dict[str, Any]) -> None:
         self.last_s = time.monotonic()
         self.arrivals_s.append(self.last_s)
         stamp_s = seconds(poses.header.stamp)
         self.latencies_s.append(1e-9 * info['received_timestamp'] - stamp_s)
         self.people_frame = poses.header.frame_id
-        if np.isnan(poses.intrinsics).all():  # of several cameras
-            self.scene.show_camera_pose(FUSED_FRAME)
-        else:
-            self.scene.show_camera_pose(camera_pose(poses) if self.in_camera_frame() else None)
+        several = np.isnan(poses.intrinsics).all()
+        upright = Z_UP if several or not self.in_camera_frame() else camera_pose(poses)
+        self.scene.show_camera_pose(upright)
         tracked = tracked_people(poses)
         self.scene.show_people(tracked)
         if self.last_s - self.table_s >= TABLE_S:

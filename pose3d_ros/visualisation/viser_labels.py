@@ -53,7 +53,8 @@ class Labels:
     """
 
     def __init__(self, server: viser.ViserServer, name: str) -> None:
-        self.server, self.name = server, name.replace('/', '_')
+        # No topic has a hyphen: /a/b and /a_b differ.
+        self.server, self.name = server, name.replace('/', '-')
         self.handles: dict[int, Any] = {}
 
     def show(self, texts: dict[int, str], tops_m: dict[int, NDArray[np.float64]]) -> None:

@@ -430,7 +430,7 @@ def test_transform_turns_the_optical_frame_upright(start):
             'found: gemini_330_series.launch.py',
         ),
         ('depth_camera', {'driver_arguments': 'serial_no 7'}, '', "found 'serial_no 7'"),
-        ('depth_camera', {'publish_tf': 'true'}, '', 'publish_tf must be false'),
+        ('depth_camera', {'publish_tf': 'True'}, '', 'publish_tf must be false'),
         ('pose3d', {'fuse_cameras': 'left'}, '', 'must be a list of names such as [front, rear]'),
         ('pose3d', {'respawn': 'often'}, '', "respawn must be true or false, found 'often'"),
         (

@@ -82,10 +82,31 @@ def test_uncertainty_towards_the_box_is_subtracted():
 
 
 @pytest.mark.parametrize(
-    'made', [person(), person((math.nan, 0, 9)), person((9, 0, 0), covariance=math.nan)]
+    'made',
+    [
+        person(),
+        person((math.nan, 0, 9)),
+        person((0, 1e300, 0)),
+        person((9, 0, 0), covariance=math.nan),
+    ],
 )
 def test_an_unknown_position_counts_as_zero(made):
     assert example.separation_m(poses(made), box(), SIZE, 2.0) == 0
+
+
+@pytest.mark.parametrize('centre', [(math.nan, 0, 0), (0, math.inf, 0)])
+def test_an_unknown_place_of_the_box_counts_as_zero(centre):
+    assert example.separation_m(poses(person((9, 0, 0))), box(centre), SIZE, 2.0) == 0
+
+
+@pytest.mark.parametrize(
+    'wrong',
+    [{'size': [0.1, 0.1]}, {'size': [0.1, math.nan, 0.1]}, {'max_speed': 0.0}, {'sigmas': -1.0}],
+)
+def test_parameters_that_make_the_speed_wrong_are_refused(wrong):
+    example.check(P)
+    with pytest.raises(ValueError, match=f'{next(iter(wrong))} must'):
+        example.check({**P, **wrong})
 
 
 def test_a_box_without_orientation_counts_as_zero():

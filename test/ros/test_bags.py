@@ -10,7 +10,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
-from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import CameraPose, Intrinsics, IntrinsicsSource
@@ -18,6 +18,7 @@ from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.images import CameraImage, Observation
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.offline import command
+from pose3d_ros.offline.recording import CameraOptions
 from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.ros.bags import McapWriter, open_bag
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
@@ -194,6 +195,33 @@ def test_tf_gives_the_pose_of_the_camera_at_each_image(run, tmp_path, two_people
     written = capsys.readouterr().err
     assert "no transform from 'front_optical' to 'base_footprint' at 1000.45" in written
     assert 'pose of the camera unknown at 3 images' in written
+
+
+def test_images_that_were_recorded_raw_and_compressed_are_processed_once(tmp_path):
+    store = get_typestore(Stores.ROS2_JAZZY)
+    with Writer(tmp_path / 'drive', version=9, storage_plugin=StoragePlugin.MCAP) as bag:
+        for topic, kind in (
+            ('/front/image_raw/compressed', 'CompressedImage'),
+            ('/front/image_raw', 'Image'),
+            ('/rear/image_raw/compressed', 'CompressedImage'),
+        ):
+            connection = bag.add_connection(topic, f'sensor_msgs/msg/{kind}', typestore=store)
+            message = CompressedImage() if kind == 'CompressedImage' else Image()
+            bag.write(connection, 10**12, serialize_message(message))
+
+    def found(*topics):
+        opened = open_bag(tmp_path / 'drive', CameraOptions(), list(topics), print)
+        return {recording.name: recording.topic for recording in opened}
+
+    assert found() == {
+        'drive-front-image_raw': '/front/image_raw',
+        'drive-rear-image_raw': '/rear/image_raw/compressed',
+    }
+    # Asked for both, neither takes the folder of the other.
+    assert found('/front/image_raw', '/front/image_raw/compressed') == {
+        'drive-front-image_raw': '/front/image_raw',
+        'drive-front-image_raw-compressed': '/front/image_raw/compressed',
+    }
 
 
 def test_damaged_images_are_left_out_and_counted(run, tmp_path, capsys):

@@ -1,5 +1,6 @@
 """The fusion node over DDS: people of two cameras in a room, with stand-in transforms."""
 
+import itertools
 import re
 import sys
 import time
@@ -139,7 +140,7 @@ def test_the_intrinsics_of_a_message_are_those_of_the_camera():
     assert intrinsics(deserialize_message(data, PoseArray3D)) == room.LENS
 
 
-def test_without_a_transform_nothing_is_fused_and_diagnostics_say_so(house):
+def test_without_a_transform_nothing_is_fused_and_log_and_diagnostics_say_so(house, capfd):
     h = house()
     for second in (1, 2, 3):
         h.send('left', second, transform=False)
@@ -149,6 +150,9 @@ def test_without_a_transform_nothing_is_fused_and_diagnostics_say_so(house):
     assert h.statuses['left'].level == h.statuses['fusion'].level == DiagnosticStatus.ERROR
     assert "from 'left' to 'map'" in h.statuses['left'].message
     assert h.statuses['fusion'].message == 'fusing 0 of 2 cameras: nothing is fused'
+    lines = capfd.readouterr().err
+    for camera in CAMERAS:
+        assert f'{camera}: poses are not fused: no transform' in lines
     # Afterwards it works.
     h.send('left', 4)
     h.send('right', 4)
@@ -176,6 +180,26 @@ def test_a_silent_camera_is_an_error(house):
     h.spin_until(lambda: h.statuses.get('right') and h.statuses['right'].level != b'\0')
     assert 'no poses for' in h.statuses['right'].message
     assert '/house/right/poses' in h.statuses['right'].message
+
+
+def test_a_camera_whose_clock_was_ahead_is_no_standard_once_it_is_gone(house):
+    h = house(stale_after=0.5)
+    seconds = itertools.count(1)
+
+    def both_send():
+        second = next(seconds)
+        h.send('right', 4000 + second)
+        h.send('left', second)
+        return 'behind' in h.statuses.get('left', DiagnosticStatus()).message
+
+    def left_sends():
+        h.send('left', next(seconds))
+        return h.statuses['left'].level == DiagnosticStatus.OK
+
+    h.spin_until(both_send)
+    h.spin_until(left_sends)
+    assert h.received[PoseArray3D][-1].header.stamp.sec < 4000
+    assert 'no poses for' in h.statuses['right'].message
 
 
 def test_poses_in_another_frame_than_the_camera_are_refused(house):

@@ -86,6 +86,7 @@ def test_uncertainty_counts_along_the_line_of_sight():
     'person',
     [
         ([], EXACT),
+        ([(0, 0, 1e300)], EXACT),
         ([(0, NAN, 9)], EXACT),
         ([(0, 0, 9)], np.full((3, 3), NAN)),
         ([(0, 0, 0)], EXACT),

@@ -1,5 +1,6 @@
 """`pose3d view` in headless Chromium, beside a pose node of the bundled network and clip."""
 
+import math
 import os
 import re
 import signal
@@ -7,17 +8,24 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import rclpy
+from geometry_msgs.msg import Point
 from rclpy.parameter_client import AsyncParameterClient
 
 pytest.importorskip('viser')
 
 from support.browser import CHROMIUM, Page
+from support.robot import header
 
 from pose3d_ros.demo import clip
 from pose3d_ros.demo.child import Child
+from pose3d_ros.geometry.rigid import rotation_matrix
 from pose3d_ros.models.store import DEMO_ONLY
+from pose3d_ros.msg import CameraPose, Keypoint3D, Pose3D, PoseArray3D
+from pose3d_ros.ros.viewer_node import CameraView, ViewerNode
+from pose3d_ros.visualisation.viser_page import open_page
 
 NAMESPACE = f'/viewer_{os.getpid()}'
 PATIENCE_S = 90
@@ -68,6 +76,41 @@ def start():
     yield start_node
     for child in children:
         child.end()
+
+
+@pytest.fixture
+def view():
+    """Return a camera in a page without a browser."""
+    rclpy.init()
+    server = open_page(port=8500)
+    node = ViewerNode(server)
+    yield CameraView(node, '/front/poses')
+    node.destroy_node()
+    server.stop()
+    rclpy.shutdown()
+
+
+def test_people_with_a_target_frame_stand_upright(view):
+    view.image_frame = 'front_optical'
+    for frame, up in (('front_optical', (0, -1, 0)), ('base_footprint', (0, 0, 1))):
+        message = PoseArray3D(header=header(1, frame=frame), intrinsics=[500.0, 500, 320, 240])
+        view.on_poses(message, {'received_timestamp': 0})
+        w, x, y, z = view.scene.frame.wxyz
+        shown = rotation_matrix(np.array([x, y, z, w])) @ up
+        np.testing.assert_allclose(shown, (0, -1, 0), atol=1e-9)
+
+
+def test_a_message_with_impossible_numbers_does_not_end_the_page(view):
+    nowhere = CameraPose(source=CameraPose.GIVEN, up=[math.nan] * 3)
+    keypoint = Keypoint3D(position=Point(z=3.0), score=1.0, source=Keypoint3D.OBSERVED)
+    person = {'keypoints': [keypoint] * 19}
+    for message in (
+        PoseArray3D(camera_pose=nowhere),
+        PoseArray3D(poses=[Pose3D(track_id=2, state=9, **person)]),
+        PoseArray3D(poses=[Pose3D(track_id=3, **person)]),
+    ):
+        view.on_poses(message, {'received_timestamp': 0})
+    assert set(view.scene.people) == {3}
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason='needs Chromium')

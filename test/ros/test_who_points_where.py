@@ -182,6 +182,12 @@ def test_the_plane_of_the_parameter_has_any_length(node):
     assert len(sent_by(example_node, message)) == 1
 
 
+@pytest.mark.parametrize('plane', [[0.0, 1.0, 0.0], [0.0, math.nan, 0.0, 1.0]])
+def test_a_plane_that_is_none_is_refused_at_the_start(node, plane):
+    with pytest.raises(ValueError, match='plane must be four numbers'):
+        node(plane=plane)
+
+
 def test_places_too_far_away_are_left_out(node):
     example_node, published = node(max_distance=1.0), []
     example_node.points.publish = published.append

@@ -51,6 +51,22 @@ def test_late_and_repeated_results_are_left_out_and_time_never_goes_back():
     assert play(Newest('ab'), *events) == [{'a': 1.0, 'b': 1.0}, {'a': 1.1, 'b': 1.1}]
 
 
+def test_a_lost_camera_whose_clock_was_ahead_does_not_keep_the_others_from_being_fused():
+    events = [('a', 0.1 * i) for i in range(60)]
+    sets = play(Newest('ab'), ('a', 0.0), ('b', 3600.0), *events[1:])
+    assert sets[0] == {'b': 3600.0}
+    assert [one['a'] for one in sets[1:]] == [
+        pytest.approx(s) for _, s in events[-len(sets) + 1 :]
+    ]
+    assert len(sets) > 30
+
+
+def test_a_camera_whose_clock_is_ahead_is_fused_while_it_sends():
+    """The people of one camera alone, not by turns those of each."""
+    events = [(c, s + 0.1 * i) for i in range(60) for c, s in (('a', 0.0), ('b', 3600.0))]
+    assert all(set(one) == {'b'} for one in play(Newest('ab'), *events)[1:])
+
+
 def test_a_recording_that_starts_again_is_fused_from_its_beginning():
     events = [('a', 9.0), ('b', 9.0), ('a', 0.0), ('b', 0.0), ('a', 0.1), ('b', 0.1)]
     sets = play(Newest('ab'), *events)

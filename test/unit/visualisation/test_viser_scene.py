@@ -80,6 +80,14 @@ def test_every_person_is_a_skeleton_at_the_right_place_until_gone(page):
     assert not shown.labels.handles
 
 
+def test_people_of_cameras_with_similar_names_have_labels_of_their_own(page):
+    scenes = [CameraScene(page, name) for name in ('/a/b', '/a_b')]
+    for shown in scenes:
+        shown.show_people(tracked(1))
+    first, second = (shown.labels.handles[1].name for shown in scenes)
+    assert first != second
+
+
 def test_the_table_is_of_the_people_shown_last(page):
     shown = CameraScene(page, 'front')
     shown.show_table(tracked(7, 9))
