@@ -15,7 +15,14 @@ from pose3d_ros.models import ModelError
 from pose3d_ros.offline import cluster
 from pose3d_ros.offline.process import Outcome
 from pose3d_ros.offline.recording import named, shard
-from pose3d_ros.offline.worker import FORMATS, BagFormat, Worker, camera_options, output_formats
+from pose3d_ros.offline.worker import (
+    FORMATS,
+    BagFormat,
+    Worker,
+    camera_options,
+    output_formats,
+    thresholds,
+)
 from pose3d_ros.output_folder import make_output_folder
 
 MODES = ('throughput', 'latency')
@@ -116,10 +123,9 @@ def run(arguments: argparse.Namespace, bags: BagFormat, version: str = '') -> in
     make_worker = partial(Worker, arguments, bags, version)
     try:
         inputs = shard(named(arguments.inputs), *_shard(arguments.shard))
-        (
-            camera_options(arguments),
-            output_formats(arguments.write),
-        )  # refused before a cluster starts
+        for check in (camera_options, thresholds):  # refused before a cluster starts
+            check(arguments)
+        output_formats(arguments.write)
         worker = make_worker() if arguments.ray is None else None
     except (ValueError, ModelError) as error:
         print(f'pose3d process: {error}', file=sys.stderr)

@@ -316,6 +316,12 @@ def test_inputs_of_one_name_do_not_overwrite_each_other(run, video, tmp_path):
         (['--shard', '3/2'], '--shard must be I/N'),
         (['--camera-height', '1'], '--camera-height needs --camera-up'),
         (['--gravity-frame', 'base', '--camera-up', '0', '-1', '0'], 'found both'),
+        (['--keypoint-threshold', '-1'], 'a keypoint must be from 0 to 1, found -1.0'),
+        (['--person-threshold', 'nan'], 'a person must be from 0 to 1, found nan'),
+        (['--min-keypoints', '99'], 'found 99'),
+        (['--focal-length', '-5'], '--focal-length must be a number from 0 on, found -5.0'),
+        (['--assumed-person-height', '-1'], '--assumed-person-height must be'),
+        (['--skip', '-3'], '--skip must be'),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(run, video, capsys, arguments, problem):
