@@ -81,6 +81,8 @@ class Worker:
                 )
             except (VideoError, CalibrationError, InferenceError) as error:
                 outcome.problems.append(str(error))
+            except OSError as error:  # a full disk above all
+                outcome.problems.append(f'{recording.name} is not finished: {error}')
 
     def _recordings(self, source: Input, outcome: Outcome) -> Iterator[Recording]:
         """Open an input; one that does not open is a problem of the outcome."""

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import errno
 import json
 import threading
 
@@ -334,6 +335,22 @@ def test_an_output_folder_that_cannot_be_made_is_named(run, video, tmp_path, cap
     assert run(video, out='README.md') == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert str(tmp_path / 'README.md') in line
+
+
+def test_a_full_disk_is_a_line_and_the_same_command_goes_on(
+    run, folder, tmp_path, capsys, monkeypatch
+):
+    def full(*_):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.WRITERS['jsonl'], 'write', full)
+        assert run(folder) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert 'images is not finished' in line
+    assert 'No space left on device' in line
+    assert run(folder) == 0
+    assert len(lines(tmp_path / 'out/images/poses.jsonl')) == COUNT
 
 
 def test_live_sources_are_refused_without_their_secrets(run, capsys):
