@@ -91,6 +91,13 @@ def _duration_s(text: str) -> float:
     return value
 
 
+def _port(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 65535:  # viser would wait for its server for ever
+        raise argparse.ArgumentTypeError(f'must be from 1 to 65535, found {text}')
+    return value
+
+
 def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument(
         '--input',
@@ -128,7 +135,12 @@ def _add_view(view: argparse.ArgumentParser) -> None:
     view.add_argument(
         '--namespace', default='/', help='of the nodes to show; default: %(default)s, all'
     )
-    view.add_argument('--port', type=int, default=8080, help='of the page; default: %(default)s')
+    view.add_argument(
+        '--port',
+        type=_port,
+        default=8080,
+        help='of the page, or the next free one; default: %(default)s',
+    )
     _add_node_options(view)
 
 

@@ -56,7 +56,7 @@ def demo(arguments: argparse.Namespace) -> int:
     Returns
     -------
     int
-        Exit status: 0 if every node did its work, 1 if one could not.
+        Exit status: 0 if every node did its work and the files are written, 1 if not.
     """
     # On this machine only, and with room for large images: before ROS starts, and for the nodes.
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
@@ -104,7 +104,9 @@ def demo(arguments: argparse.Namespace) -> int:
         print(f'written             {file}')
     if recorder.skipped:
         print(f'left out of video   {recorder.skipped} images, to keep up or without overlay')
-    return int(any(failed))
+    if recorder.problem:
+        print(f'pose3d demo: files are missing or cut off: {recorder.problem}', file=sys.stderr)
+    return int(any(failed) or bool(recorder.problem))
 
 
 def is_live(source: str) -> bool:

@@ -39,7 +39,8 @@ class Recorder:
     Parameters
     ----------
     folder
-        An existing folder for the files.
+        An existing folder for the files. If it cannot be written, as on a full disk, the rest of
+        the images is dropped, and `problem` tells why.
     camera_pose
         Attitude and height of the camera, for the floor. None: unknown.
     """
@@ -51,6 +52,7 @@ class Recorder:
         self.best: tuple[tuple[int, float], NDArray[np.uint8]] | None = None
         self.first_s: float | None = None
         self.skipped = 0
+        self.problem = ''
         self.queue: queue.Queue[Shown | None] = queue.Queue(QUEUED)
         self.thread = threading.Thread(target=self._work, daemon=True)
         self.thread.start()
@@ -73,20 +75,34 @@ class Recorder:
             self.skipped += 1
 
     def close(self) -> list[Path]:
-        """Finish the files and return their paths."""
+        """Finish the files and return the paths of those that are whole."""
         self.queue.put(None)
         self.thread.join()
         files = []
-        if video := self.writer.close():
-            files.append(video)
+        try:
+            if video := self.writer.close():
+                files.append(video)
+        except OSError as error:
+            self.problem = self.problem or str(error)
+        if self.problem:
+            files.clear()
         if self.best is not None:
-            files.append(self.folder / 'demo.png')
-            cv2.imwrite(str(files[-1]), self.best[1])
+            picture = self.folder / 'demo.png'
+            if cv2.imwrite(str(picture), self.best[1]):
+                files.append(picture)
+            else:
+                self.problem = self.problem or f'{picture} cannot be written'
         return files
 
     def _work(self) -> None:
+        # Emptied to the end: whoever waits for room in the queue must get it.
         while (shown := self.queue.get()) is not None:
-            self._draw(shown)
+            if self.problem:
+                continue
+            try:
+                self._draw(shown)
+            except OSError as error:
+                self.problem = str(error)
 
     def _draw(self, shown: Shown) -> None:
         both = side_by_side(

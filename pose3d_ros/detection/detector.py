@@ -14,6 +14,8 @@ from pose3d_ros.images import CameraImage
 
 # Least score of a person, unless a family has its own.
 PERSON = 0.3
+# A network detects so many of the 19 keypoints at most: the pelvis is between the hips.
+MOST_KEYPOINTS = 18
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,29 @@ class Thresholds:
     person
         Least score of a person, [0, 1]. None: that of the family, ``PERSON`` or 0.25 for a pair of
         networks. On real images, 0.1 gives four times the false people and finds no more.
+
+    Raises
+    ------
+    ValueError
+        If one is out of its range.
     """
 
     keypoint: float = 0.1
     limb: float = 0.05
     min_keypoints: int = 4
     person: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no keypoint, limb or person can reach, or every pixel does."""
+        for name in ('keypoint', 'limb', 'person'):
+            score = getattr(self, name)
+            if score is not None and not 0 <= score <= 1:  # also NaN
+                raise ValueError(f'the threshold of a {name} must be from 0 to 1, found {score}')
+        if not 1 <= self.min_keypoints <= MOST_KEYPOINTS:
+            raise ValueError(
+                f'the least number of keypoints of a person must be from 1 to {MOST_KEYPOINTS}, '
+                f'found {self.min_keypoints}'
+            )
 
     def least_person(self, own: float = PERSON) -> float:
         """Return the least score of a person; `own`: that of the family."""

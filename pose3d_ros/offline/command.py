@@ -15,7 +15,14 @@ from pose3d_ros.models import ModelError
 from pose3d_ros.offline import cluster
 from pose3d_ros.offline.process import Outcome
 from pose3d_ros.offline.recording import named, shard
-from pose3d_ros.offline.worker import FORMATS, BagFormat, Worker, camera_options, output_formats
+from pose3d_ros.offline.worker import (
+    FORMATS,
+    BagFormat,
+    Worker,
+    camera_options,
+    output_formats,
+    thresholds,
+)
 from pose3d_ros.output_folder import make_output_folder
 
 MODES = ('throughput', 'latency')
@@ -118,6 +125,7 @@ def run(arguments: argparse.Namespace, bags: BagFormat, version: str = '') -> in
         inputs = shard(named(arguments.inputs), *_shard(arguments.shard))
         # What makes no sense is refused before a cluster starts.
         camera_options(arguments)
+        thresholds(arguments)
         output_formats(arguments.write)
         worker = make_worker() if arguments.ray is None else None
     except (ValueError, ModelError) as error:

@@ -81,6 +81,8 @@ class Worker:
                 )
             except (VideoError, CalibrationError, InferenceError) as error:
                 outcome.problems.append(str(error))
+            except OSError as error:  # a full disk above all
+                outcome.problems.append(f'{recording.name} is not finished: {error}')
 
     def _recordings(self, source: Input, outcome: Outcome) -> Iterator[Recording]:
         """Open an input; one that does not open is a problem of the outcome."""
@@ -140,6 +142,11 @@ def make_writers(
 
 def camera_options(arguments: argparse.Namespace) -> CameraOptions:
     """Return what the user knows of the camera; ValueError if it makes no sense."""
+    for name in ('focal_length', 'camera_height', 'assumed_person_height', 'skip'):
+        value = getattr(arguments, name)
+        if value is not None and not 0 <= value < float('inf'):  # also NaN
+            option = name.replace('_', '-')
+            raise ValueError(f'--{option} must be a number from 0 on, found {value}')
     pose = None
     if arguments.camera_up and any(arguments.camera_up):
         up = np.array(arguments.camera_up) / np.linalg.norm(arguments.camera_up)
@@ -155,6 +162,16 @@ def camera_options(arguments: argparse.Namespace) -> CameraOptions:
         arguments.mirror,
         arguments.skip,
         arguments.gravity_frame,
+    )
+
+
+def thresholds(arguments: argparse.Namespace) -> Thresholds:
+    """Return the thresholds; ValueError if one is out of its range."""
+    return Thresholds(
+        arguments.keypoint_threshold,
+        arguments.limb_threshold,
+        arguments.min_keypoints,
+        arguments.person_threshold,
     )
 
 
@@ -175,11 +192,6 @@ def _estimator(arguments: argparse.Namespace) -> PoseEstimator:
         cache_dir=compiled_folder(),
         lifting=arguments.lifting,
         throughput=arguments.mode == 'throughput',
-        assumed_person_height_m=arguments.assumed_person_height,
-        thresholds=Thresholds(
-            arguments.keypoint_threshold,
-            arguments.limb_threshold,
-            arguments.min_keypoints,
-            arguments.person_threshold,
-        ),
+        assumed_person_height_m=arguments.assumed_person_height or None,
+        thresholds=thresholds(arguments),
     )

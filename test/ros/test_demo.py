@@ -1,12 +1,14 @@
 """The command `pose3d`, as processes."""
 
 import contextlib
+import errno
 import importlib.metadata
 import itertools
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from unittest.mock import Mock
@@ -23,7 +25,7 @@ from pose3d_ros import cli
 from pose3d_ros.demo import clip
 from pose3d_ros.demo.child import environment, start_line
 from pose3d_ros.demo.listener import Listener
-from pose3d_ros.demo.recorder import Recorder, Shown, side_by_side
+from pose3d_ros.demo.recorder import QUEUED, Recorder, Shown, side_by_side
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.messages.people import tracked_people
@@ -120,6 +122,23 @@ def test_the_picture_is_of_the_image_with_most_correct_people(tmp_path):
         recorder.add(Shown(overlay, tracked, float(i), correct))
     assert [path.name for path in recorder.close()][1] == 'demo.png'
     assert (cv2.imread(str(tmp_path / 'demo.png'))[:, :640] == 180).all()
+
+
+def test_a_full_disk_does_not_keep_whoever_waits_for_room(tmp_path):
+    """The video cannot be written: images are dropped, more of them than the queue holds."""
+    recorder = Recorder(tmp_path)
+    recorder.writer = Mock()
+    recorder.writer.write.side_effect = OSError(errno.ENOSPC, 'No space left on device')
+    recorder.writer.close.side_effect = recorder.writer.write.side_effect
+    shown = Shown(np.zeros((480, 640, 3), np.uint8), tracked_people(PoseArray3D()), 0.0)
+    adding = threading.Thread(
+        target=lambda: [recorder.add(shown, wait=True) for _ in range(2 * QUEUED)], daemon=True
+    )
+    adding.start()
+    adding.join(30)
+    assert not adding.is_alive()
+    assert [path.name for path in recorder.close()] == ['demo.png']
+    assert 'No space left' in recorder.problem
 
 
 def test_portrait_images_are_made_taller_rather_than_narrow():

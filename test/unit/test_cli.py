@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pose3d_ros.cli import UNREAD
+from pose3d_ros.cli import UNREAD, parser
 
 
 @pytest.mark.parametrize('arguments', [['model', 'info', 'demo_only'], ['model', 'list']])
@@ -24,3 +24,10 @@ def test_little_is_imported_before_ctrl_c_is_handled():
     code = 'import sys, pose3d_ros.cli; print(*sys.modules)'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert not {'numpy', 'rclpy', 'openvino', 'difflib', 'email'} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize('port', ['80800', '0', '-1'])
+def test_a_port_that_does_not_exist_is_refused(port, capsys):
+    with pytest.raises(SystemExit):
+        parser().parse_args(['view', '--port', port])
+    assert f'must be from 1 to 65535, found {port}' in capsys.readouterr().err

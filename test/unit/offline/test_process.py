@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import errno
 import json
 import threading
 
@@ -316,6 +317,12 @@ def test_inputs_of_one_name_do_not_overwrite_each_other(run, video, tmp_path):
         (['--shard', '3/2'], '--shard must be I/N'),
         (['--camera-height', '1'], '--camera-height needs --camera-up'),
         (['--gravity-frame', 'base', '--camera-up', '0', '-1', '0'], 'found both'),
+        (['--keypoint-threshold', '-1'], 'a keypoint must be from 0 to 1, found -1.0'),
+        (['--person-threshold', 'nan'], 'a person must be from 0 to 1, found nan'),
+        (['--min-keypoints', '99'], 'found 99'),
+        (['--focal-length', '-5'], '--focal-length must be a number from 0 on, found -5.0'),
+        (['--assumed-person-height', '-1'], '--assumed-person-height must be'),
+        (['--skip', '-3'], '--skip must be'),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(run, video, capsys, arguments, problem):
@@ -328,6 +335,22 @@ def test_an_output_folder_that_cannot_be_made_is_named(run, video, tmp_path, cap
     assert run(video, out='README.md') == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert str(tmp_path / 'README.md') in line
+
+
+def test_a_full_disk_is_a_line_and_the_same_command_goes_on(
+    run, folder, tmp_path, capsys, monkeypatch
+):
+    def full(*_):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.WRITERS['jsonl'], 'write', full)
+        assert run(folder) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert 'images is not finished' in line
+    assert 'No space left on device' in line
+    assert run(folder) == 0
+    assert len(lines(tmp_path / 'out/images/poses.jsonl')) == COUNT
 
 
 def test_live_sources_are_refused_without_their_secrets(run, capsys):
