@@ -337,6 +337,13 @@ def test_an_output_folder_that_cannot_be_made_is_named(run, video, tmp_path, cap
     assert str(tmp_path / 'README.md') in line
 
 
+def test_options_for_bags_are_not_ignored_without_a_word(run, folder, capsys):
+    assert run(folder, '--write', 'mcap') == 1
+    assert '--write mcap writes files of bags only' in capsys.readouterr().err
+    assert run(folder, '--write', 'csv', '--gravity-frame', 'base_footprint') == 0
+    assert '--gravity-frame is not used for it' in capsys.readouterr().err
+
+
 def test_a_full_disk_is_a_line_and_the_same_command_goes_on(
     run, folder, tmp_path, capsys, monkeypatch
 ):
