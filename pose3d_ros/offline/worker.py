@@ -97,7 +97,6 @@ class Worker:
             topic = recording.name.removeprefix(input_name(source.path))
             yield replace(recording, name=source.name + topic)
 
-
     def _no_bag(self, path: str) -> Recording:
         """Open an input that is no bag; VideoError if what is to be written of it is for bags."""
         if self.formats == ('mcap',):
