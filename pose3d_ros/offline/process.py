@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -108,19 +110,47 @@ def process(
         _report(recording.source, Losses(**before.get('losses', {})), outcome)
         return
     partial = out / (recording.name + PARTIAL)
-    if _read(partial / RECORD).get('made_from') != made_from:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        (partial / RECORD).write_text(json.dumps({'made_from': made_from}))
-    before_this = outcome.images
-    _write_all(recording, estimator, partial, make_writers, outcome)
-    count = outcome.images - before_this
-    _report(recording.source, recording.losses, outcome)
-    result = {'made_from': made_from, 'images': count, 'losses': vars(recording.losses)}
-    (partial / RECORD).write_text(json.dumps(result, indent=2) + '\n')
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with _alone(partial):
+        if _read(partial / RECORD).get('made_from') != made_from:
+            _empty(partial)
+            (partial / RECORD).write_text(json.dumps({'made_from': made_from}))
+        before_this = outcome.images
+        _write_all(recording, estimator, partial, make_writers, outcome)
+        count = outcome.images - before_this
+        _report(recording.source, recording.losses, outcome)
+        result = {'made_from': made_from, 'images': count, 'losses': vars(recording.losses)}
+        (partial / RECORD).write_text(json.dumps(result, indent=2) + '\n')
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
     outcome.done += 1
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Make a folder and lock it, until the end or the death of this process.
+
+    Two processes that write the same files, as of a job that was started twice, would mix them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(f'another process is working on it, in {folder}') from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(number)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _write_all(

@@ -67,7 +67,8 @@ class Worker:
     def __init__(self, arguments: argparse.Namespace, bags: BagFormat, version: str) -> None:
         self.out, self.topics, self.bags = arguments.out, arguments.topic, bags
         self.options = camera_options(arguments)
-        self.make_writers = partial(make_writers, output_formats(arguments.write), bags)
+        self.formats = output_formats(arguments.write)
+        self.make_writers = partial(make_writers, self.formats, bags)
         # Before the network is loaded: replaced meanwhile, it is processed again, not skipped.
         self.settings = _settings(arguments, version)
         self.estimator = _estimator(arguments)
@@ -88,13 +89,25 @@ class Worker:
         """Open an input; one that does not open is a problem of the outcome."""
         try:
             found = self.bags.read(Path(source.path), self.options, self.topics, _warn)
-            found = found or [open_video_recording(source.path, self.options, _warn)]
+            found = found or [self._no_bag(source.path)]
         except (VideoError, CalibrationError) as error:
             outcome.problems.append(str(error))
             return
         for recording in found:
             topic = recording.name.removeprefix(input_name(source.path))
             yield replace(recording, name=source.name + topic)
+
+    def _no_bag(self, path: str) -> Recording:
+        """Open an input that is no bag; VideoError if what is to be written of it is for bags."""
+        if self.formats == ('mcap',):
+            raise VideoError(
+                f'{path} is no bag, and --write mcap writes files of bags only; '
+                f'add one of {",".join(WRITERS)}'
+            )
+        recording = open_video_recording(path, self.options, _warn)
+        if self.options.gravity_frame:
+            _warn(f'{path} is no bag and has no TF: --gravity-frame is not used for it')
+        return recording
 
 
 def _warn(text: str) -> None:

@@ -83,7 +83,10 @@ def open_bag(
             infos = {c.topic for c in reader.connections if c.msgtype == INFO_TYPE}
             duration_s = 1e-9 * reader.duration
     except BAG_ERRORS as error:
-        raise VideoError(f'{path} is not a bag that can be read: {error}') from error
+        raise VideoError(
+            f'{path} is not a bag that can be read: {error}; if the recording was cut off, '
+            '`ros2 bag reindex` or `mcap recover` may repair it'
+        ) from error
     pictures = [t for t in found if not any(word in t for word in NOT_PICTURES)]
     chosen = topics or [t for t in pictures if bases[t] == t or bases[t] not in found]
     missing = [topic for topic in chosen if topic not in found]

@@ -238,3 +238,10 @@ def test_bags_that_cannot_be_used_are_named(run, tmp_path, capsys):
     (bag / 'drive.mcap').write_bytes(b'no bag')
     assert run(bag) == 1
     assert 'drive' in capsys.readouterr().err
+
+
+def test_how_to_repair_a_recording_that_was_cut_off_is_told(run, tmp_path, capsys):
+    path = tmp_path / 'cut.mcap'
+    path.write_bytes(b'\x89MCAP0\r\n' + bytes(100))
+    assert run(path) == 1
+    assert 'mcap recover' in capsys.readouterr().err

@@ -3,7 +3,9 @@
 import argparse
 import csv
 import errno
+import fcntl
 import json
+import os
 import threading
 
 import cv2
@@ -335,6 +337,25 @@ def test_an_output_folder_that_cannot_be_made_is_named(run, video, tmp_path, cap
     assert run(video, out='README.md') == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert str(tmp_path / 'README.md') in line
+
+
+def test_options_for_bags_are_not_ignored_without_a_word(run, folder, capsys):
+    assert run(folder, '--write', 'mcap') == 1
+    assert '--write mcap writes files of bags only' in capsys.readouterr().err
+    assert run(folder, '--write', 'csv', '--gravity-frame', 'base_footprint') == 0
+    assert '--gravity-frame is not used for it' in capsys.readouterr().err
+
+
+def test_two_processes_do_not_write_the_same_files(run, folder, tmp_path, capsys):
+    partial = tmp_path / 'out/images.partial'
+    partial.mkdir(parents=True)
+    number = os.open(partial, os.O_RDONLY)
+    fcntl.flock(number, fcntl.LOCK_EX)
+    assert run(folder) == 1
+    assert 'another process is working on it' in capsys.readouterr().err
+    assert list(partial.iterdir()) == []
+    os.close(number)
+    assert run(folder) == 0
 
 
 def test_a_full_disk_is_a_line_and_the_same_command_goes_on(
