@@ -11,6 +11,7 @@ from rclpy.qos import QoSCompatibility, QoSDurabilityPolicy, QoSProfile, qos_che
 
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
+POSES = 'pose3d_ros/msg/PoseArray3D'
 # The transport of each image type, a value of the parameter image_transport.
 TRANSPORTS = {IMAGE: 'raw', COMPRESSED: 'compressed'}
 # Largest number of other topics that are named.
@@ -41,8 +42,8 @@ class Graph:
     def topics(self, kind: str) -> dict[str, str]:
         """Return the topics of a type with the names of the nodes that publish them.
 
-        By node, because rclpy applies the remappings of this node to the name of a topic that is
-        looked up.
+        Without those of pose nodes, whose images are overlays. By node, because rclpy applies the
+        remappings of this node to the name of a topic that is looked up.
         """
         found: dict[str, set[str]] = {}
         own = (self._node.get_name(), self._node.get_namespace())
@@ -51,6 +52,8 @@ class Graph:
                 continue
             with suppress(NodeNameNonExistentError):  # it has ended meanwhile
                 published = self._node.get_publisher_names_and_types_by_node(name, namespace)
+                if any(POSES in kinds for _, kinds in published):
+                    continue
                 for topic in (topic for topic, kinds in published if kind in kinds):
                     found.setdefault(topic, set()).add(_full_name(namespace, name))
         return {topic: ' and '.join(sorted(nodes)) for topic, nodes in sorted(found.items())}

@@ -14,7 +14,7 @@ from pose3d_ros.sources.video import Video, VideoError
 from pose3d_ros.sources.webcam import open_webcam
 
 
-def open_source(source: str, *, warn: Callable[[str], object] = warnings.warn) -> Video:
+def open_source(source: str | int, *, warn: Callable[[str], object] = warnings.warn) -> Video:
     """Open a source of images.
 
     Parameters
@@ -31,6 +31,7 @@ def open_source(source: str, *, warn: Callable[[str], object] = warnings.warn) -
     VideoError
         If there is nothing to open, or it does not open.
     """
+    source = str(source)  # a webcam may be a number, as for OpenCV
     if not source:
         raise VideoError(
             'no source was given: name a video file, a GIF, a folder of images, an address or a '

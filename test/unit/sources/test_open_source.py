@@ -194,7 +194,7 @@ class FakeCapture:
         self.open = False
 
 
-@pytest.mark.parametrize(('source', 'index'), [('0', 0), ('/dev/video7', 7)])
+@pytest.mark.parametrize(('source', 'index'), [('0', 0), (0, 0), ('/dev/video7', 7)])
 def test_a_webcam_is_live_and_unplugging_it_is_an_error(monkeypatch, source, index):
     monkeypatch.setattr(webcam.cv2, 'VideoCapture', FakeCapture)
     opened = open_source(source)
