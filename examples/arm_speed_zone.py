@@ -32,6 +32,8 @@ from pose3d_ros.msg import PoseArray3D
 PERIOD_S = 0.05
 # Largest lead of a stamp, s. One further ahead is of another clock, so the age is unknown.
 AHEAD_S = 0.1
+# Standard deviation of a keypoint whose own is unknown, as with location maps, m.
+UNKNOWN_STDDEV_M = 0.1
 PARAMETERS = {
     'size': [0.3, 0.3, 0.3],  # m, edges of the box along its own axes
     'max_speed': 1.0,  # m/s, of the tool at a scale of 1
@@ -82,7 +84,7 @@ def separation_m(poses, box, size, sigmas):
             return 0.0
         distances, away = to_box_m(xyz[known], centre, turn, size)
         variances = np.einsum('ki,ij,kj->k', away, covariance, away).clip(0)
-        variances += np.nan_to_num(stddev[known]) ** 2
+        variances += np.where(np.isnan(stddev), UNKNOWN_STDDEV_M, stddev)[known] ** 2
         distance = float((distances - sigmas * np.sqrt(variances)).min())
         if not math.isfinite(distance):  # of impossible numbers; min() would leave NaN out
             return 0.0

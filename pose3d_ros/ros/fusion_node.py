@@ -39,8 +39,8 @@ from pose3d_ros.ros.qos import qos_overrides, result_qos
 from pose3d_ros.ros.transforms import FrameError, Transforms
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
-# Period of a repeated line in the log, s.
-LOG_S = 5.0
+# Period of a repeated line in the log, and least value of the parameters that are times, s.
+LOG_S, LEAST_S = 5.0, 0.01
 
 
 class Input:
@@ -219,7 +219,8 @@ class FusionNode(Node):
         if not any(one.subscription for one in self.inputs.values()):
             text = 'no subscribers'
         elif working < 2:
-            level, text = ERROR, f'{text}: nothing is fused'
+            rest = 'people are those of one camera' if working else 'nothing is fused'
+            level, text = ERROR, f'{text}: {rest}'
         elif working < len(self.inputs):
             level = WARN
         state = {
@@ -262,8 +263,8 @@ def check_together(p: dict[str, Any]) -> None:
             "or base_link; found ''"
         )
     for name in ('max_age', 'track_memory', 'diagnostics_period', 'stale_after'):
-        if not p[name] > 0:
-            raise ParameterError(f'{name} must be more than 0, found {p[name]}')
+        if not p[name] >= LEAST_S:
+            raise ParameterError(f'{name} must be {LEAST_S} s or more, found {p[name]}')
 
 
 def _stamp(stamp_s: float) -> Time:

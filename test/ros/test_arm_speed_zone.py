@@ -94,6 +94,12 @@ def test_an_unknown_position_counts_as_zero(made):
     assert example.separation_m(poses(made), box(), SIZE, 2.0) == 0
 
 
+def test_an_unknown_uncertainty_is_assumed():
+    unsure = person((1.1, 0, 0), stddev_m=math.nan)
+    found = example.separation_m(poses(unsure), box(), SIZE, 2.0)
+    assert found == pytest.approx(1.0 - 2 * example.UNKNOWN_STDDEV_M)
+
+
 @pytest.mark.parametrize('centre', [(math.nan, 0, 0), (0, math.inf, 0)])
 def test_an_unknown_place_of_the_box_counts_as_zero(centre):
     assert example.separation_m(poses(person((9, 0, 0))), box(centre), SIZE, 2.0) == 0

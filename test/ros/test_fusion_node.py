@@ -172,6 +172,8 @@ def test_the_people_of_the_camera_that_is_left_are_published(house):
     assert [pose.track_id for pose in last.poses] == [0, 1]
     assert {k.source for pose in last.poses for k in pose.keypoints} == {Keypoint3D.OBSERVED}
     h.spin_until(lambda: 'behind' in h.statuses.get('right', DiagnosticStatus()).message)
+    told = h.statuses['fusion'].message
+    assert told == 'fusing 1 of 2 cameras: people are those of one camera'
 
 
 def test_a_silent_camera_is_an_error(house):
@@ -252,7 +254,8 @@ def test_help_and_misspelt_parameters(capsys):
         ({'cameras': ['left', 'left']}, 'two or more different names'),
         ({'cameras': ['left', 'a b']}, "valid topic names, found 'a b'"),
         ({'fused_frame': ''}, 'fused_frame must be a TF frame with z up'),
-        ({'max_age': 0.0}, 'max_age must be more than 0'),
+        ({'max_age': 0.0}, 'max_age must be 0.01 s or more'),
+        ({'track_memory': 0.0005}, 'track_memory must be 0.01 s or more'),
     ],
 )
 def test_parameters_that_cannot_be_used_are_refused(house, parameters, problem):
