@@ -41,6 +41,7 @@ class Child:
     """
 
     def __init__(self, command: str, namespace: str, parameters: dict[str, object]) -> None:
+        self.command = command
         line = start_line(command, '--ros-args', '-r', f'__ns:={namespace}')
         for name, value in parameters.items():
             # JSON is YAML: a string stays a string, whatever is in it.
@@ -72,8 +73,12 @@ class Child:
 
     def end(self) -> int:
         """End the process if it has not ended, and return its exit status."""
+        killed = self.ended() and self.process.returncode < 0
         end(self.process)
         self.reader.join(END_S)
+        if killed:  # it could not log why
+            number = signal.Signals(-self.process.returncode).name
+            print(f'pose3d {self.command} was killed by {number}', file=sys.stderr)
         return self.process.returncode
 
     def _read(self) -> None:

@@ -23,7 +23,7 @@ from std_msgs.msg import Header
 
 from pose3d_ros import cli
 from pose3d_ros.demo import clip
-from pose3d_ros.demo.child import environment, start_line
+from pose3d_ros.demo.child import Child, environment, start_line
 from pose3d_ros.demo.listener import Listener
 from pose3d_ros.demo.recorder import QUEUED, Recorder, Shown, side_by_side
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
@@ -306,6 +306,14 @@ def running(pid):
         with contextlib.suppress(OSError):  # it has ended
             lines.append(path.read_bytes())
     return [line for line in lines if re.search(rb'/pose3d_(demo|view)_%d\b' % pid, line)]
+
+
+def test_a_node_that_is_killed_is_named(capfd):
+    child = Child('camera', '/killed', {'source': 'clip'})
+    child.process.kill()
+    child.process.wait(timeout=30)
+    assert child.end() == -signal.SIGKILL
+    assert capfd.readouterr().err == 'pose3d camera was killed by SIGKILL\n'
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='the kernel signals the children')
