@@ -9,6 +9,7 @@ that does nothing else; next to other work, it prints how far the rates fall.
 """
 
 import argparse
+import multiprocessing
 import os
 import re
 import subprocess
@@ -40,34 +41,42 @@ from pose3d_ros.ros.messages.pose_array import pose_array_cdr
 from pose3d_ros.sources.open_source import open_source
 
 RATE_HZ, PEOPLE = 30, 5
-NAMESPACE = f'/benchmark_viewer_{os.getpid()}'
+NAMESPACE = '/benchmark_viewer'
 WARM_UP_S = 3.0
 TICKS_PER_S = os.sysconf('SC_CLK_TCK')
 
 
-class Sender(threading.Thread):
-    """Publishes people and their images until it is stopped."""
+class Sender:
+    """Publishes people and their images until it is stopped.
+
+    In a process of its own: a thread would share the interpreter with the browser, be late, and
+    then replace messages that have not left yet.
+    """
 
     def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.stop, self.sent = threading.Event(), 0
-        self.node = rclpy.create_node('sender', namespace=NAMESPACE)
-        self.poses = self.node.create_publisher(PoseArray3D, 'poses', QoSProfile(depth=1))
-        self.overlay = self.node.create_publisher(Image, 'overlay', QoSProfile(depth=1))
+        spawned = multiprocessing.get_context('spawn')
+        self.stop, self.sent = spawned.Event(), spawned.Value('Q', 0)
+        self.process = spawned.Process(target=publish, args=(self.stop, self.sent), daemon=True)
 
-    def run(self) -> None:
-        """Publish at ``RATE_HZ``."""
-        truth, start_s = clip.truth(), time.monotonic()
-        bgr = next(iter(open_source(str(clip.PATH)))).bgr
-        while not self.stop.is_set():
-            header = Header(stamp=self.node.get_clock().now().to_msg(), frame_id='camera')
-            people = walking_people(truth, self.sent)
-            self.poses.publish(
-                pose_array_cdr(people, header, IntrinsicsSource.PARAMETER, clip.camera_pose())
-            )
-            self.overlay.publish(image_msg(np.roll(bgr, self.sent, axis=1), header))
-            self.sent += 1
-            self.stop.wait(max(0.0, start_s + self.sent / RATE_HZ - time.monotonic()))
+
+def publish(stop: Any, sent: Any) -> None:
+    """Publish at ``RATE_HZ`` until an event is set; count in `sent`."""
+    rclpy.init()
+    node = rclpy.create_node('sender', namespace=NAMESPACE)
+    poses = node.create_publisher(PoseArray3D, 'poses', QoSProfile(depth=1))
+    overlay = node.create_publisher(Image, 'overlay', QoSProfile(depth=1))
+    truth, bgr = clip.truth(), next(iter(open_source(str(clip.PATH)))).bgr
+    start_s = time.monotonic()
+    while not stop.is_set():
+        header = Header(stamp=node.get_clock().now().to_msg(), frame_id='camera')
+        people = walking_people(truth, sent.value)
+        poses.publish(
+            pose_array_cdr(people, header, IntrinsicsSource.PARAMETER, clip.camera_pose())
+        )
+        overlay.publish(image_msg(np.roll(bgr, sent.value, axis=1), header))
+        sent.value += 1
+        stop.wait(max(0.0, start_s + sent.value / RATE_HZ - time.monotonic()))
+    rclpy.shutdown()
 
 
 def walking_people(truth: clip.Truth, number: int) -> TrackedPeople:
@@ -137,7 +146,7 @@ def measure(
 
     def state() -> np.ndarray:
         counts = [getattr(browser, name, 0) for name in names]
-        return np.array([time.monotonic(), cpu_s(viewer.pid), sender.sent, *counts], float)
+        return np.array([time.monotonic(), cpu_s(viewer.pid), sender.sent.value, *counts], float)
 
     before = state()
     time.sleep(span_s)
@@ -155,7 +164,6 @@ def main() -> None:
     parser.add_argument('--seconds', type=float, default=20.0)
     arguments = parser.parse_args()
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    rclpy.init()
     viewer = subprocess.Popen(
         start_line('view', '--namespace', NAMESPACE, '--port', '8600'),
         stdout=subprocess.PIPE, text=True, env=environment(),
@@ -164,7 +172,7 @@ def main() -> None:
     sender = Sender()
     try:
         address = next(m[0] for m in map(re.compile(r'http://\S+').match, viewer.stdout) if m)
-        sender.start()
+        sender.process.start()
         load = os.getloadavg()[0] / (os.cpu_count() or 1)
         print(f'other load: {load:.1f} processes per core\n')
         print('| browser | sent, Hz | person, Hz | image, Hz | MB/s | of a core |')
@@ -177,7 +185,7 @@ def main() -> None:
     finally:
         sender.stop.set()
         end(viewer)
-        rclpy.shutdown()
+        sender.process.join(10)
 
 
 if __name__ == '__main__':
