@@ -38,6 +38,8 @@ from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import People2D, People3D, Source, TrackedPeople, TrackState
 from pose3d_ros.ros.messages.images import image_msg
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
+from pose3d_ros.ros.middleware import fastdds_variable
+from pose3d_ros.share import share
 from pose3d_ros.sources.open_source import open_source
 
 RATE_HZ, PEOPLE = 30, 5
@@ -164,6 +166,8 @@ def main() -> None:
     parser.add_argument('--seconds', type=float, default=20.0)
     arguments = parser.parse_args()
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    # As `pose3d view` does for the nodes that it starts.
+    os.environ.setdefault(fastdds_variable(), str(share('config/fastdds_shm.xml')))
     viewer = subprocess.Popen(
         start_line('view', '--namespace', NAMESPACE, '--port', '8600'),
         stdout=subprocess.PIPE, text=True, env=environment(),
