@@ -82,10 +82,15 @@ def publish(stop: Any, sent: Any) -> None:
 
 
 def walking_people(truth: clip.Truth, number: int) -> TrackedPeople:
-    """Return five people who walk as those of the bundled clip do."""
+    """Return five people who walk as those of the bundled clip do.
+
+    Their size changes by a thousandth from image to image: the page does not send again what has
+    not changed, and in the clip a person stands still for a second.
+    """
     now = number % len(truth.xyz_m)
     later = (now + 60) % len(truth.xyz_m)
     xyz_m = np.concatenate([truth.xyz_m[now], truth.xyz_m[later] + (0.5, 0, 1.5)])[:PEOPLE]
+    xyz_m = xyz_m * (1 + 1e-3 * (number % 2))
     xy_px = np.concatenate([truth.xy_px[now], truth.xy_px[later]])[:PEOPLE]
     ones = np.ones(xy_px.shape[:2])
     people_2d = People2D(xy_px.astype(np.float64), ones, ones[:, 0])
