@@ -109,8 +109,11 @@ def _run(argv: list[str] | None) -> int:
     if arguments.command in NODES:
         return _run_node(arguments.command, rest)
     if rest:
+        from pose3d_ros.wording import did_you_mean
+
         options = _options(top, arguments.command)
-        top.error(f'unknown arguments: {" ".join(rest)}{_nearest(rest, options)}')
+        flags = [text.partition('=')[0] for text in rest]
+        top.error(f'unknown arguments: {" ".join(rest)}{did_you_mean(options, *flags)}')
     if arguments.command == 'model':
         from pose3d_ros.models import command as model_command
 
@@ -200,15 +203,6 @@ def _options(top: argparse.ArgumentParser, command: str) -> list[str]:
             actions = action.choices[command]._actions
             return [name for one in actions for name in one.option_strings]
     return []
-
-
-def _nearest(unknown: list[str], options: list[str]) -> str:
-    """Return '; did you mean ...?' for unknown arguments, or ''."""
-    import difflib
-
-    found = [difflib.get_close_matches(text.partition('=')[0], options, 1) for text in unknown]
-    names = [name for names in found for name in names]
-    return f'; did you mean {", ".join(names)}?' if names else ''
 
 
 if __name__ == '__main__':

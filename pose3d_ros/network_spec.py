@@ -6,11 +6,11 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from pose3d_ros.models import ModelError
+from pose3d_ros.wording import did_you_mean
 
 PerChannel: TypeAlias = tuple[float, float, float]
 # Height and width, px; a width of None follows from the shape of the images.
@@ -180,8 +180,7 @@ class NetworkSpec:
         known = [f.name for f in fields(cls)]
         for name in values:
             if name not in known:
-                near = get_close_matches(str(name), known, 1)
-                hint = f'; did you mean {near[0]}?' if near else f'; known are {", ".join(known)}'
+                hint = did_you_mean(known, str(name)) or f'; known are {", ".join(known)}'
                 raise ModelError(f'{source}: unknown field {name!r}{hint}')
         for name in ('family', 'keypoint_set', 'outputs'):
             if name not in values:

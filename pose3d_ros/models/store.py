@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, ModelEntry, did_you_mean
+from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, ModelEntry
 from pose3d_ros.models.compiled_cache import warn_once
+from pose3d_ros.wording import did_you_mean
 
 INSTALL_COMMAND = 'pose3d model install'
 PRECISIONS = ('f32', 'f16', 'int8')
@@ -303,7 +304,7 @@ def _file(model: str, folder: Path | None, paths: dict[str, Path]) -> Path:
         raise ModelError(
             'model must be auto, the name of an installed network, or a path to an '
             f'{", ".join(MODEL_SUFFIXES)} or the folder of a SavedModel, found {model!r}'
-            f'{did_you_mean(model, names)}; installed in {folder}: {known}'
+            f'{did_you_mean(names, model)}; installed in {folder}: {known}'
         )
     if not path.is_file():
         raise ModelError(f'model file {path} does not exist')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import Field, dataclass, field, fields
@@ -13,6 +12,8 @@ from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.validate_topic_name import validate_topic_name
+
+from pose3d_ros.wording import did_you_mean
 
 # Parameters that rclpy declares itself.
 BUILT_IN = {'use_sim_time', 'start_type_description_service'}
@@ -383,9 +384,9 @@ def declare(node: Node) -> None:
     for name in sorted(given):
         node.undeclare_parameter(name)
         if name not in FIELDS and not name.startswith('qos_overrides.'):
-            nearest = difflib.get_close_matches(name, FIELDS, n=1)
-            hint = f', did you mean {nearest[0]}?' if nearest else ''
-            node.get_logger().warning(f'parameter {name} does not exist and is ignored{hint}')
+            node.get_logger().warning(
+                f'parameter {name} does not exist and is ignored{did_you_mean(FIELDS, name)}'
+            )
     for name, f in FIELDS.items():
         node.declare_parameter(name, f.default, descriptor(f))
 

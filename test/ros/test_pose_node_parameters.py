@@ -193,7 +193,7 @@ def test_misspelt_parameters_are_named(robot, capfd):
     override = {'qos_overrides./x/poses.publisher.depth': 3}
     robot(focal_lenght=600.0, unrelated='x', activate=False, **override)
     logged = capfd.readouterr().err
-    assert 'parameter focal_lenght does not exist and is ignored, did you mean focal_length?' in (
+    assert 'parameter focal_lenght does not exist and is ignored; did you mean focal_length?' in (
         logged
     )
     assert 'parameter unrelated does not exist and is ignored\n' in logged
