@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
@@ -25,6 +25,7 @@ from pose3d_ros.ros import camera_parameters
 from pose3d_ros.ros.arguments import ArgumentError, check
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
 from pose3d_ros.ros.messages.images import image_msg
+from pose3d_ros.ros.messages.status import ERROR, OK, WARN, status_msg
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
 from pose3d_ros.sources.calibration import CalibrationError, mirrored, read_calibration
 from pose3d_ros.sources.open_source import open_source
@@ -221,19 +222,14 @@ class CameraNode(Node):
     def _diagnose(self) -> None:
         """Publish the state of the source: ERROR while a live one is lost."""
         losses = self.video.losses
-        level, message = DiagnosticStatus.OK, 'running'
+        level, message = OK, 'running'
         if self.last_error and self.video.live:
-            level, message = DiagnosticStatus.ERROR, self.last_error
+            level, message = ERROR, self.last_error
         elif losses:
-            level, message = DiagnosticStatus.WARN, str(losses)
+            level, message = WARN, str(losses)
         values = {'published': self.published, **vars(losses)}
-        status = DiagnosticStatus(
-            level=level,
-            name=f'{self.get_fully_qualified_name().lstrip("/")}: source',
-            message=message,
-            hardware_id=self.video.name,
-            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
-        )
+        name = f'{self.get_fully_qualified_name().lstrip("/")}: source'
+        status = status_msg(name, level, message, values, self.video.name)
         array = DiagnosticArray(status=[status])
         array.header.stamp = self.get_clock().now().to_msg()
         self.diagnostics.publish(array)

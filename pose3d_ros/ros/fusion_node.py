@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.exceptions import InvalidTopicNameException
@@ -32,13 +32,13 @@ from pose3d_ros.ros.messages.images import seconds
 from pose3d_ros.ros.messages.markers import marker_array
 from pose3d_ros.ros.messages.people import intrinsics, tracked_people
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
+from pose3d_ros.ros.messages.status import ERROR, OK, WARN, status_msg
 from pose3d_ros.ros.messages.transforms import PeopleInFrame, rotation, translation
 from pose3d_ros.ros.parameters import ParameterError
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
 from pose3d_ros.ros.qos import qos_overrides, result_qos
 from pose3d_ros.ros.transforms import FrameError, Transforms
 
-OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 # Period of a repeated line in the log, and least value of the parameters that are times, s.
 LOG_S, LEAST_S = 5.0, 0.01
 
@@ -214,7 +214,7 @@ class FusionNode(Node):
             values = {'received': one.received, 'not fused': one.dropped}
             level = ERROR if error else OK
             text = error or idle or 'running'
-            array.status.append(_status(f'{name}: {one.name}', level, text, values))
+            array.status.append(status_msg(f'{name}: {one.name}', level, text, values))
         level, text = OK, f'fusing {working} of {len(self.inputs)} cameras'
         if not any(one.subscription for one in self.inputs.values()):
             text = 'no subscribers'
@@ -228,7 +228,7 @@ class FusionNode(Node):
             'people seen by two or more': self.fusion.shared,
             'cameras of the last people': ', '.join(self.fused),
         }
-        array.status.insert(0, _status(f'{name}: fusion', level, text, state))
+        array.status.insert(0, status_msg(f'{name}: fusion', level, text, state))
         self.diagnostics.publish(array)
 
     def _publisher(self, kind: Any, topic: str) -> Any:
@@ -271,11 +271,6 @@ def _stamp(stamp_s: float) -> Time:
     sec = int(stamp_s // 1)
     nanosec = round((stamp_s - sec) * 1e9)
     return Time(sec=sec + nanosec // 10**9, nanosec=nanosec % 10**9)
-
-
-def _status(name: str, level: bytes, text: str, values: dict[str, Any]) -> DiagnosticStatus:
-    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-    return DiagnosticStatus(level=level, name=name, message=text, values=pairs)
 
 
 def main(args: list[str] | None = None) -> int:
