@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from pose3d_ros.offline.process import Outcome
 from pose3d_ros.offline.recording import Input
 from pose3d_ros.offline.worker import Worker
+from pose3d_ros.wording import counted
 
 # How often an input is tried, if processes end or machines are lost meanwhile.
 TRIES = 3
@@ -223,4 +224,6 @@ def process_inputs(
                 cluster.hire(job.machine)
             cluster.give(waiting)
     if waiting:
-        raise ClusterError(f'no machine of the cluster is left for {len(waiting)} inputs')
+        raise ClusterError(
+            f'no machine of the cluster is left for {counted(len(waiting), "input")}'
+        )

@@ -32,6 +32,7 @@ from pose3d_ros.sources.open_source import open_source
 from pose3d_ros.sources.pacing import Pacer
 from pose3d_ros.sources.playback import frames, reconnected
 from pose3d_ros.sources.video import Frame, VideoError
+from pose3d_ros.wording import counted
 
 # Discovery: a subscriber that this node knows may know this node a little later.
 SETTLE_S = 0.3
@@ -94,8 +95,9 @@ class CameraNode(Node):
             If a file is published to its end and some of it was lost.
         """
         rate_hz = self._value('rate')
+        images = counted(self.video.count, 'image') if self.video.count else '? images'
         self.get_logger().info(
-            f'{self.video.name}: {self.video.count or "?"} images at '
+            f'{self.video.name}: {images} at '
             f'{rate_hz or self.video.rate_hz:.4g} Hz on {self.image_publisher.topic_name}'
         )
         self._wait_for_subscribers(stop)
@@ -120,7 +122,7 @@ class CameraNode(Node):
         rate_hz = (self.published - 1) / duration_s if duration_s > 0 else 0.0
         losses = f', {self.video.losses}' if self.video.losses else ''
         not_done = f', {self.not_done} not done' if self.not_done else ''
-        return f'{self.published} images published, {rate_hz:.4g} Hz{losses}{not_done}'
+        return f'{counted(self.published, "image")} published, {rate_hz:.4g} Hz{losses}{not_done}'
 
     def _images(self, stop: Stop) -> Generator[Frame, None, None]:
         options = {name: self._value(name) for name in ('skip', 'loop', 'mirror')}
@@ -199,7 +201,7 @@ class CameraNode(Node):
             if time.monotonic() > deadline_s:
                 found = self.image_publisher.get_subscription_count()
                 self.get_logger().warning(
-                    f'starting with {found} of {wanted} subscribers after wait_timeout'
+                    f'starting with {found} of {counted(wanted, "subscriber")} after wait_timeout'
                 )
                 return
             self._spin(0.02, stop)

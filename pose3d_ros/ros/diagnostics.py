@@ -14,6 +14,7 @@ from pose3d_ros.ros.image_statistics import RECENT_S, Outcome, RecentStatistics
 from pose3d_ros.ros.messages.status import ERROR, OK, WARN, status_msg
 from pose3d_ros.ros.parameters import PoseParameters
 from pose3d_ros.ros.shared_network import SharedNetwork
+from pose3d_ros.wording import counted
 
 # Latency, s, from which the stamps are assumed to be of another clock.
 OTHER_CLOCK_S = 60.0
@@ -76,7 +77,8 @@ def complaints(
     if camera.last_error:
         yield WARN, camera.last_error
     if camera.pipeline.people_cut:
-        yield WARN, f'{camera.pipeline.people_cut} people beyond max_people ({p.max_people})'
+        people = counted(camera.pipeline.people_cut, 'person', 'people')
+        yield WARN, f'{people} beyond max_people ({p.max_people})'
     if camera.depth and camera.depth.last_error:
         yield WARN, f'no depth for the last image: {camera.depth.last_error}'
     if camera.camera_pose.last_error:

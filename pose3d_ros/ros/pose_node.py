@@ -34,6 +34,7 @@ from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
 from pose3d_ros.ros.qos import result_qos
 from pose3d_ros.ros.shared_network import SharedNetwork
 from pose3d_ros.ros.transforms import FrameError, Transforms
+from pose3d_ros.wording import counted
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 # Raised by a wrong configuration; any other exception is a bug.
@@ -272,7 +273,9 @@ def main(args: list[str] | None = None) -> int:
         statistics = [camera.statistics for camera in node.cameras]
         images = sum(s.images for s in statistics)
         bad = sum(s.outcomes[Outcome.BAD] for s in statistics)
-        node.get_logger().info(f'stopped after {images} images, {bad} of them unreadable')
+        node.get_logger().info(
+            f'stopped after {counted(images, "image")}, {bad} of them unreadable'
+        )
         executor.shutdown()
         node.destroy_node()
         return 0

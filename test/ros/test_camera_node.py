@@ -153,7 +153,7 @@ def test_loop_goes_on_until_stopped(context, folder):
 
 def test_unreadable_images_are_counted_and_the_end_says_so(context, folder):
     (folder / '35.png').write_bytes(b'no image')
-    with pytest.raises(DamagedSource, match='1 damaged packets or files skipped'):
+    with pytest.raises(DamagedSource, match='1 damaged packet or file skipped'):
         play(context, source=str(folder))
 
 

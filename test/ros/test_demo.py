@@ -186,7 +186,7 @@ def test_people_of_a_file_are_compared_with_the_truth_of_their_image(listener):
 def test_a_comparison_with_images_missing_is_not_made(listener):
     node = listener()
     receive(node, message(clip.truth().xy_px[0]))
-    assert node.judge(2) == ['against the truth   unknown: 1 images were not answered']
+    assert node.judge(2) == ['against the truth   unknown: no answer to 1 image']
 
 
 def test_every_image_is_reported_as_done(listener):
