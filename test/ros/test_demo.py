@@ -340,6 +340,15 @@ def test_the_nodes_end_with_a_parent_that_is_killed(tmp_path, command):
             time.sleep(0.2)
 
 
+def test_a_view_of_an_input_that_does_not_exist_ends_with_one_error(test_card_xml):
+    """Not with a page that waits for images, and a pose node that misses them."""
+    pytest.importorskip('viser')
+    done = pose3d('view', '--input', 'nofile', '--model', test_card_xml, '--port', '8470')
+    assert done.returncode == 1
+    (line,) = re.findall(r'.*\[(?:WARN|ERROR|FATAL)\].*', done.stderr)
+    assert "there is no file or folder 'nofile'" in line
+
+
 def test_a_demo_that_stops_early_has_an_answer_to_every_image(tmp_path):
     done = pose3d('demo', '--seconds', 1, '--device', 'CPU', '--output', tmp_path)
     assert done.returncode == 0, done.stderr
