@@ -13,6 +13,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.validate_topic_name import validate_topic_name
 
+from pose3d_ros.ros import doubles
 from pose3d_ros.wording import did_you_mean
 
 # Parameters that rclpy declares itself.
@@ -367,6 +368,7 @@ class PoseParameters:
 
 
 FIELDS: dict[str, Field[Any]] = {f.name: f for f in fields(PoseParameters)}
+DOUBLES = {name for name, f in FIELDS.items() if doubles.is_double(f.default)}
 
 
 def declare(node: Node) -> None:
@@ -388,7 +390,7 @@ def declare(node: Node) -> None:
                 f'parameter {name} does not exist and is ignored{did_you_mean(FIELDS, name)}'
             )
     for name, f in FIELDS.items():
-        node.declare_parameter(name, f.default, descriptor(f))
+        doubles.declare(node, name, f.default, descriptor(f))
 
 
 def descriptor(f: Field[Any]) -> ParameterDescriptor:

@@ -25,6 +25,7 @@ from pose3d_ros.ros import parameters
 from pose3d_ros.ros.arguments import ArgumentError, check
 from pose3d_ros.ros.camera_stream import CameraStream
 from pose3d_ros.ros.diagnostics import camera_status, network_status
+from pose3d_ros.ros.doubles import as_doubles
 from pose3d_ros.ros.follow import Follower
 from pose3d_ros.ros.hri import Bodies
 from pose3d_ros.ros.image_statistics import Outcome
@@ -72,6 +73,7 @@ class PoseNode(LifecycleNode):
         self.bodies: Bodies | None = None
         self.follower: Follower | None = None
         self.active = self.paused = False
+        self.add_pre_set_parameters_callback(lambda p: as_doubles(p, parameters.DOUBLES))
         self.add_on_set_parameters_callback(self._check_parameters)
         parameters.declare(self)
         self.add_post_set_parameters_callback(self._on_parameters_set)

@@ -252,6 +252,7 @@ def test_the_webcam_may_be_given_as_a_number(context, monkeypatch):
     ('arguments', 'code', 'said'),
     [
         (['source:={folder}', 'rate:=100.0'], 0, '9 images published'),
+        (['source:={folder}', 'rate:=100'], 0, '9 images published'),
         (['source:={folder}/nowhere.mp4'], 1, 'nowhere.mp4'),
         (['source:={folder}', 'skip:=50'], 1, 'no image after the first 50'),
         (['source:={folder}', 'rate:=-1.0'], 1, 'rate'),
