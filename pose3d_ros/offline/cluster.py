@@ -101,9 +101,13 @@ class Cluster:
         # References of results that are awaited, and actors without a job.
         self.busy: dict[Any, Job] = {}
         self.idle: list[Job] = []
-        self._connect(address)
-        for machine in self._machines():
-            self.hire(machine)
+        try:
+            self._connect(address)
+            for machine in self._machines():
+                self.hire(machine)
+        except BaseException:  # also an interrupt: no context has been entered that would close it
+            self.close()
+            raise
 
     def _connect(self, address: str) -> None:
         options: dict[str, Any] = {'address': address}
@@ -120,7 +124,6 @@ class Cluster:
             _check_reachable(address)
             self.ray.init(**options, logging_level='warning')
         except (OSError, RuntimeError, ValueError) as error:
-            self.close()
             where = f'at {address}' if address else 'on this machine'
             raise ClusterError(f'no Ray cluster can be used {where}: {error}') from error
 
