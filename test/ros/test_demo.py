@@ -4,6 +4,7 @@ import contextlib
 import errno
 import importlib.metadata
 import itertools
+import os
 import re
 import signal
 import subprocess
@@ -378,14 +379,49 @@ def test_an_output_folder_that_cannot_be_made_is_named_in_a_line(tmp_path):
         assert str(tmp_path / 'README.md') in line
 
 
+# As a module in C does that was importing another one.
+REPLACED = """
+import os, signal
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+except KeyboardInterrupt:
+    raise ImportError('could not import module datetime') from None
+"""
+
+
+@pytest.mark.parametrize('numpy', ['raise KeyboardInterrupt', REPLACED])
 @pytest.mark.parametrize(
     ('command', 'status', 'says'),
     [('demo', 130, 'interrupted\n'), ('process', 130, 'interrupted\n'), ('node', 0, '')],
 )
-def test_ctrl_c_while_modules_are_imported_is_no_traceback(tmp_path, command, status, says):
-    (tmp_path / 'numpy.py').write_text('raise KeyboardInterrupt')
+def test_ctrl_c_while_modules_are_imported_is_no_traceback(tmp_path, command, status, says, numpy):
+    (tmp_path / 'numpy.py').write_text(numpy)
     done = subprocess.run(
         [sys.executable, '-m', 'pose3d_ros.cli', command],  # finds modules of the folder first
         cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (status, says)
+
+
+def test_ctrl_c_while_the_modules_of_an_installed_node_are_imported_is_no_traceback(tmp_path):
+    """Of the program that `ros2 run` and launch files start."""
+    program = Path(sys.prefix) / 'lib' / 'pose3d_ros' / 'pose_node'
+    if not program.is_file():
+        pytest.skip('needs an installation by pip')
+    (tmp_path / 'numpy.py').write_text('raise KeyboardInterrupt')
+    env = {**os.environ, 'PYTHONPATH': str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, program], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, '')
+
+
+def test_a_missing_module_is_not_taken_for_an_interrupt(tmp_path):
+    (tmp_path / 'numpy.py').write_text('raise ImportError("no module")')
+    done = subprocess.run(
+        [sys.executable, '-m', 'pose3d_ros.cli', 'process'],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert 'ImportError: no module' in done.stderr
