@@ -63,6 +63,8 @@ class Input:
         self.error = ''
         self.stamp_s = -np.inf
         self.intrinsics_source = IntrinsicsSource.GUESSED
+        # Whether the scale of its people is an assumed height; where it sees nobody, it is not.
+        self.assumes_height = False
 
     def start(self) -> None:
         """Begin to wait for messages."""
@@ -187,6 +189,8 @@ class FusionNode(Node):
             )
         camera.stamp_s = result.stamp_s
         camera.intrinsics_source = IntrinsicsSource(poses.intrinsics_source)
+        assumed = poses.scale_source == PoseArray3D.ASSUMED_HEIGHT
+        camera.assumes_height = assumed and bool(poses.poses)
         return result
 
     def _publish(self, results: list[CameraPeople]) -> None:
@@ -194,8 +198,11 @@ class FusionNode(Node):
         self.fused, self.people = [one.camera for one in results], len(tracked)
         newest_s = max(one.stamp_s for one in results)
         header = Header(stamp=_stamp(newest_s), frame_id=self.p['fused_frame'])
-        source = max(self.inputs[name].intrinsics_source for name in self.fused)
-        self.poses.publish(pose_array_cdr(tracked, header, source))
+        inputs = [self.inputs[name] for name in self.fused]
+        source = max(one.intrinsics_source for one in inputs)
+        assumed = any(one.assumes_height for one in inputs)
+        scale = PoseArray3D.ASSUMED_HEIGHT if assumed else PoseArray3D.CAMERA_HEIGHT
+        self.poses.publish(pose_array_cdr(tracked, header, source, scale_source=scale))
         if self.markers.get_subscription_count():
             self.markers.publish(marker_array(PeopleInFrame(tracked, header, UP)))
 

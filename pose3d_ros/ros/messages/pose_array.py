@@ -65,6 +65,7 @@ def pose_array_cdr(
     intrinsics: Intrinsics | IntrinsicsSource,
     camera_pose: CameraPose | None = None,
     camera_pose_source: CameraPoseSource = CameraPoseSource.NONE,
+    scale_source: int = PoseArray3D.ASSUMED_HEIGHT,
 ) -> bytes:
     """Return a serialised PoseArray3D.
 
@@ -80,6 +81,8 @@ def pose_array_cdr(
         Attitude and height of the camera that were used. None: unknown.
     camera_pose_source
         Source of that pose.
+    scale_source
+        Of people of several cameras, where they are neither triangulated nor measured.
     """
     lens = intrinsics if isinstance(intrinsics, Intrinsics) else None
     source = intrinsics.source if isinstance(intrinsics, Intrinsics) else intrinsics
@@ -90,7 +93,7 @@ def pose_array_cdr(
             header=header,
             skeleton=PANOPTIC19.name,
             intrinsics_source=int(source),
-            scale_source=_scale_source(tracked, camera_pose),
+            scale_source=_scale_source(tracked, camera_pose, scale_source),
             camera_pose=_camera_pose_msg(camera_pose, camera_pose_source),
             keypoint_set=tracked.people.people_2d.keypoint_set,
             intrinsics=np.array(numbers, np.float32),
@@ -122,16 +125,17 @@ def pose_array_cdr(
     return bytes(data + empty[-rest:])
 
 
-def _scale_source(tracked: TrackedPeople, camera_pose: CameraPose | None) -> int:
-    """Return the source of the metric scale of all people."""
+def _scale_source(tracked: TrackedPeople, camera_pose: CameraPose | None, of_others: int) -> int:
+    """Return the source of the metric scale of all people: the least certain one."""
+    if not len(tracked):
+        return int(PoseArray3D.ASSUMED_HEIGHT)
     source = tracked.people.source
-    if len(source) and (source == Source.FUSED).any(axis=1).all():
-        return int(PoseArray3D.CAMERAS)
-    if len(source) and (source == Source.DEPTH).any(axis=1).all():
-        return int(PoseArray3D.DEPTH)
-    if len(source) and camera_pose is not None and np.isfinite(camera_pose.height_m):
+    triangulated, measured = ((source == s).any(axis=1) for s in (Source.FUSED, Source.DEPTH))
+    if (triangulated | measured).all():
+        return int(PoseArray3D.CAMERAS if triangulated.any() else PoseArray3D.DEPTH)
+    if camera_pose is not None and np.isfinite(camera_pose.height_m):
         return int(PoseArray3D.CAMERA_HEIGHT)
-    return int(PoseArray3D.ASSUMED_HEIGHT)
+    return int(of_others)
 
 
 def _string_size(text: str) -> int:
