@@ -27,6 +27,7 @@ from pose3d_ros.fusion.views import CameraPeople, in_camera_frame
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros import camera_parameters
 from pose3d_ros.ros.arguments import ArgumentError, check
+from pose3d_ros.ros.fusion_input import Input
 from pose3d_ros.ros.fusion_parameters import FUSION_PARAMETERS
 from pose3d_ros.ros.messages.images import seconds
 from pose3d_ros.ros.messages.markers import marker_array
@@ -37,54 +38,12 @@ from pose3d_ros.ros.messages.transforms import PeopleInFrame, rotation, translat
 from pose3d_ros.ros.parameters import ParameterError
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
 from pose3d_ros.ros.qos import qos_overrides, result_qos
-from pose3d_ros.ros.transforms import FrameError, Transforms
+from pose3d_ros.ros.transforms import WAIT_S, FrameError, LateTransform, Transforms
 
-# Period of a repeated line in the log, and least value of the parameters that are times, s.
-LOG_S, LEAST_S = 5.0, 0.01
-
-
-class Input:
-    """The people of one camera as they arrive.
-
-    Parameters
-    ----------
-    name
-        Of the camera.
-    logger
-        Of the camera: a line that is not repeated for a while must not hide that of another one.
-    """
-
-    def __init__(self, name: str, logger: Any) -> None:
-        self.name, self.logger = name, logger
-        self.subscription: Any = None
-        self.start()
-        self.received = self.dropped = 0
-        # Why the last message is not fused, or ''.
-        self.error = ''
-        self.stamp_s = -np.inf
-        self.intrinsics_source = IntrinsicsSource.GUESSED
-        # Whether the scale of its people is an assumed height; where it sees nobody, it is not.
-        self.assumes_height = False
-
-    def start(self) -> None:
-        """Begin to wait for messages."""
-        self.last_s = time.monotonic()
-
-    def silence_s(self) -> float:
-        """Return the time since the last message, s."""
-        return time.monotonic() - self.last_s
-
-    def complaint(self, newest_s: float, p: dict[str, Any]) -> str:
-        """Return why the camera is not fused at present, or ''."""
-        silence_s = self.silence_s()
-        if silence_s > p['stale_after']:
-            return f'no poses for {silence_s:.1f} s on {self.subscription.topic_name}'
-        if not self.error and self.received and newest_s - self.stamp_s > p['max_age']:
-            return (
-                f'stamps are {newest_s - self.stamp_s:.2f} s behind those of another camera, more '
-                f'than max_age ({p["max_age"]:g} s)'
-            )
-        return self.error
+# Least value of the parameters that are times, s.
+LEAST_S = 0.01
+# Period of looking for a transform that is on its way, s, and most messages of a camera that wait.
+RETRY_S, MAX_WAITING = 0.01, 20
 
 
 class FusionNode(Node):
@@ -123,6 +82,8 @@ class FusionNode(Node):
         # By the steady clock: a simulated clock may stand still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(self.p['diagnostics_period'], self._diagnose, clock=steady)
+        self.retry = self.create_timer(RETRY_S, self._retry, clock=steady)
+        self.retry.cancel()  # until a message waits
         self.update_subscriptions()
 
     def update_subscriptions(self) -> None:
@@ -145,21 +106,41 @@ class FusionNode(Node):
                 one.subscription = None
 
     def on_poses(self, camera: Input, poses: PoseArray3D) -> None:
-        """Take the people of one image, and publish what is due."""
+        """Take the people of one image, and publish what is due.
+
+        A message whose transform is on its way waits, and other cameras do not wait for it.
+        """
         camera.start()
         camera.received += 1
-        camera.error = ''
-        try:
-            result = self._result(camera, poses)
-        except (FrameError, ValueError) as error:
-            camera.error = str(error)
-            camera.dropped += 1
-            camera.logger.warning(
-                f'{camera.name}: poses are not fused: {error}', throttle_duration_sec=LOG_S
-            )
-            return
-        for results in self.newest.add(result):
-            self._publish(results)
+        camera.waiting.append((poses, time.monotonic() + WAIT_S))
+        self._fuse_waiting(camera)
+
+    def _retry(self) -> None:
+        for one in self.inputs.values():
+            self._fuse_waiting(one)
+        if not any(one.waiting for one in self.inputs.values()):
+            self.retry.cancel()
+
+    def _fuse_waiting(self, camera: Input) -> None:
+        """Fuse the messages that wait, oldest first, up to one whose transform is on its way.
+
+        One is dropped if its transform does not come in time.
+        """
+        while camera.waiting:
+            poses, until_s = camera.waiting[0]
+            try:
+                result = self._result(camera, poses)
+            except (FrameError, ValueError) as error:
+                in_time = time.monotonic() < until_s and len(camera.waiting) <= MAX_WAITING
+                if isinstance(error, LateTransform) and in_time:
+                    self.retry.reset()
+                    return
+                camera.drop(str(error))
+            else:
+                camera.error = ''
+                for results in self.newest.add(result):
+                    self._publish(results)
+            camera.waiting.popleft()
 
     def _result(self, camera: Input, poses: PoseArray3D) -> CameraPeople:
         """Return the people with the place of the camera.
@@ -167,13 +148,14 @@ class FusionNode(Node):
         Raises
         ------
         FrameError
-            If TF does not have it, or positions are in another frame than the camera's.
+            If TF does not have it (LateTransform: not yet), or positions are in another frame than
+            the camera's.
         ValueError
             If the intrinsics or the transform are impossible.
         """
         assert self.transforms
         stamp, frame = poses.header.stamp, poses.header.frame_id
-        transform = self.transforms.find(self.p['fused_frame'], frame, stamp)
+        transform = self.transforms.find(self.p['fused_frame'], frame, stamp, wait_s=0.0)
         result = CameraPeople(
             camera.name,
             tracked_people(poses),

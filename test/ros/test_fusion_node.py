@@ -23,6 +23,7 @@ from visualization_msgs.msg import MarkerArray
 from pose3d_ros import cli
 from pose3d_ros.camera import CameraPose
 from pose3d_ros.msg import Keypoint3D, PoseArray3D
+from pose3d_ros.ros import fusion_node
 from pose3d_ros.ros.fusion_node import FusionNode
 from pose3d_ros.ros.fusion_parameters import FUSION_PARAMETERS
 from pose3d_ros.ros.messages.people import intrinsics, tracked_people
@@ -160,6 +161,41 @@ def test_without_a_transform_nothing_is_fused_and_log_and_diagnostics_say_so(hou
     h.send('right', 4)
     h.spin_until(lambda: h.received[PoseArray3D])
     h.spin_until(lambda: h.statuses['fusion'].level == DiagnosticStatus.OK)
+
+
+def test_a_message_whose_transform_is_on_its_way_waits_and_no_other_camera_does(
+    house, monkeypatch
+):
+    monkeypatch.setattr(fusion_node, 'WAIT_S', 2.0 * PATIENCE_S)
+    h = house()
+    h.set_transform('left', 1)
+    h.send('left', 2, transform=False)
+    h.send('right', 2)
+    assert h.fusion.inputs['left'].waiting
+    assert not h.received[PoseArray3D]
+    h.set_transform('left', 2)
+    h.spin_until(lambda: h.received[PoseArray3D])
+    (message,) = h.received[PoseArray3D]
+    assert message.scale_source == PoseArray3D.CAMERAS
+    assert h.fusion.retry.is_canceled()
+    # More messages come before the transform of the first.
+    for second in (3, 4):
+        h.send('left', second, transform=False)
+    assert len(h.fusion.inputs['left'].waiting) == 2
+    for second in (3, 4):
+        h.set_transform('left', second)
+    h.spin_until(lambda: not h.fusion.inputs['left'].waiting)
+    assert h.fusion.inputs['left'].dropped == 0
+
+
+def test_a_transform_that_does_not_come_is_given_up(house, monkeypatch):
+    monkeypatch.setattr(fusion_node, 'WAIT_S', 0.05)
+    h = house()
+    h.set_transform('left', 1)
+    h.send('left', 2, transform=False)
+    h.spin_until(lambda: h.fusion.inputs['left'].dropped == 1)
+    h.spin_until(lambda: 'no transform' in h.statuses.get('left', DiagnosticStatus()).message)
+    assert h.fusion.retry.is_canceled()
 
 
 def test_the_people_of_the_camera_that_is_left_are_published(house):
