@@ -26,8 +26,9 @@ from pose3d_ros.detection.nms import box_nms, keypoint_nms
 from pose3d_ros.detection.resizing import ResizingNetwork, input_sizing
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage
-from pose3d_ros.inference import Graph, InferenceOptions
+from pose3d_ros.inference import InferenceOptions
 from pose3d_ros.models import ModelError
+from pose3d_ros.network_graph import Graph
 from pose3d_ros.network_spec import InputSize, NetworkSpec, Signature, TensorInfo
 from pose3d_ros.people import People2D
 
