@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, ModelEntry, find
+from pose3d_ros.models.folders import default_folder
 from pose3d_ros.models.store import (
     BUNDLED,
     PRECISIONS,
-    default_folder,
     installed,
     record_of,
     remove,

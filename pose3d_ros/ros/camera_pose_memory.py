@@ -8,7 +8,7 @@ import time
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
 from pose3d_ros.camera_pose.estimator import CameraPoseEstimate, CameraPoseEstimator
 from pose3d_ros.camera_pose.store import CameraPoseStore
-from pose3d_ros.models.store import cache_folder
+from pose3d_ros.models.folders import cache_folder
 from pose3d_ros.pipeline import Pipeline
 
 # Period of saving, s.

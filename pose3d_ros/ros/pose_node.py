@@ -20,7 +20,8 @@ from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.detection.top_down import TopDownOptions
 from pose3d_ros.estimator import LIFTERS, PoseEstimator
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.store import checksum, compiled_folder, resolve
+from pose3d_ros.models.folders import compiled_folder
+from pose3d_ros.models.store import checksum, resolve
 from pose3d_ros.ros import parameters
 from pose3d_ros.ros.arguments import ArgumentError, check
 from pose3d_ros.ros.camera_stream import CameraStream
