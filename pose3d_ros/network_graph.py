@@ -17,11 +17,9 @@ from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.normalisation import normalisation_inside
+from pose3d_ros.models.store import MODEL_SUFFIXES, SAVED_MODEL
 from pose3d_ros.network_spec import NetworkSpec, Signature, TensorInfo, parse_spec
 
-MODEL_SUFFIXES = ('.xml', '.onnx', '.tflite')
-# The file that a folder with a TensorFlow SavedModel contains.
-SAVED_MODEL = 'saved_model.pb'
 # Where a graph states its contract, as JSON.
 SPEC_RT_INFO = ['pose3d_ros', 'spec']
 ModelSource: TypeAlias = str | os.PathLike[str] | ov.Model
