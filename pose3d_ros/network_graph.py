@@ -18,7 +18,8 @@ from openvino.preprocess import ColorFormat, PrePostProcessor
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.normalisation import normalisation_inside
 from pose3d_ros.models.store import MODEL_SUFFIXES, SAVED_MODEL
-from pose3d_ros.network_spec import NetworkSpec, Signature, TensorInfo, parse_spec
+from pose3d_ros.network_signature import Signature, TensorInfo
+from pose3d_ros.network_spec import NetworkSpec, parse_spec
 
 # Where a graph states its contract, as JSON.
 SPEC_RT_INFO = ['pose3d_ros', 'spec']

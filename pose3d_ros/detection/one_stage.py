@@ -29,7 +29,8 @@ from pose3d_ros.images import CameraImage
 from pose3d_ros.inference import InferenceOptions
 from pose3d_ros.models import ModelError
 from pose3d_ros.network_graph import Graph
-from pose3d_ros.network_spec import InputSize, NetworkSpec, Signature, TensorInfo
+from pose3d_ros.network_signature import Signature, TensorInfo
+from pose3d_ros.network_spec import InputSize, NetworkSpec
 from pose3d_ros.people import People2D
 
 FAMILY = 'one_stage'

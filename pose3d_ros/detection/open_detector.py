@@ -16,7 +16,8 @@ from pose3d_ros.inference import InferenceOptions
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.normalisation import OFFICIAL_MEAN, OFFICIAL_SCALE
 from pose3d_ros.network_graph import Graph, ModelSource
-from pose3d_ros.network_spec import InputSize, NetworkSpec, Signature, read_spec, spec_path
+from pose3d_ros.network_signature import Signature
+from pose3d_ros.network_spec import InputSize, NetworkSpec, read_spec, spec_path
 
 SpecSource: TypeAlias = NetworkSpec | str | os.PathLike[str]
 

@@ -22,7 +22,8 @@ from pose3d_ros.images import CameraImage
 from pose3d_ros.inference import InferenceOptions
 from pose3d_ros.models import ModelError
 from pose3d_ros.network_graph import Graph
-from pose3d_ros.network_spec import InputSize, NetworkSpec, Signature
+from pose3d_ros.network_signature import Signature
+from pose3d_ros.network_spec import InputSize, NetworkSpec
 
 FAMILY = 'openpose'
 KEYPOINT_SET = 'openpose18'
