@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from pose3d_ros.detection import one_stage, person_boxes, pose_network
+from pose3d_ros.detection import person_boxes, pose_network
 from pose3d_ros.detection.detector import Detector, Thresholds
 from pose3d_ros.detection.keypoint_sets import KEYPOINT_SETS
+from pose3d_ros.detection.one_stage import detector as one_stage
 from pose3d_ros.detection.openpose import detector as openpose
 from pose3d_ros.detection.top_down import TopDownOptions, open_top_down
 from pose3d_ros.inference import InferenceOptions

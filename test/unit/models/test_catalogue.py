@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from support import graphs
 
-from pose3d_ros.detection import one_stage, person_boxes, pose_network
+from pose3d_ros.detection import person_boxes, pose_network
+from pose3d_ros.detection.one_stage import detector as one_stage
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, find
 from pose3d_ros.models.contracts import output_shapes
