@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from benchmark.lifting import all_people, in_detections, in_labels
 from benchmark.lifting_data import CONDITIONS, Scene, read_scenes
 from pose3d_ros.camera import CameraPose, Intrinsics
-from pose3d_ros.camera_pose.estimator import CameraPoseEstimate, CameraPoseEstimator
+from pose3d_ros.camera_pose.estimate import CameraPoseEstimate
+from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.camera_pose.observations import UNIT_HEIGHT_M, Observer
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.lifting.lifting_network import LiftingNetwork

@@ -7,7 +7,8 @@ import pytest
 from support.walking_people import CAMERA, Stage, axes, seen, stage, tracked, up_error_deg, watch
 
 from pose3d_ros.camera import CameraPose, Intrinsics
-from pose3d_ros.camera_pose.estimator import CameraPoseEstimate, CameraPoseEstimator
+from pose3d_ros.camera_pose.estimate import CameraPoseEstimate
+from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.people import K
 
 
