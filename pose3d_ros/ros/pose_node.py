@@ -22,7 +22,7 @@ from pose3d_ros.estimator import LIFTERS, PoseEstimator
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.folders import compiled_folder
 from pose3d_ros.models.store import checksum, resolve
-from pose3d_ros.ros import parameters
+from pose3d_ros.ros import node_parameters
 from pose3d_ros.ros.arguments import ArgumentError, check
 from pose3d_ros.ros.camera_stream import CameraStream
 from pose3d_ros.ros.diagnostics import camera_status, network_status
@@ -30,7 +30,7 @@ from pose3d_ros.ros.follow import Follower
 from pose3d_ros.ros.hri import Bodies
 from pose3d_ros.ros.image_statistics import Outcome
 from pose3d_ros.ros.optional_messages import MissingPackageError
-from pose3d_ros.ros.parameters import ParameterError, PoseParameters
+from pose3d_ros.ros.parameters import FIELDS, ParameterError, PoseParameters, check_together
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
 from pose3d_ros.ros.qos import result_qos
 from pose3d_ros.ros.shared_network import SharedNetwork
@@ -73,7 +73,7 @@ class PoseNode(LifecycleNode):
         self.follower: Follower | None = None
         self.active = self.paused = False
         self.add_on_set_parameters_callback(self._check_parameters)
-        parameters.declare(self)
+        node_parameters.declare(self)
         self.add_post_set_parameters_callback(self._on_parameters_set)
         self.create_service(SetBool, '~/pause', self._pause)
 
@@ -120,8 +120,8 @@ class PoseNode(LifecycleNode):
         return SUCCESS
 
     def _configure(self) -> None:
-        p = parameters.read(self)
-        parameters.check_together(p)
+        p = node_parameters.read(self)
+        check_together(p)
         self.network = SharedNetwork(self, self._load, p.device)
         detector = self.network.estimator.detector
         self.sha256 = checksum(detector.name)
@@ -159,7 +159,7 @@ class PoseNode(LifecycleNode):
 
     def _diagnose(self) -> None:
         assert self.network
-        p, node = parameters.read(self), self.get_fully_qualified_name().lstrip('/')
+        p, node = node_parameters.read(self), self.get_fully_qualified_name().lstrip('/')
         idle = 'inactive' if not self.active else 'paused' if self.paused else ''
         array = DiagnosticArray()
         array.header.stamp = self.get_clock().now().to_msg()
@@ -197,19 +197,19 @@ class PoseNode(LifecycleNode):
         return response
 
     def _check_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
-        configured = parameters.read(self) if self.network else None
-        reason = parameters.refusal(changes, configured)
+        configured = node_parameters.read(self) if self.network else None
+        reason = node_parameters.refusal(changes, configured)
         return SetParametersResult(successful=not reason, reason=reason)
 
     def _on_parameters_set(self, changes: list[Parameter[Any]]) -> None:
-        if self.network is not None and any(c.name in parameters.FIELDS for c in changes):
-            p = parameters.read(self)
+        if self.network is not None and any(c.name in FIELDS for c in changes):
+            p = node_parameters.read(self)
             apply_live(p, self.network.estimator)
             for camera in self.cameras:
                 camera.update_parameters(p)
 
     def _load(self, device: str) -> PoseEstimator:
-        p = parameters.read(self)
+        p = node_parameters.read(self)
         estimator = load(p, device)
         apply_live(p, estimator)
         return estimator
@@ -259,7 +259,7 @@ def main(args: list[str] | None = None) -> int:
     """
 
     def work(stop: Stop) -> int:
-        check((args or sys.argv)[1:], 'pose_node', parameters.FIELDS)
+        check((args or sys.argv)[1:], 'pose_node', FIELDS)
         node = PoseNode()
         executor = SingleThreadedExecutor()
         executor.add_node(node)

@@ -11,7 +11,8 @@ from rclpy.parameter_client import AsyncParameterClient
 from support.robot import GREY, TRUTH, camera_info, header, metres
 
 from pose3d_ros.ros.messages.images import image_msg
-from pose3d_ros.ros.parameters import FIELDS, WHILE_UNCONFIGURED
+from pose3d_ros.ros.node_parameters import WHILE_UNCONFIGURED
+from pose3d_ros.ros.parameters import FIELDS
 from pose3d_ros.ros.pose_node import SUCCESS, PoseNode
 
 LIVE = {
