@@ -135,9 +135,10 @@ class PoseNode(LifecycleNode):
             camera = CameraStream(self, name, self.network, p, self.transforms, self.bodies)
             camera.follower = self.follower
             self.cameras.append(camera)
-            camera.create_publishers()
+            camera.publishers.create()
+            poses_topic = camera.publishers.poses.topic_name
             self.get_logger().info(
-                f'{camera.topics.image_topic} -> {camera.poses.topic_name} with {detector.name} '
+                f'{camera.topics.image_topic} -> {poses_topic} with {detector.name} '
                 f'({width}x{height}) on {detector.device}'
             )
         self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', result_qos())
