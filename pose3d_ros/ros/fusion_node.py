@@ -13,7 +13,6 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.exceptions import InvalidTopicNameException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.validate_topic_name import validate_topic_name
@@ -34,7 +33,7 @@ from pose3d_ros.ros.messages.people import intrinsics, tracked_people
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
 from pose3d_ros.ros.messages.transforms import PeopleInFrame, rotation, translation
 from pose3d_ros.ros.parameters import ParameterError
-from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
+from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, executor_of, run
 from pose3d_ros.ros.qos import qos_overrides, result_qos
 from pose3d_ros.ros.transforms import FrameError, Transforms
 
@@ -286,14 +285,10 @@ def main(args: list[str] | None = None) -> int:
 
     def work(stop: Stop) -> int:
         check((args or sys.argv)[1:], 'fusion_node', FUSION_PARAMETERS)
-        node = FusionNode()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        stop.polled = True
-        while not stop.is_set():
-            executor.spin_once(timeout_sec=STOP_WITHIN_S)
-        executor.shutdown()
-        node.destroy_node()
+        with executor_of(FusionNode()) as executor:
+            stop.polled = True
+            while not stop.is_set():
+                executor.spin_once(timeout_sec=STOP_WITHIN_S)
         return 0
 
     return run('fusion_node', work, args, (ArgumentError, ParameterError, FrameError))

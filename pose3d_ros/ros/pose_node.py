@@ -11,7 +11,6 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
@@ -31,7 +30,7 @@ from pose3d_ros.ros.hri import Bodies
 from pose3d_ros.ros.image_statistics import Outcome
 from pose3d_ros.ros.optional_messages import MissingPackageError
 from pose3d_ros.ros.parameters import FIELDS, ParameterError, PoseParameters, check_together
-from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
+from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, executor_of, run
 from pose3d_ros.ros.qos import result_qos
 from pose3d_ros.ros.shared_network import SharedNetwork
 from pose3d_ros.ros.transforms import FrameError, Transforms
@@ -262,21 +261,18 @@ def main(args: list[str] | None = None) -> int:
     def work(stop: Stop) -> int:
         check((args or sys.argv)[1:], 'pose_node', FIELDS)
         node = PoseNode()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        if node.get_parameter('autostart').value and not (
-            node.trigger_configure() == SUCCESS == node.trigger_activate()
-        ):
-            return 1
-        stop.polled = True
-        while not stop.is_set():
-            executor.spin_once(timeout_sec=STOP_WITHIN_S)
-        statistics = [camera.statistics for camera in node.cameras]
-        images = sum(s.images for s in statistics)
-        bad = sum(s.outcomes[Outcome.BAD] for s in statistics)
-        node.get_logger().info(f'stopped after {images} images, {bad} of them unreadable')
-        executor.shutdown()
-        node.destroy_node()
+        with executor_of(node) as executor:
+            if node.get_parameter('autostart').value and not (
+                node.trigger_configure() == SUCCESS == node.trigger_activate()
+            ):
+                return 1
+            stop.polled = True
+            while not stop.is_set():
+                executor.spin_once(timeout_sec=STOP_WITHIN_S)
+            statistics = [camera.statistics for camera in node.cameras]
+            images = sum(s.images for s in statistics)
+            bad = sum(s.outcomes[Outcome.BAD] for s in statistics)
+            node.get_logger().info(f'stopped after {images} images, {bad} of them unreadable')
         return 0
 
     return run('pose_node', work, args, (ArgumentError,))
