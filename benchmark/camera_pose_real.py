@@ -192,7 +192,7 @@ class _ByClip:
             ids = tracker.update(lifted, stamp_s).track_id
         estimator.update(stamp_s, tracked(people, ids), scene.intrinsics)
         found = estimator.estimate()
-        return found.pose() if found else None
+        return found.pose if found else None
 
 
 def mpjpe_gain(observer: Observer, images: DetectedImages) -> Iterator[str]:
@@ -222,7 +222,7 @@ def mpjpe_gain(observer: Observer, images: DetectedImages) -> Iterator[str]:
 
 
 def _pose(found: CameraPoseEstimate | None) -> CameraPose | None:
-    return found.pose() if found else None
+    return found.pose if found else None
 
 
 def _errors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ MAX_UP_SD_RAD, MAX_HEIGHT_SD = np.deg2rad(9), 0.4
 RESTORED_UP_SD_RAD, RESTORED_HEIGHT_SD = np.deg2rad(1), 0.03
 # Of a direction of up that is given, if it is not said, rad.
 KNOWN_UP_SD_RAD = np.deg2rad(1)
+_CONFIRMED = int(TrackState.CONFIRMED)  # numpy converts members of an enum slowly
 # A stamp so little before the last is a clock being set; more is a recording that starts again.
 CLOCK_STEP_S = 0.1
 
@@ -69,8 +71,9 @@ class CameraPoseEstimate:
         """Standard deviation of the height as a share of it."""
         return float(np.sqrt(self.covariance[2, 2]) / self.height_m)
 
+    @cached_property
     def pose(self) -> CameraPose:
-        """Return the pose with its standard deviations; that of `up` there is per axis."""
+        """The pose with its standard deviations; that of `up` there is per axis."""
         per_axis_rad = self.up_sd_rad / np.sqrt(2)
         return CameraPose(self.up, self.height_m, per_axis_rad, self.height_sd)
 
@@ -108,6 +111,7 @@ class CameraPoseEstimator:
         self._known_up_sd_rad = KNOWN_UP_SD_RAD
         self._level: Array | None = None
         self._stamp_s = -np.inf
+        # Whether anything that the estimate is made of has changed since it was made.
         self._is_changed, self._estimate = True, self._restored
         self._forget()
 
@@ -144,13 +148,16 @@ class CameraPoseEstimator:
         """
         if not np.isfinite(stamp_s):
             raise ValueError(f'stamp_s must be finite, found {stamp_s}')
-        self._is_changed = True
         if intrinsics != self._intrinsics or (known is None) != (self._known is None):
             self.reset()
         self._intrinsics, self._known, self._known_up_sd_rad = intrinsics, known, known_up_sd_rad
-        self._level = None if known is None else _levelling(known.up)
+        if known is None:
+            self._level = None
+        else:
+            self._level, self._is_changed = _levelling(known.up), True
         if stamp_s < self._stamp_s - CLOCK_STEP_S:
             self._history.shift(stamp_s - self._stamp_s)
+            self._is_changed = True
             self._solved_s += stamp_s - self._stamp_s
         self._stamp_s = stamp_s
         self._observe(tracked, intrinsics)
@@ -163,7 +170,6 @@ class CameraPoseEstimator:
         """Forget all people and the estimate, but for a restored one before the first image."""
         if self._intrinsics is not None:
             self._restored = None
-        self._is_changed = True
         self._history.clear()
         self._forget()
 
@@ -184,6 +190,7 @@ class CameraPoseEstimator:
         return found
 
     def _forget(self) -> None:
+        self._is_changed = True
         self._solution: Solution | None = None
         self._sizes: dict[int, float] = {}
         self._solved_s, self._solves = -np.inf, 0
@@ -205,9 +212,7 @@ class CameraPoseEstimator:
         )
 
     def _observe(self, tracked: TrackedPeople, intrinsics: Intrinsics) -> None:
-        due = (tracked.state == TrackState.CONFIRMED) & self._history.due(
-            self._stamp_s, tracked.track_id
-        )
+        due = (tracked.state == _CONFIRMED) & self._history.due(self._stamp_s, tracked.track_id)
         if not due.any():
             return
         people = tracked.people.people_2d
@@ -218,7 +223,7 @@ class CameraPoseEstimator:
         if seen.enough.any():
             ids = tracked.track_id[due][seen.enough]
             self._history.add(self._stamp_s, ids, seen.take(seen.enough))
-            self._new = True
+            self._new = self._is_changed = True
 
     def _prior(self, tracks: int) -> Prior:
         if self._known is not None:
@@ -234,7 +239,7 @@ class CameraPoseEstimator:
 
     def _solve(self) -> None:
         self._solves += 1
-        self._solved_s, self._new = self._stamp_s, False
+        self._solved_s, self._new, self._is_changed = self._stamp_s, False, True
         scale = self.assumed_height_m / UNIT_HEIGHT_M
         evidence, tracks = self._history.evidence(NECK_M * scale)
         prior = self._prior(len(tracks))
