@@ -33,6 +33,9 @@ BOX_MARGIN = 0.1
 # stand still, no track grows old.
 MAX_TRACKS = 200
 
+# numpy converts members of an enum slowly.
+_TENTATIVE, _CONFIRMED = np.array([TrackState.TENTATIVE, TrackState.CONFIRMED], np.uint8)
+
 # State of a track.
 TRACK = np.dtype(
     [
@@ -265,9 +268,9 @@ class Tracker:
         variance: NDArray[np.float64],
     ) -> None:
         """Update the headings of tracks by those in the image."""
-        tracks = self._tracks[rows]
-        self._tracks['heading'][rows], self._tracks['heading_variance'][rows] = heading.correct(
-            tracks['heading'], tracks['heading_variance'], observed, variance
+        before, before_variance = self._tracks['heading'], self._tracks['heading_variance']
+        before[rows], before_variance[rows] = heading.correct(
+            before[rows], before_variance[rows], observed, variance
         )
 
     def _add(self, observed: motion.Motion, colours: NDArray[np.float64]) -> None:
@@ -318,7 +321,7 @@ def _tracked(
     """Return people with the ids and states of their tracks."""
     age_s = stamp_s - tracks['first_s']
     confirmed = (age_s >= confirm_s) & (tracks['images'] >= CONFIRM_IMAGES)
-    state = np.where(confirmed, TrackState.CONFIRMED, TrackState.TENTATIVE).astype(np.uint8)
+    state = np.where(confirmed, _CONFIRMED, _TENTATIVE)
     velocity_m_s, covariance = motion.velocities(tracks['motion'], tracks['depth'])
     return TrackedPeople(
         people,
