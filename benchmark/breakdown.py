@@ -89,7 +89,7 @@ def run_node(file: Path, people: int, arguments: list[str]) -> int:
     from pose3d_ros.detection import letterbox
     from pose3d_ros.detection.openpose import detector
     from pose3d_ros.lifting.lifting_network import LiftingNetwork
-    from pose3d_ros.ros import camera_stream, pose_node
+    from pose3d_ros.ros import camera_publishers, camera_stream, pose_node
     from pose3d_ros.tracking import appearance
     from pose3d_ros.tracking.smoothing import Smoother
     from pose3d_ros.tracking.tracker import Tracker
@@ -106,7 +106,7 @@ def run_node(file: Path, people: int, arguments: list[str]) -> int:
         (Tracker, 'update', 'track'),
         (pipeline.Pipeline, '_learn_camera_pose', 'camera_pose'),
         (Smoother, 'smooth', 'smooth'),
-        (camera_stream, 'pose_array_cdr', 'message'),
+        (camera_publishers, 'pose_array_cdr', 'message'),
         (Publisher, 'publish', 'publish'),
         (camera_stream.CameraStream, 'on_image', CALLBACK),
     ):

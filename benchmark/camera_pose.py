@@ -28,7 +28,8 @@ from benchmark.camera_pose_real import (
     tracked,
 )
 from pose3d_ros.camera import CameraPose, Intrinsics
-from pose3d_ros.camera_pose.estimator import CameraPoseEstimate, CameraPoseEstimator
+from pose3d_ros.camera_pose.estimate import CameraPoseEstimate
+from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.camera_pose.observations import Observer
 from pose3d_ros.people import People2D, TrackedPeople
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from benchmark.lifting import all_people, in_detections, in_labels
 from benchmark.lifting_data import CONDITIONS, Scene, read_scenes
 from pose3d_ros.camera import CameraPose, Intrinsics
-from pose3d_ros.camera_pose.estimator import CameraPoseEstimate, CameraPoseEstimator
+from pose3d_ros.camera_pose.estimate import CameraPoseEstimate
+from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.camera_pose.observations import UNIT_HEIGHT_M, Observer
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.lifting.lifting_network import LiftingNetwork
@@ -192,7 +193,7 @@ class _ByClip:
             ids = tracker.update(lifted, stamp_s).track_id
         estimator.update(stamp_s, tracked(people, ids), scene.intrinsics)
         found = estimator.estimate()
-        return found.pose() if found else None
+        return found.pose if found else None
 
 
 def mpjpe_gain(observer: Observer, images: DetectedImages) -> Iterator[str]:
@@ -222,7 +223,7 @@ def mpjpe_gain(observer: Observer, images: DetectedImages) -> Iterator[str]:
 
 
 def _pose(found: CameraPoseEstimate | None) -> CameraPose | None:
-    return found.pose() if found else None
+    return found.pose if found else None
 
 
 def _errors(

@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.accuracy import DEFAULT_NETWORK
+from benchmark.fusion_errors import HEAD, ROOT, Errors
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.evaluation.annotations import LabelledImage, read_bgr, read_images
-from pose3d_ros.evaluation.oks import greedy_pairs
 from pose3d_ros.fusion.fusion import Fusion
 from pose3d_ros.fusion.newest import Newest
 from pose3d_ros.fusion.views import CameraPeople
@@ -34,20 +34,16 @@ from pose3d_ros.geometry.similarity import nearest_rotation
 from pose3d_ros.images import CameraImage, Observation
 from pose3d_ros.people import Source, TrackedPeople
 from pose3d_ros.pipeline import Pipeline
-from pose3d_ros.skeleton import PANOPTIC19
 from pose3d_ros.sources.open_source import open_source
 from pose3d_ros.sources.playback import frames
 from pose3d_ros.tracking.smoothing import Smoother
 
 Array = NDArray[np.float64]
 
-ROOT = PANOPTIC19.index(PANOPTIC19.root)
 # Image rate of the Pose2Sim videos, Hz, and the step between labelled images.
 RATE_HZ, STEP = 60.0, 5
 # Offset of the second camera that is not synchronised, images of the video.
 LATE = 3
-# A person is found within this distance, m: the mean of all keypoints.
-FOUND_M = 1.0
 # From a camera that looks ahead to a common frame with z up.
 AHEAD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
@@ -61,61 +57,6 @@ class Pose(NamedTuple):
     def apply(self, xyz_m: Array) -> Array:
         """Return points of the camera in the common frame."""
         return np.asarray(xyz_m @ self.rotation.T + self.origin_m)
-
-
-class Errors:
-    """Errors of people against the truth, added up over images."""
-
-    def __init__(self) -> None:
-        self.keypoints_m: list[Array] = []
-        self.fused: list[NDArray[np.bool_]] = []
-        # Error of the root by person and time: a vector.
-        self.root_m: dict[tuple[int, float], Array] = {}
-        self.missed = 0
-
-    def add(
-        self, xyz_m: Array, source: NDArray[np.uint8], truth_m: dict[int, Array], time_s: float
-    ) -> None:
-        """Compare people ``(N, K, 3)`` with the true ones, by id."""
-        true = np.array(list(truth_m.values())).reshape(-1, 1, len(PANOPTIC19), 3)
-        with np.errstate(invalid='ignore'):
-            apart_m = np.nanmean(np.linalg.norm(true - xyz_m, axis=-1), axis=-1)
-        pairs = greedy_pairs(FOUND_M - apart_m)
-        self.missed += len(truth_m) - len(pairs)
-        for i, j in pairs:
-            wanted, found = true[i, 0], xyz_m[j]
-            error_m = np.linalg.norm(found - found[ROOT] - (wanted - wanted[ROOT]), axis=-1)
-            error_m[ROOT] = np.nan
-            self.keypoints_m.append(error_m)
-            self.fused.append(source[j] == Source.FUSED)
-            self.root_m[list(truth_m)[i], time_s] = found[ROOT] - wanted[ROOT]
-
-    def row(self, title: str) -> str:
-        """Return a row of the table."""
-        keypoints_mm, fused = 1e3 * np.array(self.keypoints_m), np.array(self.fused)
-        known = np.isfinite(keypoints_mm)
-        root_cm = 100 * np.linalg.norm(np.array(list(self.root_m.values())), axis=-1)
-        triangulated = keypoints_mm[known & fused]
-        share = f'{fused[known].mean():.2f}' if fused.any() else '-'
-        cells = [
-            title, str(len(keypoints_mm)), str(self.missed), _mean_median(keypoints_mm[known]),
-            _mean_median(triangulated), share, _mean_median(root_cm[np.isfinite(root_cm)], 1),
-        ]  # fmt: skip
-        return f'| {" | ".join(cells)} |'
-
-    def apart_m(self, other: Errors, time_s: float) -> list[float]:
-        """Return how far the root of each person is from where another result has it."""
-        return [
-            float(np.linalg.norm(error_m - other.root_m[person, at_s]))
-            for (person, at_s), error_m in self.root_m.items()
-            if at_s == round(time_s, 4) and (person, at_s) in other.root_m
-        ]
-
-
-HEAD = (
-    '| people by | people | missed | keypoints, mm | triangulated, mm | share | root, cm |\n'
-    '|---|---|---|---|---|---|---|'
-)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -314,10 +255,6 @@ def _full_size(image: LabelledImage) -> Intrinsics:
     k = image.intrinsics
     assert k
     return Intrinsics(2 * k.fx, 2 * k.fy, 2 * k.cx + 0.5, 2 * k.cy + 0.5)
-
-
-def _mean_median(values: Array, digits: int = 0) -> str:
-    return f'{values.mean():.{digits}f} / {np.median(values):.{digits}f}' if len(values) else '-'
 
 
 if __name__ == '__main__':

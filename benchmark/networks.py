@@ -25,10 +25,11 @@ from pose3d_ros.detection.detector import Detector
 from pose3d_ros.detection.open_detector import open_detector
 from pose3d_ros.evaluation.annotations import LabelledImage, read_bgr, read_images
 from pose3d_ros.images import CameraImage
-from pose3d_ros.inference import PRECISIONS, Graph, InferenceOptions
+from pose3d_ros.inference import PRECISIONS, InferenceOptions
 from pose3d_ros.lifting.lifting_network import LiftingNetwork
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.store import MODEL_SUFFIXES
+from pose3d_ros.network_graph import Graph
 from pose3d_ros.people import People2D
 
 # One network, or a person detector and a network on crops.

@@ -13,12 +13,20 @@ import math
 
 import rclpy
 from geometry_msgs.msg import Point
-from people_msgs.msg import People, Person
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
 from pose3d_ros.msg import Pose3D, PoseArray3D
+
+try:
+    from people_msgs.msg import People, Person
+except ImportError as error:
+    raise SystemExit(
+        f'people_msgs_bridge needs people_msgs, which cannot be imported ({error}): apt install '
+        'ros-$ROS_DISTRO-people-msgs, or, where the distribution does not have it, build the '
+        'repository wg-perception/people from source'
+    ) from error
 
 
 def people(poses):

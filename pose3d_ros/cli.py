@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 # Little is imported before `main`, which handles Ctrl-C.
-import argparse
 import os
+import signal
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from pathlib import Path
+
     from pose3d_ros.offline.recording import Recording
     from pose3d_ros.offline.writers import Writer
     from pose3d_ros.ros.arguments import Described
@@ -23,6 +25,8 @@ INTERRUPTED, UNREAD = 130, 141
 
 def parser() -> argparse.ArgumentParser:
     """Describe what can be typed."""
+    import argparse
+
     # Here, because it takes long: `main` handles Ctrl-C meanwhile.
     from pose3d_ros.demo.arguments import add_demo_arguments, add_view_arguments
     from pose3d_ros.models import command as model_command
@@ -87,6 +91,17 @@ def version() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit status; Ctrl-C ends it with a line, a node without."""
+    argv = sys.argv[1:] if argv is None else argv
+    interrupted = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    usual = signal.default_int_handler
+    if own := signal.getsignal(signal.SIGINT) is usual:  # neither ignored nor a caller's handler
+        signal.signal(signal.SIGINT, interrupt)
     try:
         try:
             return _run(argv)
@@ -96,21 +111,31 @@ def main(argv: list[str] | None = None) -> int:
         # What is still in the buffer has no reader either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
-    except KeyboardInterrupt as interrupt:
-        if (sys.argv[1:] if argv is None else argv)[:1] in [[name] for name in NODES]:
+    except (KeyboardInterrupt, ImportError) as error:
+        # Modules in C turn an interrupt of what they import into an ImportError.
+        if not interrupted and isinstance(error, ImportError):
+            raise
+        if argv[:1] in [[name] for name in NODES]:
             return 0  # as once they run
-        print(str(interrupt) or 'interrupted', file=sys.stderr)
+        said = str(error) if isinstance(error, KeyboardInterrupt) else ''
+        print(said or 'interrupted', file=sys.stderr)
         return INTERRUPTED
+    finally:
+        if own:
+            signal.signal(signal.SIGINT, usual)
 
 
-def _run(argv: list[str] | None) -> int:
+def _run(argv: list[str]) -> int:
+    if argv and argv[0] in NODES:  # without loading what the other commands need
+        return _run_node(argv[0], argv[1:])
     top = parser()
     arguments, rest = top.parse_known_args(argv)
-    if arguments.command in NODES:
-        return _run_node(arguments.command, rest)
     if rest:
+        from pose3d_ros.wording import did_you_mean
+
         options = _options(top, arguments.command)
-        top.error(f'unknown arguments: {" ".join(rest)}{_nearest(rest, options)}')
+        flags = [text.partition('=')[0] for text in rest]
+        top.error(f'unknown arguments: {" ".join(rest)}{did_you_mean(options, *flags)}')
     if arguments.command == 'model':
         from pose3d_ros.models import command as model_command
 
@@ -195,20 +220,13 @@ def _node(command: str) -> tuple[list[Described], Callable[[list[str]], int]]:
 
 def _options(top: argparse.ArgumentParser, command: str) -> list[str]:
     """Return the options of a command."""
+    import argparse
+
     for action in top._actions:
         if isinstance(action, argparse._SubParsersAction):
             actions = action.choices[command]._actions
             return [name for one in actions for name in one.option_strings]
     return []
-
-
-def _nearest(unknown: list[str], options: list[str]) -> str:
-    """Return '; did you mean ...?' for unknown arguments, or ''."""
-    import difflib
-
-    found = [difflib.get_close_matches(text.partition('=')[0], options, 1) for text in unknown]
-    names = [name for names in found for name in names]
-    return f'; did you mean {", ".join(names)}?' if names else ''
 
 
 if __name__ == '__main__':

@@ -15,11 +15,12 @@ from pose3d_ros.detection.openpose.location_map_lifter import LocationMapLifter
 from pose3d_ros.detection.top_down import TopDownOptions
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage, check_bgr
-from pose3d_ros.inference import InferenceOptions, ModelSource
+from pose3d_ros.inference import InferenceOptions
 from pose3d_ros.lifting.lifter import Lifter
 from pose3d_ros.lifting.lifting_network import LiftingNetwork
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.store import resolve
+from pose3d_ros.network_graph import ModelSource
 from pose3d_ros.network_spec import InputSize
 from pose3d_ros.people import People3D
 from pose3d_ros.rotation import Rotation

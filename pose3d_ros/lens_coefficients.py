@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
+
+from pose3d_ros.wording import did_you_mean
 
 # Numbers of coefficients k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tx ty that OpenCV accepts (calib3d).
 # With 4 or 5 it is the model plumb_bob, with more rational_polynomial.
@@ -69,5 +70,4 @@ def _padded(d: Sequence[float], number: int) -> tuple[float, ...]:
 
 def _suggestion(name: str) -> str:
     known = [n for n in (*OPENCV_MODELS, *FISHEYE_MODELS) if n]
-    nearest = difflib.get_close_matches(name, known, n=1)
-    return f', did you mean {nearest[0]!r}?' if nearest else f', known are {", ".join(known)}'
+    return did_you_mean(known, name) or f'; known are {", ".join(known)}'

@@ -6,11 +6,11 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from pose3d_ros.models import ModelError
+from pose3d_ros.wording import did_you_mean
 
 PerChannel: TypeAlias = tuple[float, float, float]
 # Height and width, px; a width of None follows from the shape of the images.
@@ -23,48 +23,6 @@ MAX_SIDE_PX = 8192
 # Mean and standard deviation of ImageNet's images, RGB, 0 to 255.
 IMAGENET_MEAN: PerChannel = (123.675, 116.28, 103.53)
 IMAGENET_SCALE: PerChannel = (58.395, 57.12, 57.375)
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """An input or output of a network, as its file states it.
-
-    Parameters
-    ----------
-    names
-        All names of it. Some formats give several, some none.
-    shape
-        -1: dynamic. Empty where even the rank is dynamic.
-    element_type
-        OpenVINO's name, such as 'f32', 'i32', 'u8'.
-    """
-
-    names: tuple[str, ...]
-    shape: tuple[int, ...]
-    element_type: str = 'f32'
-
-    @property
-    def name(self) -> str:
-        """The shortest name; '' where there is none."""
-        return min(self.names, key=lambda name: (len(name), name), default='')
-
-    def __str__(self) -> str:
-        sizes = ', '.join('?' if n < 0 else str(n) for n in self.shape)
-        return f'{self.name or "(no name)"} ({sizes}) {self.element_type}'
-
-
-@dataclass(frozen=True)
-class Signature:
-    """Inputs and outputs of a network, from which families recognise their own."""
-
-    inputs: tuple[TensorInfo, ...]
-    outputs: tuple[TensorInfo, ...]
-
-    def __str__(self) -> str:
-        return (
-            f'the inputs {", ".join(map(str, self.inputs)) or "none"} and '
-            f'the outputs {", ".join(map(str, self.outputs)) or "none"}'
-        )
 
 
 @dataclass(frozen=True)
@@ -180,8 +138,7 @@ class NetworkSpec:
         known = [f.name for f in fields(cls)]
         for name in values:
             if name not in known:
-                near = get_close_matches(str(name), known, 1)
-                hint = f'; did you mean {near[0]}?' if near else f'; known are {", ".join(known)}'
+                hint = did_you_mean(known, str(name)) or f'; known are {", ".join(known)}'
                 raise ModelError(f'{source}: unknown field {name!r}{hint}')
         for name in ('family', 'keypoint_set', 'outputs'):
             if name not in values:

@@ -224,7 +224,7 @@ class Pipeline:
         if given is None or np.isnan(given.height_m):
             estimate = self.pose_from_people.estimate()
             if estimate is not None:
-                self.camera_pose = estimate.pose()
+                self.camera_pose = estimate.pose
                 self.camera_pose_source = CameraPoseSource.ESTIMATED
 
     def _learn_camera_pose(

@@ -7,6 +7,7 @@ it was received, 3D poses into its camera optical frame.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,8 @@ AUTO = -1
 # appear turned in the same way.
 CHECKED_PEOPLE = 60
 CLEAR_SHARE = 0.8
+
+_TRUNK = [PANOPTIC19.index(name) for name in ('neck', 'left_hip', 'right_hip')]
 
 
 @dataclass(frozen=True)
@@ -195,15 +198,13 @@ class MountingCheck:
 
 def trunk_rotations(people_2d: People2D) -> list[int]:
     """Return for each person with neck and hips the clockwise rotation that turns it upright."""
-    neck = people_2d.xy_px[:, PANOPTIC19.index('neck')]
-    hips = people_2d.xy_px[:, PANOPTIC19.indices(('left_hip', 'right_hip'))].mean(axis=1)
-    up = neck - hips
-    up = up[np.isfinite(up).all(axis=1)]
-    return [_upright_degrees(x, y) for x, y in up.tolist()]
+    neck, left_hip, right_hip = (people_2d.xy_px[:, k] for k in _TRUNK)
+    up = neck - (left_hip + right_hip) / 2
+    return [_upright_degrees(x, y) for x, y in up.tolist() if math.isfinite(x + y)]
 
 
 def _upright_degrees(x: float, y: float) -> int:
     """Return the clockwise rotation, degrees, that turns a direction in the image upwards."""
-    # Clockwise angle from up in the image, (0, -1), to the direction.
-    clockwise_deg = np.degrees(np.arctan2(x, -y))
-    return int(-90 * round(clockwise_deg / 90)) % 360
+    if abs(x) <= abs(y):
+        return 0 if y < 0 else 180
+    return 270 if x > 0 else 90

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import CameraPose, Intrinsics
 from pose3d_ros.camera_pose import movement
+from pose3d_ros.camera_pose.estimate import CameraPoseEstimate
 from pose3d_ros.camera_pose.history import History
 from pose3d_ros.camera_pose.observations import UNIT_HEIGHT_M, Observer
 from pose3d_ros.camera_pose.person_height import PersonHeights
@@ -29,50 +30,9 @@ MAX_UP_SD_RAD, MAX_HEIGHT_SD = np.deg2rad(9), 0.4
 RESTORED_UP_SD_RAD, RESTORED_HEIGHT_SD = np.deg2rad(1), 0.03
 # Of a direction of up that is given, if it is not said, rad.
 KNOWN_UP_SD_RAD = np.deg2rad(1)
+_CONFIRMED = int(TrackState.CONFIRMED)  # numpy converts members of an enum slowly
 # A stamp so little before the last is a clock being set; more is a recording that starts again.
 CLOCK_STEP_S = 0.1
-
-
-@dataclass(frozen=True)
-class CameraPoseEstimate:
-    """How a camera stands, with its uncertainty.
-
-    Parameters
-    ----------
-    up
-        ``(3,)`` unit vector against gravity, in the camera optical frame.
-    height_m
-        Of the camera above the floor on which people are, m.
-    covariance
-        ``(3, 3)`` of roll and pitch, rad, and of the height, m. Roll turns the image about the
-        optical axis, pitch raises the view.
-    seconds
-        Time from the first to the last image that it was made of, s.
-    people
-        Number of tracks that it was made of.
-    """
-
-    up: Array
-    height_m: float
-    covariance: Array
-    seconds: float
-    people: int
-
-    @property
-    def up_sd_rad(self) -> float:
-        """Standard deviation of the direction of up, the root of the sum over both axes, rad."""
-        cosine2 = 1 - self.up[2] ** 2
-        return float(np.sqrt(cosine2 * self.covariance[0, 0] + self.covariance[1, 1]))
-
-    @property
-    def height_sd(self) -> float:
-        """Standard deviation of the height as a share of it."""
-        return float(np.sqrt(self.covariance[2, 2]) / self.height_m)
-
-    def pose(self) -> CameraPose:
-        """Return the pose with its standard deviations; that of `up` there is per axis."""
-        per_axis_rad = self.up_sd_rad / np.sqrt(2)
-        return CameraPose(self.up, self.height_m, per_axis_rad, self.height_sd)
 
 
 class CameraPoseEstimator:
@@ -108,6 +68,7 @@ class CameraPoseEstimator:
         self._known_up_sd_rad = KNOWN_UP_SD_RAD
         self._level: Array | None = None
         self._stamp_s = -np.inf
+        # Whether anything that the estimate is made of has changed since it was made.
         self._is_changed, self._estimate = True, self._restored
         self._forget()
 
@@ -144,13 +105,16 @@ class CameraPoseEstimator:
         """
         if not np.isfinite(stamp_s):
             raise ValueError(f'stamp_s must be finite, found {stamp_s}')
-        self._is_changed = True
         if intrinsics != self._intrinsics or (known is None) != (self._known is None):
             self.reset()
         self._intrinsics, self._known, self._known_up_sd_rad = intrinsics, known, known_up_sd_rad
-        self._level = None if known is None else _levelling(known.up)
+        if known is None:
+            self._level = None
+        else:
+            self._level, self._is_changed = _levelling(known.up), True
         if stamp_s < self._stamp_s - CLOCK_STEP_S:
             self._history.shift(stamp_s - self._stamp_s)
+            self._is_changed = True
             self._solved_s += stamp_s - self._stamp_s
         self._stamp_s = stamp_s
         self._observe(tracked, intrinsics)
@@ -163,7 +127,6 @@ class CameraPoseEstimator:
         """Forget all people and the estimate, but for a restored one before the first image."""
         if self._intrinsics is not None:
             self._restored = None
-        self._is_changed = True
         self._history.clear()
         self._forget()
 
@@ -184,6 +147,7 @@ class CameraPoseEstimator:
         return found
 
     def _forget(self) -> None:
+        self._is_changed = True
         self._solution: Solution | None = None
         self._sizes: dict[int, float] = {}
         self._solved_s, self._solves = -np.inf, 0
@@ -205,9 +169,7 @@ class CameraPoseEstimator:
         )
 
     def _observe(self, tracked: TrackedPeople, intrinsics: Intrinsics) -> None:
-        due = (tracked.state == TrackState.CONFIRMED) & self._history.due(
-            self._stamp_s, tracked.track_id
-        )
+        due = (tracked.state == _CONFIRMED) & self._history.due(self._stamp_s, tracked.track_id)
         if not due.any():
             return
         people = tracked.people.people_2d
@@ -218,7 +180,7 @@ class CameraPoseEstimator:
         if seen.enough.any():
             ids = tracked.track_id[due][seen.enough]
             self._history.add(self._stamp_s, ids, seen.take(seen.enough))
-            self._new = True
+            self._new = self._is_changed = True
 
     def _prior(self, tracks: int) -> Prior:
         if self._known is not None:
@@ -234,7 +196,7 @@ class CameraPoseEstimator:
 
     def _solve(self) -> None:
         self._solves += 1
-        self._solved_s, self._new = self._stamp_s, False
+        self._solved_s, self._new, self._is_changed = self._stamp_s, False, True
         scale = self.assumed_height_m / UNIT_HEIGHT_M
         evidence, tracks = self._history.evidence(NECK_M * scale)
         prior = self._prior(len(tracks))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pose3d_ros.camera import CameraPose, Intrinsics
-from pose3d_ros.camera_pose.estimator import CameraPoseEstimate
+from pose3d_ros.camera_pose.estimate import CameraPoseEstimate
 
 VERSION = 1
 

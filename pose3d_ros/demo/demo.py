@@ -26,6 +26,7 @@ from pose3d_ros.ros.middleware import fastdds_variable
 from pose3d_ros.ros.process import keep_memory, stop_on_signals
 from pose3d_ros.share import share
 from pose3d_ros.sources.addresses import is_address
+from pose3d_ros.wording import counted
 
 # Longest time in which a network is loaded and compiled, s.
 START_S = 120.0
@@ -40,8 +41,8 @@ OWN: dict[str, dict[str, object]] = {
     },
 }  # fmt: skip
 # What only the nodes know is in their logs.
-ON_DEVICE, PUBLISHED = re.compile(r' on (\S+)$'), re.compile(r'(\d+) images published')
-COUNT = re.compile(r': (\d+) images at ')
+ON_DEVICE, PUBLISHED = re.compile(r' on (\S+)$'), re.compile(r'(\d+) images? published')
+COUNT = re.compile(r': (\d+) images? at ')
 # Options that are parameters of the nodes, passed on if they are given.
 POSE_OPTIONS = (
     'device', 'precision', 'camera_height', 'camera_up', 'keypoint_threshold', 'limb_threshold',
@@ -103,7 +104,8 @@ def demo(arguments: argparse.Namespace) -> int:
     for file in files:
         print(f'written             {file}')
     if recorder.skipped:
-        print(f'left out of video   {recorder.skipped} images, to keep up or without overlay')
+        left_out = counted(recorder.skipped, 'image')
+        print(f'left out of video   {left_out}, to keep up or without overlay')
     if recorder.problem:
         print(f'pose3d demo: files are missing or cut off: {recorder.problem}', file=sys.stderr)
     return int(any(failed) or bool(recorder.problem))

@@ -18,6 +18,7 @@ from pose3d_ros.people import TrackedPeople
 from pose3d_ros.ros.camera_node import done_qos
 from pose3d_ros.ros.messages.images import bgr_array, seconds
 from pose3d_ros.ros.messages.people import tracked_people
+from pose3d_ros.wording import counted
 
 # Messages that may wait: a slow listener must not lose results.
 DEPTH = 200
@@ -92,8 +93,8 @@ class Listener(Node):
         if not self.score:
             return []
         if len(self.results) != published:
-            missing = published - len(self.results)
-            return [f'against the truth   unknown: {missing} images were not answered']
+            missing = counted(published - len(self.results), 'image')
+            return [f'against the truth   unknown: no answer to {missing}']
         for number, tracked in enumerate(self.results):
             people = tracked.people
             self.score.add(number, people.people_2d.xy_px, people.xyz_m)
@@ -101,12 +102,13 @@ class Listener(Node):
 
     def progress(self, count: str | None) -> str:
         """Return the state in a line; `count`: how many images the source has, if known."""
-        of = f' of {count}' if count else ''
-        people = len(self.results[-1]) if self.results else 0
+        done = len(self.results)
+        images = f'{done} of {counted(int(count), "image")}' if count else counted(done, 'image')
+        people = counted(len(self.results[-1]) if self.results else 0, 'person', 'people')
         recent_s = np.array(self.stamps_s[-30:])
         span_s = recent_s[-1] - recent_s[0] if len(recent_s) > 1 else 0.0
         rate = f', {(len(recent_s) - 1) / span_s:.1f} Hz' if span_s > 0 else ''
-        return f'{len(self.results)}{of} images answered, {people} people in the last{rate}'
+        return f'{images} answered, {people} in the last{rate}'
 
     def table(self, published: int, device: str) -> str:
         """Return the results as a table."""
@@ -123,7 +125,7 @@ class Listener(Node):
                 f'images sent         {published}{live}',
                 f'images answered     {len(numbers)}, {numbers.count(0)} of them without people',
                 f'people per image    {np.mean(numbers):.2f} on average, {max(numbers)} at most; '
-                f'{len(self.ids)} ids',
+                f'{counted(len(self.ids), "id")}',
                 f'stamp to poses      p50 {p50:.1f} ms, p95 {p95:.1f} ms',
                 f'rate                {rate_hz:.1f} Hz',
                 f'device              {device}',

@@ -11,8 +11,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from pose3d_ros.demo import clip
-from pose3d_ros.demo.child import Child
-from pose3d_ros.demo.demo import camera_parameters, pose_parameters
+from pose3d_ros.demo.child import END_S, Child
+from pose3d_ros.demo.demo import camera_parameters, pose_parameters, published
 from pose3d_ros.ros.log_files import log_arguments
 from pose3d_ros.ros.middleware import fastdds_variable
 from pose3d_ros.ros.process import keep_memory, stop_on_signals
@@ -48,8 +48,7 @@ def view(arguments: argparse.Namespace) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        # The end of a file ends its camera: the page stays.
-        while not stop.is_set() and not (children and children[0].ended()):
+        while not stop.is_set() and not without_work(children):
             executor.spin_once(timeout_sec=0.1)
     finally:
         failed = [child.end() != 0 for child in reversed(children)]
@@ -58,6 +57,19 @@ def view(arguments: argparse.Namespace) -> int:
         server.stop()
         rclpy.try_shutdown()
     return int(any(failed))
+
+
+def without_work(children: list[Child]) -> bool:
+    """Return whether the pose node has ended, or the camera node without an image.
+
+    The end of a file ends its camera, too: the page stays.
+    """
+    if not children:
+        return False
+    pose, camera = children
+    if camera.ended():
+        camera.reader.join(END_S)  # its last lines say what it published
+    return pose.ended() or (camera.ended() and not published(camera))
 
 
 def start_nodes(arguments: argparse.Namespace, namespace: str) -> list[Child]:

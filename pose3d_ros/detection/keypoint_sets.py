@@ -36,6 +36,10 @@ MIDPOINTS = {
     'neck': ('left_shoulder', 'right_shoulder'),
     'pelvis': ('left_hip', 'right_hip'),
 }
+# Index of each midpoint and of both ends.
+_MIDPOINT_INDICES = {
+    name: [PANOPTIC19.index(n) for n in (name, *ends)] for name, ends in MIDPOINTS.items()
+}
 
 Array = NDArray[np.float64]
 
@@ -91,9 +95,8 @@ def with_midpoints(people: People2D) -> People2D:
 def _with_midpoints(names: tuple[str, ...], xy: Array, scores: Array) -> tuple[Array, Array]:
     """Return ``(N, K, 2)``, ``(N, K)`` with the midpoints that a set of these names lacks."""
     xy, scores = xy.copy(), scores.copy()
-    for name, ends in MIDPOINTS.items():
+    for name, (k, a, b) in _MIDPOINT_INDICES.items():
         if name not in names:
-            k, pair = PANOPTIC19.index(name), PANOPTIC19.indices(ends)
-            xy[:, k] = xy[:, pair].mean(1)
-            scores[:, k] = scores[:, pair].min(1)
+            xy[:, k] = (xy[:, a] + xy[:, b]) / 2
+            scores[:, k] = np.minimum(scores[:, a], scores[:, b])
     return xy, scores

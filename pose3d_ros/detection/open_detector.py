@@ -7,15 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from pose3d_ros.detection import one_stage, person_boxes, pose_network
+from pose3d_ros.detection import person_boxes, pose_network
 from pose3d_ros.detection.detector import Detector, Thresholds
 from pose3d_ros.detection.keypoint_sets import KEYPOINT_SETS
+from pose3d_ros.detection.one_stage import detector as one_stage
 from pose3d_ros.detection.openpose import detector as openpose
 from pose3d_ros.detection.top_down import TopDownOptions, open_top_down
-from pose3d_ros.inference import Graph, InferenceOptions, ModelSource
+from pose3d_ros.inference import InferenceOptions
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.normalisation import OFFICIAL_MEAN, OFFICIAL_SCALE
-from pose3d_ros.network_spec import InputSize, NetworkSpec, Signature, read_spec, spec_path
+from pose3d_ros.network_graph import Graph, ModelSource
+from pose3d_ros.network_signature import Signature
+from pose3d_ros.network_spec import InputSize, NetworkSpec, read_spec, spec_path
 
 SpecSource: TypeAlias = NetworkSpec | str | os.PathLike[str]
 

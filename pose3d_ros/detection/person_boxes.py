@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from pose3d_ros.detection.letterbox import Letterbox
 from pose3d_ros.detection.nms import box_nms
-from pose3d_ros.inference import Graph, InferenceOptions, Network, Shapes
+from pose3d_ros.inference import InferenceOptions, Network
 from pose3d_ros.models import ModelError
+from pose3d_ros.network_graph import Graph, Shapes
 from pose3d_ros.network_spec import IMAGENET_MEAN, IMAGENET_SCALE, NetworkSpec
 
 Array = NDArray[np.float64]

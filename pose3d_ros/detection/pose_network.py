@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.detection import crops, direct, heatmaps, simcc
-from pose3d_ros.inference import Graph, InferenceOptions, Network, Shapes
+from pose3d_ros.inference import InferenceOptions, Network
 from pose3d_ros.models import ModelError
+from pose3d_ros.network_graph import Graph, Shapes
 from pose3d_ros.network_spec import NetworkSpec
 
 Array = NDArray[np.float64]

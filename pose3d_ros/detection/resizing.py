@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from pose3d_ros.detection.letterbox import Letterbox
 from pose3d_ros.images import CameraImage
-from pose3d_ros.inference import Graph, InferenceOptions, Network
+from pose3d_ros.inference import InferenceOptions, Network
 from pose3d_ros.models import ModelError
+from pose3d_ros.network_graph import Graph
 from pose3d_ros.network_spec import InputSize, NetworkSpec
 
 # Height of the input unless a size is set, px: two in three people at 8 m are found by it in

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.inference import Shapes
+from pose3d_ros.network_graph import Shapes
 from pose3d_ros.network_spec import IMAGENET_MEAN, IMAGENET_SCALE, NetworkSpec
 
 Array = NDArray[np.float64]

@@ -18,8 +18,9 @@ from pose3d_ros.detection.person_boxes import BoxDetector, Boxes
 from pose3d_ros.detection.pose_network import CropNetwork
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage
-from pose3d_ros.inference import Graph, InferenceOptions
+from pose3d_ros.inference import InferenceOptions
 from pose3d_ros.models import ModelError
+from pose3d_ros.network_graph import Graph
 from pose3d_ros.network_spec import NetworkSpec
 from pose3d_ros.people import K, People2D
 

@@ -1,4 +1,4 @@
-"""Cross products, and rotations as matrices and as unit quaternions (x, y, z, w)."""
+"""Lengths and cross products, and rotations as matrices and as unit quaternions (x, y, z, w)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ Array = NDArray[np.float64]
 QUATERNION_TOLERANCE = 0.01
 
 
+def lengths(vectors: NDArray[np.floating]) -> Array:
+    """Return the lengths of vectors ``(..., 3)``; faster than `numpy.linalg.norm` for few."""
+    return np.asarray(np.sqrt((vectors * vectors).sum(-1)))
+
+
 def cross(a: NDArray[np.floating], b: NDArray[np.floating]) -> Array:
     """Return the cross product of vectors ``(..., 3)``; faster than `numpy.cross` for few."""
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+    xyz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    return np.concatenate([component[..., np.newaxis] for component in xyz], axis=-1)
 
 
 def rotation_matrix(xyzw: Array) -> Array:

@@ -48,7 +48,9 @@ MIN_SCORE = 1e-3
 Array = NDArray[np.float64]
 
 _PELVIS = PANOPTIC19.index('pelvis')
-_HIPS = PANOPTIC19.indices(('left_hip', 'right_hip'))
+_LEFT_HIP, _RIGHT_HIP = _HIPS = PANOPTIC19.indices(('left_hip', 'right_hip'))
+# numpy converts members of an enum slowly.
+_NONE, _OBSERVED, _INFERRED = np.array([Source.NONE, Source.OBSERVED, Source.INFERRED], np.uint8)
 
 
 class LiftingNetwork:
@@ -126,11 +128,11 @@ class LiftingNetwork:
         poses = self._infer(views, scale)
         positions_m, weights = _place(poses, views, scale)
         xyz_m = positions_m @ views.axes
-        source = np.where(views.scores > 0, Source.OBSERVED, Source.INFERRED)
-        source[np.isnan(xyz_m[..., 2])] = Source.NONE
+        source = np.where(views.scores > 0, _OBSERVED, _INFERRED)
+        source[np.isnan(xyz_m[..., 2])] = _NONE
         hips = (views.scores[:, _HIPS] > 0).sum(1)
         covariance = _root_covariance_m2(xyz_m[:, _PELVIS], poses, weights, hips)
-        return People3D(people, xyz_m, source.astype(np.uint8), covariance, poses.sd_m)
+        return People3D(people, xyz_m, source, covariance, poses.sd_m)
 
     def _infer(self, views: PersonViews, scale: Array) -> _Poses:
         """Run the network. People with fewer than ``MIN_KEYPOINTS`` keypoints get NaN."""
@@ -196,7 +198,7 @@ def _place(poses: _Poses, views: PersonViews, scale: Array) -> tuple[Array, Arra
     gain = (weights * variance_m2)[..., np.newaxis]
     on_ray_m = tangents * positions_m[..., 2:]
     positions_m[..., :2] += gain * (on_ray_m - positions_m[..., :2])
-    positions_m[:, _PELVIS] = positions_m[:, _HIPS].mean(1)
+    positions_m[:, _PELVIS] = (positions_m[:, _LEFT_HIP] + positions_m[:, _RIGHT_HIP]) / 2
     return positions_m, weights
 
 

@@ -112,8 +112,9 @@ def person_views(rays: Array, scores: Array, camera_poses: CameraPoses) -> Perso
     directions = np.ones((n, len(PANOPTIC19), 3))
     directions[..., :2] = np.where(detected[..., np.newaxis], rays, 0)
     directions /= _lengths(directions)
+    number = detected.sum(1)
     middle = (detected[:, np.newaxis] @ directions)[:, 0]
-    middle[~detected.any(1)] = (0, 0, 1)
+    middle[number == 0] = (0, 0, 1)
     middle /= _lengths(middle)
     levelled: Mask = np.isfinite(up[:, 0])
     upward = np.where(levelled[:, np.newaxis], up, _UPRIGHT)
@@ -121,7 +122,7 @@ def person_views(rays: Array, scores: Array, camera_poses: CameraPoses) -> Perso
     rotated = directions @ axes.transpose(0, 2, 1)
     inverse_z = detected / np.maximum(rotated[..., 2], 1 / MAX_TANGENT)
     tangents = np.clip(rotated[..., :2] * inverse_z[..., np.newaxis], -MAX_TANGENT, MAX_TANGENT)
-    square = np.einsum('nkc,nkc->n', tangents, tangents) / np.maximum(detected.sum(1), 1)
+    square = np.einsum('nkc,nkc->n', tangents, tangents) / np.maximum(number, 1)
     spread = np.maximum(np.sqrt(square), MIN_SPREAD)
     keypoints = np.zeros((n, len(PANOPTIC19), PER_KEYPOINT))
     keypoints[..., :2] = tangents / spread[:, np.newaxis, np.newaxis]
@@ -160,9 +161,9 @@ def _camera_pose_features(poses: CameraPoses, climb: Array) -> Array:
     levelled, high = _known(poses)
     up_sd = np.minimum(poses.up_sd_rad, MAX_UP_SD_RAD) / UP_SD_UNIT_RAD
     height_sd = np.minimum(poses.height_sd, MAX_HEIGHT_SD) / HEIGHT_SD_UNIT
-    values = np.stack([levelled, climb, high, poses.height, up_sd, height_sd], axis=1)
-    flags = np.stack([levelled, levelled, high, high, levelled, high], axis=1)
-    return np.where(flags, values, 0)
+    values = np.array([levelled, climb, high, poses.height, up_sd, height_sd])
+    flags = np.array([levelled, levelled, high, high, levelled, high])
+    return np.asarray(np.where(flags, values, 0).T)
 
 
 def _lengths(vectors: Array) -> Array:
@@ -174,7 +175,12 @@ def _axes(middle: Array, upward: Array) -> Array:
     """Return axes ``(N, 3, 3)`` of cameras that look along `middle`, as upright as possible."""
     down = (upward * middle).sum(1, keepdims=True) * middle - upward
     # A camera that looks straight up or down has no upright: take that of the image.
-    steep = np.linalg.norm(down, axis=1) < 1e-3
-    down[steep] = np.array([0, 1, 0]) - middle[steep, 1:2] * middle[steep]
-    down /= np.linalg.norm(down, axis=1, keepdims=True)
-    return np.stack([cross(down, middle), down, middle], axis=1)
+    length = np.linalg.norm(down, axis=1, keepdims=True)
+    steep = length[:, 0] < 1e-3
+    if steep.any():
+        down[steep] = np.array([0, 1, 0]) - middle[steep, 1:2] * middle[steep]
+        length = np.linalg.norm(down, axis=1, keepdims=True)
+    down /= length
+    axes = np.empty((len(middle), 3, 3))
+    axes[:, 0], axes[:, 1], axes[:, 2] = cross(down, middle), down, middle
+    return axes

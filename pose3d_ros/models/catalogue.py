@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pose3d_ros.models import ModelError
 from pose3d_ros.models import contracts as c
 from pose3d_ros.network_spec import NetworkSpec
+from pose3d_ros.wording import did_you_mean
 
 # Families of the person detectors and of the networks on crops.
 _FAMILIES_OF_PAIRS = ('person_boxes', 'top_down')
@@ -266,11 +266,5 @@ def find(name: str) -> ModelEntry:
             return entry
     names = [entry.name for entry in CATALOGUE]
     raise ModelError(
-        f'no network named {name!r}{did_you_mean(name, names)}; known are {", ".join(names)}'
+        f'no network named {name!r}{did_you_mean(names, name)}; known are {", ".join(names)}'
     )
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ' (did you mean NAME?)' with the most similar known name; '' if none is similar."""
-    nearest = difflib.get_close_matches(name, list(known), n=1)
-    return f' (did you mean {nearest[0]}?)' if nearest else ''

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, ModelEntry, find
+from pose3d_ros.models.folders import default_folder
 from pose3d_ros.models.store import (
     BUNDLED,
     PRECISIONS,
-    default_folder,
     installed,
     record_of,
     remove,
@@ -127,8 +127,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _install(args: argparse.Namespace, folder: Path | None) -> None:
+    # OpenVINO takes a while to load.
     from pose3d_ros.models.fetch import FileSource
-    from pose3d_ros.models.install import install  # OpenVINO takes a while to load
+    from pose3d_ros.models.install import already_installed, install
 
     if folder is None:
         raise ModelError('no folder to install into: set HOME, XDG_CACHE_HOME or POSE3D_MODELS')
@@ -144,6 +145,15 @@ def _install(args: argparse.Namespace, folder: Path | None) -> None:
     _check_writable(folder)
     origin = FileSource(args.from_file, args.from_url, args.sha384, args.unverified)
     for entry in entries:
+        # Whoever states files, or how to make them, wants them installed in any case.
+        if origin == FileSource() and quantise is None:
+            present = already_installed(entry, folder, args.precision)
+            if present:
+                print(
+                    f'{present} is installed already, and undamaged; to install it anew, first: '
+                    f'pose3d model remove {present.stem}'
+                )
+                continue
         path = install(
             entry, origin, folder,
             precision=args.precision, quantise=quantise, progress=_progress,

@@ -26,7 +26,15 @@ from pose3d_ros.models.fetch import (
 )
 from pose3d_ros.models.normalisation import mark_inside
 from pose3d_ros.models.recorded_checksums import record_checksum, recorded_checksum
-from pose3d_ros.models.store import PRECISIONS, Record, put
+from pose3d_ros.models.store import (
+    PRECISIONS,
+    Record,
+    checksum,
+    installed,
+    installed_name,
+    put,
+    record_of,
+)
 from pose3d_ros.network_spec import NetworkSpec, spec_path
 
 Quantise = Callable[[ov.Model], 'tuple[ov.Model, str]']
@@ -104,6 +112,23 @@ def install(
     return path
 
 
+def already_installed(entry: ModelEntry, folder: Path, precision: str | None) -> Path | None:
+    """Return the .xml of a network that is installed, as `install` would make it of a download.
+
+    None if it is not installed, of other files than those of the catalogue, made by another
+    version of OpenVINO, or damaged.
+    """
+    choice = _choose(entry, FileSource(), precision, None)
+    path = installed(folder).get(installed_name(entry.name, choice.precision))
+    record = record_of(path) if path else None
+    if path is None or record is None or not spec_path(path).is_file():
+        return None
+    recorded = recorded_checksum(folder, f'{entry.name} {choice.published}')
+    expected = [file.sha384 or recorded or '' for file in entry.files[choice.published]]
+    same = (record.sha384, record.converter) == (', '.join(expected), _converter())
+    return path if same and record.network_sha256 == checksum(str(path)) else None
+
+
 def _choose(
     entry: ModelEntry, origin: FileSource, precision: str | None, quantise: Quantise | None
 ) -> _Choice:
@@ -173,7 +198,11 @@ def _record(entry: ModelEntry, precision: str, found: list[FetchedFile], note: s
         source=', '.join(file.source for file in found),
         sha384=', '.join(file.sha384 for file in found),
         checked_against=checked_against,
-        converter=f'pose3d_ros, OpenVINO {ov.get_version()}',
+        converter=_converter(),
         installed=datetime.now(timezone.utc).isoformat(timespec='seconds'),
         note=note,
     )
+
+
+def _converter() -> str:
+    return f'pose3d_ros, OpenVINO {ov.get_version()}'

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, ModelEntry, did_you_mean
-from pose3d_ros.models.compiled_cache import warn_once
+from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, ModelEntry
+from pose3d_ros.models.folders import default_folder
+from pose3d_ros.wording import did_you_mean
 
 INSTALL_COMMAND = 'pose3d model install'
 PRECISIONS = ('f32', 'f16', 'int8')
@@ -81,44 +82,6 @@ class Record:
 def installed_name(name: str, precision: str) -> str:
     """Return the name that a network is found by: its precision follows unless it is f32."""
     return name if precision == 'f32' else f'{name}-{precision}'
-
-
-def default_folder() -> Path | None:
-    """Return the folder of installed networks: $POSE3D_MODELS or in the user's cache.
-
-    None if neither is known: see `cache_folder`.
-    """
-    if stated := os.environ.get('POSE3D_MODELS'):
-        return Path(os.path.expanduser(stated))
-    cache = cache_folder()
-    return None if cache is None else cache / 'models'
-
-
-def cache_folder() -> Path | None:
-    """Return this package's folder in the user's cache (XDG base directories).
-
-    None if the user has no home: HOME is unset and the user is unknown to the system, as in
-    containers. Whether the folder can be written is not checked.
-    """
-    cache = Path(os.environ.get('XDG_CACHE_HOME', ''))
-    if not cache.is_absolute():  # the XDG specification: relative paths are ignored
-        try:
-            cache = Path.home() / '.cache'
-        except RuntimeError:
-            return None
-    return cache / 'pose3d_ros'
-
-
-def compiled_folder() -> Path | None:
-    """Return the folder of compiled networks in the user's cache.
-
-    None, with a warning once, if the user has no home.
-    """
-    cache = cache_folder()
-    if cache is None:
-        warn_once('compiled networks are not cached: neither HOME nor XDG_CACHE_HOME is set')
-        return None
-    return cache / 'compiled'
 
 
 def put(folder: Path, record: Record, write: Callable[[Path], None]) -> Path:
@@ -303,7 +266,7 @@ def _file(model: str, folder: Path | None, paths: dict[str, Path]) -> Path:
         raise ModelError(
             'model must be auto, the name of an installed network, or a path to an '
             f'{", ".join(MODEL_SUFFIXES)} or the folder of a SavedModel, found {model!r}'
-            f'{did_you_mean(model, names)}; installed in {folder}: {known}'
+            f'{did_you_mean(names, model)}; installed in {folder}: {known}'
         )
     if not path.is_file():
         raise ModelError(f'model file {path} does not exist')

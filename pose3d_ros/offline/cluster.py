@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from pose3d_ros.offline.process import Outcome
 from pose3d_ros.offline.recording import Input
 from pose3d_ros.offline.worker import Worker
+from pose3d_ros.wording import counted
 
 # How often an input is tried, if processes end or machines are lost meanwhile.
 TRIES = 3
@@ -100,9 +101,13 @@ class Cluster:
         # References of results that are awaited, and actors without a job.
         self.busy: dict[Any, Job] = {}
         self.idle: list[Job] = []
-        self._connect(address)
-        for machine in self._machines():
-            self.hire(machine)
+        try:
+            self._connect(address)
+            for machine in self._machines():
+                self.hire(machine)
+        except BaseException:  # also an interrupt: no context has been entered that would close it
+            self.close()
+            raise
 
     def _connect(self, address: str) -> None:
         options: dict[str, Any] = {'address': address}
@@ -119,7 +124,6 @@ class Cluster:
             _check_reachable(address)
             self.ray.init(**options, logging_level='warning')
         except (OSError, RuntimeError, ValueError) as error:
-            self.close()
             where = f'at {address}' if address else 'on this machine'
             raise ClusterError(f'no Ray cluster can be used {where}: {error}') from error
 
@@ -223,4 +227,6 @@ def process_inputs(
                 cluster.hire(job.machine)
             cluster.give(waiting)
     if waiting:
-        raise ClusterError(f'no machine of the cluster is left for {len(waiting)} inputs')
+        raise ClusterError(
+            f'no machine of the cluster is left for {counted(len(waiting), "input")}'
+        )

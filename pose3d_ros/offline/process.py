@@ -24,6 +24,7 @@ from pose3d_ros.offline.writers import Writer
 from pose3d_ros.people import People3D
 from pose3d_ros.pipeline import Found2D, Pipeline
 from pose3d_ros.sources.video import Losses
+from pose3d_ros.wording import counted
 
 # A finished recording has this file, with what it was made from and how.
 RECORD = 'process.json'
@@ -66,7 +67,8 @@ class Outcome:
     def __str__(self) -> str:
         skipped = f', {self.skipped} already done' if self.skipped else ''
         problems = f', {len(self.problems)} failed or damaged' if self.problems else ''
-        return f'{self.done} recordings, {self.images} images{skipped}{problems}'
+        done = f'{counted(self.done, "recording")}, {counted(self.images, "image")}'
+        return f'{done}{skipped}{problems}'
 
 
 def process(
@@ -280,12 +282,12 @@ class Progress:
         """Return the state in a line."""
         rate_hz = done / max(now_s - self.start_s, 1e-6)
         if not self.count:
-            return f'{self.name}: {done} images, {rate_hz:.1f} Hz'
+            return f'{self.name}: {counted(done, "image")}, {rate_hz:.1f} Hz'
         share = min(done / self.count, 1.0)
         bar = ('#' * round(20 * share)).ljust(20, '.')
         left_s = round((self.count - done) / rate_hz) if done < self.count else 0
         return (
-            f'{self.name}: [{bar}] {done} of {self.count} images, {rate_hz:.1f} Hz, '
+            f'{self.name}: [{bar}] {done} of {counted(self.count, "image")}, {rate_hz:.1f} Hz, '
             f'{left_s // 60}:{left_s % 60:02d} left'
         )
 

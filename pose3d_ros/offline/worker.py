@@ -16,7 +16,8 @@ from pose3d_ros.camera import CameraPose
 from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.inference import InferenceError
-from pose3d_ros.models.store import checksum, compiled_folder, resolve
+from pose3d_ros.models.folders import compiled_folder
+from pose3d_ros.models.store import checksum, resolve
 from pose3d_ros.network_spec import spec_path
 from pose3d_ros.offline.fingerprint import calibration_sha256, file_sha256
 from pose3d_ros.offline.process import Outcome, process

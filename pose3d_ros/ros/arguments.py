@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+
+from pose3d_ros.wording import did_you_mean
 
 # Parameters that every node of rclpy has, and the start of those for QoS.
 EVERY_NODE = ('use_sim_time', 'start_type_description_service')
@@ -73,12 +74,6 @@ def check(arguments: list[str], node: str, known: Iterable[str]) -> None:
             _check_file(Path(value), node, names)
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Return '; did you mean NAME?' for the nearest of some names, or ''."""
-    matches = difflib.get_close_matches(name, list(names), 1)
-    return f'; did you mean {matches[0]}?' if matches else ''
-
-
 def help_text(node: str, parameters: Iterable[Described]) -> str:
     """Return what `pose3d node --help` prints: every parameter with type, range and default."""
     parts = [
@@ -105,10 +100,12 @@ def _flags(arguments: list[str]) -> Iterator[tuple[str, str]]:
             ros = flag == '--ros-args'
         elif not ros:
             hint = ': ROS arguments follow --ros-args' if flag in FLAGS or ':=' in flag else ''
-            raise ArgumentError(f'unknown argument {flag}{hint}{nearest(flag, ["--ros-args"])}')
+            raise ArgumentError(
+                f'unknown argument {flag}{hint}{did_you_mean(["--ros-args"], flag)}'
+            )
         elif flag not in FLAGS:
             hint = f'; did you mean -p {flag} or -r {flag}?' if ':=' in flag else ''
-            raise ArgumentError(f'unknown ROS argument {flag}{hint or nearest(flag, FLAGS)}')
+            raise ArgumentError(f'unknown ROS argument {flag}{hint or did_you_mean(FLAGS, flag)}')
         elif not FLAGS[flag]:
             yield flag, ''
         elif rest:
@@ -119,7 +116,7 @@ def _flags(arguments: list[str]) -> Iterator[tuple[str, str]]:
 
 def _check_name(name: str, names: list[str], where: str) -> None:
     if name not in names and not name.startswith(QOS_PREFIX):
-        raise ArgumentError(f'{where}: there is no parameter {name!r}{nearest(name, names)}')
+        raise ArgumentError(f'{where}: there is no parameter {name!r}{did_you_mean(names, name)}')
 
 
 def _check_file(path: Path, node: str, names: list[str]) -> None:

@@ -38,6 +38,7 @@ from pose3d_ros.share import share
 from pose3d_ros.sources.calibration import read_calibration
 from pose3d_ros.sources.video import Losses, VideoError
 from pose3d_ros.visualisation.perspective import LEVEL
+from pose3d_ros.wording import counted
 
 IMAGE_TYPES: dict[str, Any] = {
     'sensor_msgs/msg/Image': Image,
@@ -158,7 +159,8 @@ class _BagCamera:
                         for taken in self._taken(message, calibration, known, recorded_ns):
                             yield self._with_pose(taken, transforms) if transforms else taken
             if self.without_pose:
-                self.warn(f'{self.path}: pose of the camera unknown at {self.without_pose} images')
+                images = counted(self.without_pose, 'image')
+                self.warn(f'{self.path}: pose of the camera unknown at {images}')
         except BAG_ERRORS as error:
             self.losses.damaged += 1
             self.warn(f'{self.path} ends early: {error}')

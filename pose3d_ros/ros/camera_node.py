@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
@@ -25,12 +25,14 @@ from pose3d_ros.ros import camera_parameters
 from pose3d_ros.ros.arguments import ArgumentError, check
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
 from pose3d_ros.ros.messages.images import image_msg
+from pose3d_ros.ros.messages.status import ERROR, OK, WARN, status_msg
 from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
 from pose3d_ros.sources.calibration import CalibrationError, mirrored, read_calibration
 from pose3d_ros.sources.open_source import open_source
 from pose3d_ros.sources.pacing import Pacer
 from pose3d_ros.sources.playback import frames, reconnected
 from pose3d_ros.sources.video import Frame, VideoError
+from pose3d_ros.wording import counted
 
 # Discovery: a subscriber that this node knows may know this node a little later.
 SETTLE_S = 0.3
@@ -93,8 +95,9 @@ class CameraNode(Node):
             If a file is published to its end and some of it was lost.
         """
         rate_hz = self._value('rate')
+        images = counted(self.video.count, 'image') if self.video.count else '? images'
         self.get_logger().info(
-            f'{self.video.name}: {self.video.count or "?"} images at '
+            f'{self.video.name}: {images} at '
             f'{rate_hz or self.video.rate_hz:.4g} Hz on {self.image_publisher.topic_name}'
         )
         self._wait_for_subscribers(stop)
@@ -119,7 +122,7 @@ class CameraNode(Node):
         rate_hz = (self.published - 1) / duration_s if duration_s > 0 else 0.0
         losses = f', {self.video.losses}' if self.video.losses else ''
         not_done = f', {self.not_done} not done' if self.not_done else ''
-        return f'{self.published} images published, {rate_hz:.4g} Hz{losses}{not_done}'
+        return f'{counted(self.published, "image")} published, {rate_hz:.4g} Hz{losses}{not_done}'
 
     def _images(self, stop: Stop) -> Generator[Frame, None, None]:
         options = {name: self._value(name) for name in ('skip', 'loop', 'mirror')}
@@ -198,7 +201,7 @@ class CameraNode(Node):
             if time.monotonic() > deadline_s:
                 found = self.image_publisher.get_subscription_count()
                 self.get_logger().warning(
-                    f'starting with {found} of {wanted} subscribers after wait_timeout'
+                    f'starting with {found} of {counted(wanted, "subscriber")} after wait_timeout'
                 )
                 return
             self._spin(0.02, stop)
@@ -221,19 +224,14 @@ class CameraNode(Node):
     def _diagnose(self) -> None:
         """Publish the state of the source: ERROR while a live one is lost."""
         losses = self.video.losses
-        level, message = DiagnosticStatus.OK, 'running'
+        level, message = OK, 'running'
         if self.last_error and self.video.live:
-            level, message = DiagnosticStatus.ERROR, self.last_error
+            level, message = ERROR, self.last_error
         elif losses:
-            level, message = DiagnosticStatus.WARN, str(losses)
+            level, message = WARN, str(losses)
         values = {'published': self.published, **vars(losses)}
-        status = DiagnosticStatus(
-            level=level,
-            name=f'{self.get_fully_qualified_name().lstrip("/")}: source',
-            message=message,
-            hardware_id=self.video.name,
-            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
-        )
+        name = f'{self.get_fully_qualified_name().lstrip("/")}: source'
+        status = status_msg(name, level, message, values, self.video.name)
         array = DiagnosticArray(status=[status])
         array.header.stamp = self.get_clock().now().to_msg()
         self.diagnostics.publish(array)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 
+from pose3d_ros.ros import doubles
 from pose3d_ros.sources.playback import RECONNECT_S
 
 
@@ -74,4 +75,4 @@ def declare(node: Node, parameters: Mapping[str, NodeParameter] = PARAMETERS) ->
         elif parameter.high:
             span = IntegerRange(from_value=0, to_value=int(parameter.high), step=1)
             descriptor.integer_range = [span]
-        node.declare_parameter(name, parameter.default, descriptor)
+        doubles.declare(node, name, parameter.default, descriptor)

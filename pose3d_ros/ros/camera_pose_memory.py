@@ -6,9 +6,10 @@ import math
 import time
 
 from pose3d_ros.camera import Intrinsics, IntrinsicsSource
-from pose3d_ros.camera_pose.estimator import CameraPoseEstimate, CameraPoseEstimator
+from pose3d_ros.camera_pose.estimate import CameraPoseEstimate
+from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.camera_pose.store import CameraPoseStore
-from pose3d_ros.models.store import cache_folder
+from pose3d_ros.models.folders import cache_folder
 from pose3d_ros.pipeline import Pipeline
 
 # Period of saving, s.

@@ -1,4 +1,4 @@
-"""One camera of the pose node: its subscriptions, its pipeline and its publishers."""
+"""One camera of the pose node: from its subscriptions through its pipeline to its publishers."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ import time
 from typing import Any, NamedTuple
 
 import numpy as np
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image, Imu, PointCloud2
+from sensor_msgs.msg import CompressedImage, Image, Imu
 from std_msgs.msg import Header
-from visualization_msgs.msg import MarkerArray
 
 from pose3d_ros.camera import IntrinsicsSource
 from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.images import CameraImage, Observation
 from pose3d_ros.inference import InferenceError
-from pose3d_ros.msg import PoseArray3D
-from pose3d_ros.people import TrackedPeople
 from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.ros.camera_log import CameraLog
 from pose3d_ros.ros.camera_pose import CameraPoseProvider
 from pose3d_ros.ros.camera_pose_memory import CameraPoseMemory
+from pose3d_ros.ros.camera_publishers import CameraPublishers
 from pose3d_ros.ros.camera_topics import CameraTopics
 from pose3d_ros.ros.depth_stream import DEPTH_IMAGES, DepthStream
 from pose3d_ros.ros.follow import Follower, Seen
@@ -30,27 +27,14 @@ from pose3d_ros.ros.image_clock import ImageClock, ImageTime
 from pose3d_ros.ros.image_statistics import ImageStatistics, Outcome, publisher_gid
 from pose3d_ros.ros.imu import ImuUp
 from pose3d_ros.ros.messages.camera_info import Calibration
-from pose3d_ros.ros.messages.detections import detection_array
-from pose3d_ros.ros.messages.images import (
-    ImageError,
-    image_msg,
-    nanoseconds,
-    read_camera_image,
-    seconds,
-)
-from pose3d_ros.ros.messages.markers import marker_array
-from pose3d_ros.ros.messages.people_cloud import people_cloud
-from pose3d_ros.ros.messages.pose_array import pose_array_cdr
+from pose3d_ros.ros.messages.images import ImageError, nanoseconds, read_camera_image, seconds
 from pose3d_ros.ros.messages.transforms import Floor, PeopleInFrame
-from pose3d_ros.ros.optional_messages import import_messages
 from pose3d_ros.ros.parameters import PoseParameters
-from pose3d_ros.ros.qos import image_qos, qos_overrides, result_qos
+from pose3d_ros.ros.qos import image_qos
 from pose3d_ros.ros.shared_network import SharedNetwork
 from pose3d_ros.ros.transforms import FrameError, Transforms
 from pose3d_ros.rotation import AUTO, MountingCheck
 from pose3d_ros.tracking.smoothing import Smoother
-from pose3d_ros.visualisation.overlay import draw_people
-from pose3d_ros.visualisation.text import draw_text
 
 # The direction that is up in an image, in the camera optical frame.
 UP = np.array([0.0, -1.0, 0.0])
@@ -104,7 +88,9 @@ class CameraStream:
         self.transforms, self.target_frame, self.bodies = transforms, p.target_frame, bodies
         # Log throttling is per logger, so each camera has its own.
         logger = node.get_logger().get_child(name) if name else node.get_logger()
-        self.topics = CameraTopics(node, self._topic(''), p.image_transport, logger)
+        prefix = f'{name}/' if name else ''
+        self.topics = CameraTopics(node, prefix, p.image_transport, logger)
+        self.publishers = CameraPublishers(node, prefix, p.detections, self.update_subscriptions)
         self.calibration = Calibration(p.focal_length, p.rectified)
         self.pipeline = Pipeline(network.estimator)
         self.depth = DepthStream(p.depth_tolerance, p.rectified) if p.depth else None
@@ -118,20 +104,9 @@ class CameraStream:
         # Intrinsics source of the last image, and why its CameraInfo is not used, or ''.
         self.intrinsics_source: IntrinsicsSource | None = None
         self.last_error = ''
-        self.vision = import_messages('vision_msgs', 'detections') if p.detections else None
-        self.publishers: list[Any] = []
         self.enabled = False
         self.follower: Follower | None = None
         self.update_parameters(p)
-
-    def create_publishers(self) -> None:
-        """Create the publishers of the results."""
-        self.poses = self._publisher(PoseArray3D, 'poses')
-        self.markers = self._publisher(MarkerArray, 'markers')
-        self.overlay = self._publisher(Image, 'overlay')
-        self.people_cloud = self._publisher(PointCloud2, 'people_cloud')
-        if self.vision:
-            self.detections = self._publisher(self.vision.Detection3DArray, 'detections')
 
     def update_parameters(self, p: PoseParameters) -> None:
         """Apply the parameters that are live."""
@@ -165,7 +140,7 @@ class CameraStream:
 
     def update_subscriptions(self) -> None:
         """Subscribe to the camera while it is enabled and its results have subscribers."""
-        needed = any(publisher.get_subscription_count() for publisher in self.publishers)
+        needed = self.publishers.have_subscribers()
         needed = needed or not self.lazy or self.bodies is not None
         needed = needed or (self.follower is not None and self.follower.needed)
         if self.enabled and needed:
@@ -190,8 +165,7 @@ class CameraStream:
     def destroy(self) -> None:
         """Destroy all subscriptions and publishers."""
         self.set_enabled(False)
-        while self.publishers:
-            self.node.destroy_publisher(self.publishers.pop())
+        self.publishers.destroy()
 
     def on_image(self, image: Image | CompressedImage, info: dict[str, Any]) -> None:
         """Process an image, or keep it until its depth image has arrived."""
@@ -242,8 +216,8 @@ class CameraStream:
             up = floor.up if floor else UP
             seen = Seen(tracked, up, observation.stamp_s, time.monotonic())
             self.follower.update(self.name, seen, people, self.pipeline.tracker.max_age_s)
-        if self.overlay.get_subscription_count():
-            self.overlay.publish(image_msg(self._draw(image, tracked), header))
+        if self.publishers.overlay.get_subscription_count():
+            self.publishers.publish_overlay(image, tracked, header, self._caption())
 
     def _observation(
         self, header: Header, image: CameraImage, image_time: ImageTime
@@ -264,24 +238,11 @@ class CameraStream:
     ) -> None:
         timings = self.pipeline.timings
         assert timings
-        self.poses.publish(
-            pose_array_cdr(
-                people.tracked,
-                people.header,
-                observation.image.intrinsics,
-                self.pipeline.camera_pose,
-                self.pipeline.camera_pose_source,
-            )
-        )
+        self.publishers.publish_poses(people, observation.image.intrinsics, self.pipeline)
         self.statistics.record_processed(
             self._latency_s(received), timings.inference_s, timings.after_inference_s
         )
-        if self.markers.get_subscription_count():
-            self.markers.publish(marker_array(people))
-        if self.people_cloud.get_subscription_count():
-            self.people_cloud.publish(people_cloud(people))
-        if self.vision and self.detections.get_subscription_count():
-            self.detections.publish(detection_array(self.vision, people))
+        self.publishers.publish_people(people)
         if self.bodies:
             height, width = observation.image.bgr.shape[:2]
             header, time_s = received.message.header, received.time.time_s
@@ -303,15 +264,12 @@ class CameraStream:
             return self.transforms.to_frame(people, self.target_frame)
         return people
 
-    def _draw(self, image: CameraImage, tracked: TrackedPeople) -> np.ndarray:
-        """Draw skeletons, ids, the time per image and the rate on a copy of an image."""
+    def _caption(self) -> str:
+        """Return the time per image and the rate."""
         assert self.pipeline.timings
-        bgr = image.bgr.copy()
-        draw_people(bgr, tracked, image.intrinsics)
         rate_hz = self.statistics.rate_hz()
         rate = f'  {rate_hz:.1f} Hz' if np.isfinite(rate_hz) else ''
-        draw_text(bgr, f'{1e3 * self.pipeline.timings.total_s:.0f} ms{rate}', (8, 0))
-        return bgr
+        return f'{1e3 * self.pipeline.timings.total_s:.0f} ms{rate}'
 
     def _subscribe(self) -> None:
         self.statistics.start()
@@ -326,17 +284,3 @@ class CameraStream:
         if self.imu:
             topics.subscribe(Imu, topics.imu_topic, self.imu.on_imu, image_qos(IMU_MESSAGES))
         topics.subscribe_to_images(self.on_image)
-
-    def _topic(self, name: str) -> str:
-        return f'{self.name}/{name}' if self.name else name
-
-    def _publisher(self, kind: Any, name: str) -> Any:
-        publisher = self.node.create_publisher(
-            kind,
-            self._topic(name),
-            result_qos(),
-            event_callbacks=PublisherEventCallbacks(matched=lambda _: self.update_subscriptions()),
-            qos_overriding_options=qos_overrides(),
-        )
-        self.publishers.append(publisher)
-        return publisher

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticStatus
 
 from pose3d_ros.camera import CameraPoseSource, IntrinsicsSource
 from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.ros.camera_stream import CameraStream
 from pose3d_ros.ros.image_statistics import RECENT_S, Outcome, RecentStatistics
+from pose3d_ros.ros.messages.status import ERROR, OK, WARN, status_msg
 from pose3d_ros.ros.parameters import PoseParameters
 from pose3d_ros.ros.shared_network import SharedNetwork
+from pose3d_ros.wording import counted
 
-OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 # Latency, s, from which the stamps are assumed to be of another clock.
 OTHER_CLOCK_S = 60.0
 
@@ -30,7 +31,7 @@ def network_status(name: str, network: SharedNetwork, checksum: str) -> Diagnost
         level, text = WARN, f'{text} instead of {network.wanted_device}, which failed'
     if network.error:
         level, text = ERROR, network.error
-    return _status(name, detector.device, level, text, values)
+    return status_msg(name, level, text, values, detector.device)
 
 
 def camera_status(
@@ -55,9 +56,9 @@ def camera_status(
     level = max((level for level, _ in found), default=OK)
     # The most severe first.
     texts = [text for _, text in sorted(found, key=lambda one: one[0], reverse=True)]
-    return _status(
-        name, camera.topics.image_topic, level, '; '.join(texts) or idle or 'running',
-        {'state': idle or 'running', **values(camera, recent)},
+    return status_msg(
+        name, level, '; '.join(texts) or idle or 'running',
+        {'state': idle or 'running', **values(camera, recent)}, camera.topics.image_topic,
     )  # fmt: skip
 
 
@@ -76,7 +77,8 @@ def complaints(
     if camera.last_error:
         yield WARN, camera.last_error
     if camera.pipeline.people_cut:
-        yield WARN, f'{camera.pipeline.people_cut} people beyond max_people ({p.max_people})'
+        people = counted(camera.pipeline.people_cut, 'person', 'people')
+        yield WARN, f'{people} beyond max_people ({p.max_people})'
     if camera.depth and camera.depth.last_error:
         yield WARN, f'no depth for the last image: {camera.depth.last_error}'
     if camera.camera_pose.last_error:
@@ -187,12 +189,3 @@ def _camera_pose_text(pipeline: Pipeline) -> str:
 
 def _number(value: float) -> str:
     return f'{value:.1f}' if math.isfinite(value) else 'unknown'
-
-
-def _status(
-    name: str, hardware: str, level: bytes, message: str, values: dict[str, str]
-) -> DiagnosticStatus:
-    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
-    return DiagnosticStatus(
-        level=level, name=name, message=message, hardware_id=hardware, values=pairs
-    )

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.exceptions import InvalidTopicNameException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.validate_topic_name import validate_topic_name
@@ -27,62 +26,23 @@ from pose3d_ros.fusion.views import CameraPeople, in_camera_frame
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.ros import camera_parameters
 from pose3d_ros.ros.arguments import ArgumentError, check
+from pose3d_ros.ros.fusion_input import Input
 from pose3d_ros.ros.fusion_parameters import FUSION_PARAMETERS
 from pose3d_ros.ros.messages.images import seconds
 from pose3d_ros.ros.messages.markers import marker_array
 from pose3d_ros.ros.messages.people import intrinsics, tracked_people
 from pose3d_ros.ros.messages.pose_array import pose_array_cdr
+from pose3d_ros.ros.messages.status import ERROR, OK, WARN, status_msg
 from pose3d_ros.ros.messages.transforms import PeopleInFrame, rotation, translation
 from pose3d_ros.ros.parameters import ParameterError
-from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
+from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, executor_of, run
 from pose3d_ros.ros.qos import qos_overrides, result_qos
-from pose3d_ros.ros.transforms import FrameError, Transforms
+from pose3d_ros.ros.transforms import WAIT_S, FrameError, LateTransform, Transforms
 
-OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
-# Period of a repeated line in the log, and least value of the parameters that are times, s.
-LOG_S, LEAST_S = 5.0, 0.01
-
-
-class Input:
-    """The people of one camera as they arrive.
-
-    Parameters
-    ----------
-    name
-        Of the camera.
-    logger
-        Of the camera: a line that is not repeated for a while must not hide that of another one.
-    """
-
-    def __init__(self, name: str, logger: Any) -> None:
-        self.name, self.logger = name, logger
-        self.subscription: Any = None
-        self.start()
-        self.received = self.dropped = 0
-        # Why the last message is not fused, or ''.
-        self.error = ''
-        self.stamp_s = -np.inf
-        self.intrinsics_source = IntrinsicsSource.GUESSED
-
-    def start(self) -> None:
-        """Begin to wait for messages."""
-        self.last_s = time.monotonic()
-
-    def silence_s(self) -> float:
-        """Return the time since the last message, s."""
-        return time.monotonic() - self.last_s
-
-    def complaint(self, newest_s: float, p: dict[str, Any]) -> str:
-        """Return why the camera is not fused at present, or ''."""
-        silence_s = self.silence_s()
-        if silence_s > p['stale_after']:
-            return f'no poses for {silence_s:.1f} s on {self.subscription.topic_name}'
-        if not self.error and self.received and newest_s - self.stamp_s > p['max_age']:
-            return (
-                f'stamps are {newest_s - self.stamp_s:.2f} s behind those of another camera, more '
-                f'than max_age ({p["max_age"]:g} s)'
-            )
-        return self.error
+# Least value of the parameters that are times, s.
+LEAST_S = 0.01
+# Period of looking for a transform that is on its way, s, and most messages of a camera that wait.
+RETRY_S, MAX_WAITING = 0.01, 20
 
 
 class FusionNode(Node):
@@ -121,6 +81,8 @@ class FusionNode(Node):
         # By the steady clock: a simulated clock may stand still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(self.p['diagnostics_period'], self._diagnose, clock=steady)
+        self.retry = self.create_timer(RETRY_S, self._retry, clock=steady)
+        self.retry.cancel()  # until a message waits
         self.update_subscriptions()
 
     def update_subscriptions(self) -> None:
@@ -143,21 +105,41 @@ class FusionNode(Node):
                 one.subscription = None
 
     def on_poses(self, camera: Input, poses: PoseArray3D) -> None:
-        """Take the people of one image, and publish what is due."""
+        """Take the people of one image, and publish what is due.
+
+        A message whose transform is on its way waits, and other cameras do not wait for it.
+        """
         camera.start()
         camera.received += 1
-        camera.error = ''
-        try:
-            result = self._result(camera, poses)
-        except (FrameError, ValueError) as error:
-            camera.error = str(error)
-            camera.dropped += 1
-            camera.logger.warning(
-                f'{camera.name}: poses are not fused: {error}', throttle_duration_sec=LOG_S
-            )
-            return
-        for results in self.newest.add(result):
-            self._publish(results)
+        camera.waiting.append((poses, time.monotonic() + WAIT_S))
+        self._fuse_waiting(camera)
+
+    def _retry(self) -> None:
+        for one in self.inputs.values():
+            self._fuse_waiting(one)
+        if not any(one.waiting for one in self.inputs.values()):
+            self.retry.cancel()
+
+    def _fuse_waiting(self, camera: Input) -> None:
+        """Fuse the messages that wait, oldest first, up to one whose transform is on its way.
+
+        One is dropped if its transform does not come in time.
+        """
+        while camera.waiting:
+            poses, until_s = camera.waiting[0]
+            try:
+                result = self._result(camera, poses)
+            except (FrameError, ValueError) as error:
+                in_time = time.monotonic() < until_s and len(camera.waiting) <= MAX_WAITING
+                if isinstance(error, LateTransform) and in_time:
+                    self.retry.reset()
+                    return
+                camera.drop(str(error))
+            else:
+                camera.error = ''
+                for results in self.newest.add(result):
+                    self._publish(results)
+            camera.waiting.popleft()
 
     def _result(self, camera: Input, poses: PoseArray3D) -> CameraPeople:
         """Return the people with the place of the camera.
@@ -165,13 +147,14 @@ class FusionNode(Node):
         Raises
         ------
         FrameError
-            If TF does not have it, or positions are in another frame than the camera's.
+            If TF does not have it (LateTransform: not yet), or positions are in another frame than
+            the camera's.
         ValueError
             If the intrinsics or the transform are impossible.
         """
         assert self.transforms
         stamp, frame = poses.header.stamp, poses.header.frame_id
-        transform = self.transforms.find(self.p['fused_frame'], frame, stamp)
+        transform = self.transforms.find(self.p['fused_frame'], frame, stamp, wait_s=0.0)
         result = CameraPeople(
             camera.name,
             tracked_people(poses),
@@ -187,6 +170,8 @@ class FusionNode(Node):
             )
         camera.stamp_s = result.stamp_s
         camera.intrinsics_source = IntrinsicsSource(poses.intrinsics_source)
+        assumed = poses.scale_source == PoseArray3D.ASSUMED_HEIGHT
+        camera.assumes_height = assumed and bool(poses.poses)
         return result
 
     def _publish(self, results: list[CameraPeople]) -> None:
@@ -194,8 +179,11 @@ class FusionNode(Node):
         self.fused, self.people = [one.camera for one in results], len(tracked)
         newest_s = max(one.stamp_s for one in results)
         header = Header(stamp=_stamp(newest_s), frame_id=self.p['fused_frame'])
-        source = max(self.inputs[name].intrinsics_source for name in self.fused)
-        self.poses.publish(pose_array_cdr(tracked, header, source))
+        inputs = [self.inputs[name] for name in self.fused]
+        source = max(one.intrinsics_source for one in inputs)
+        assumed = any(one.assumes_height for one in inputs)
+        scale = PoseArray3D.ASSUMED_HEIGHT if assumed else PoseArray3D.CAMERA_HEIGHT
+        self.poses.publish(pose_array_cdr(tracked, header, source, scale_source=scale))
         if self.markers.get_subscription_count():
             self.markers.publish(marker_array(PeopleInFrame(tracked, header, UP)))
 
@@ -214,7 +202,7 @@ class FusionNode(Node):
             values = {'received': one.received, 'not fused': one.dropped}
             level = ERROR if error else OK
             text = error or idle or 'running'
-            array.status.append(_status(f'{name}: {one.name}', level, text, values))
+            array.status.append(status_msg(f'{name}: {one.name}', level, text, values))
         level, text = OK, f'fusing {working} of {len(self.inputs)} cameras'
         if not any(one.subscription for one in self.inputs.values()):
             text = 'no subscribers'
@@ -228,7 +216,7 @@ class FusionNode(Node):
             'people seen by two or more': self.fusion.shared,
             'cameras of the last people': ', '.join(self.fused),
         }
-        array.status.insert(0, _status(f'{name}: fusion', level, text, state))
+        array.status.insert(0, status_msg(f'{name}: fusion', level, text, state))
         self.diagnostics.publish(array)
 
     def _publisher(self, kind: Any, topic: str) -> Any:
@@ -273,11 +261,6 @@ def _stamp(stamp_s: float) -> Time:
     return Time(sec=sec + nanosec // 10**9, nanosec=nanosec % 10**9)
 
 
-def _status(name: str, level: bytes, text: str, values: dict[str, Any]) -> DiagnosticStatus:
-    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-    return DiagnosticStatus(level=level, name=name, message=text, values=pairs)
-
-
 def main(args: list[str] | None = None) -> int:
     """Run the node until a signal ends it; return 0, or 1 if it does not start.
 
@@ -286,14 +269,10 @@ def main(args: list[str] | None = None) -> int:
 
     def work(stop: Stop) -> int:
         check((args or sys.argv)[1:], 'fusion_node', FUSION_PARAMETERS)
-        node = FusionNode()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        stop.polled = True
-        while not stop.is_set():
-            executor.spin_once(timeout_sec=STOP_WITHIN_S)
-        executor.shutdown()
-        node.destroy_node()
+        with executor_of(FusionNode()) as executor:
+            stop.polled = True
+            while not stop.is_set():
+                executor.spin_once(timeout_sec=STOP_WITHIN_S)
         return 0
 
     return run('fusion_node', work, args, (ArgumentError, ParameterError, FrameError))

@@ -11,7 +11,6 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
@@ -20,20 +19,23 @@ from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.detection.top_down import TopDownOptions
 from pose3d_ros.estimator import LIFTERS, PoseEstimator
 from pose3d_ros.models import ModelError
-from pose3d_ros.models.store import checksum, compiled_folder, resolve
-from pose3d_ros.ros import parameters
+from pose3d_ros.models.folders import compiled_folder
+from pose3d_ros.models.store import checksum, resolve
+from pose3d_ros.ros import node_parameters
 from pose3d_ros.ros.arguments import ArgumentError, check
 from pose3d_ros.ros.camera_stream import CameraStream
 from pose3d_ros.ros.diagnostics import camera_status, network_status
+from pose3d_ros.ros.doubles import as_doubles
 from pose3d_ros.ros.follow import Follower
 from pose3d_ros.ros.hri import Bodies
 from pose3d_ros.ros.image_statistics import Outcome
 from pose3d_ros.ros.optional_messages import MissingPackageError
-from pose3d_ros.ros.parameters import ParameterError, PoseParameters
-from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, run
+from pose3d_ros.ros.parameters import FIELDS, ParameterError, PoseParameters, check_together
+from pose3d_ros.ros.process import STOP_WITHIN_S, Stop, executor_of, run
 from pose3d_ros.ros.qos import result_qos
 from pose3d_ros.ros.shared_network import SharedNetwork
 from pose3d_ros.ros.transforms import FrameError, Transforms
+from pose3d_ros.wording import counted
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 # Raised by a wrong configuration; any other exception is a bug.
@@ -71,8 +73,9 @@ class PoseNode(LifecycleNode):
         self.bodies: Bodies | None = None
         self.follower: Follower | None = None
         self.active = self.paused = False
+        self.add_pre_set_parameters_callback(lambda p: as_doubles(p, node_parameters.DOUBLES))
         self.add_on_set_parameters_callback(self._check_parameters)
-        parameters.declare(self)
+        node_parameters.declare(self)
         self.add_post_set_parameters_callback(self._on_parameters_set)
         self.create_service(SetBool, '~/pause', self._pause)
 
@@ -119,8 +122,8 @@ class PoseNode(LifecycleNode):
         return SUCCESS
 
     def _configure(self) -> None:
-        p = parameters.read(self)
-        parameters.check_together(p)
+        p = node_parameters.read(self)
+        check_together(p)
         self.network = SharedNetwork(self, self._load, p.device)
         detector = self.network.estimator.detector
         self.sha256 = checksum(detector.name)
@@ -134,9 +137,10 @@ class PoseNode(LifecycleNode):
             camera = CameraStream(self, name, self.network, p, self.transforms, self.bodies)
             camera.follower = self.follower
             self.cameras.append(camera)
-            camera.create_publishers()
+            camera.publishers.create()
+            poses_topic = camera.publishers.poses.topic_name
             self.get_logger().info(
-                f'{camera.topics.image_topic} -> {camera.poses.topic_name} with {detector.name} '
+                f'{camera.topics.image_topic} -> {poses_topic} with {detector.name} '
                 f'({width}x{height}) on {detector.device}'
             )
         self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', result_qos())
@@ -158,7 +162,7 @@ class PoseNode(LifecycleNode):
 
     def _diagnose(self) -> None:
         assert self.network
-        p, node = parameters.read(self), self.get_fully_qualified_name().lstrip('/')
+        p, node = node_parameters.read(self), self.get_fully_qualified_name().lstrip('/')
         idle = 'inactive' if not self.active else 'paused' if self.paused else ''
         array = DiagnosticArray()
         array.header.stamp = self.get_clock().now().to_msg()
@@ -196,19 +200,19 @@ class PoseNode(LifecycleNode):
         return response
 
     def _check_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
-        configured = parameters.read(self) if self.network else None
-        reason = parameters.refusal(changes, configured)
+        configured = node_parameters.read(self) if self.network else None
+        reason = node_parameters.refusal(changes, configured)
         return SetParametersResult(successful=not reason, reason=reason)
 
     def _on_parameters_set(self, changes: list[Parameter[Any]]) -> None:
-        if self.network is not None and any(c.name in parameters.FIELDS for c in changes):
-            p = parameters.read(self)
+        if self.network is not None and any(c.name in FIELDS for c in changes):
+            p = node_parameters.read(self)
             apply_live(p, self.network.estimator)
             for camera in self.cameras:
                 camera.update_parameters(p)
 
     def _load(self, device: str) -> PoseEstimator:
-        p = parameters.read(self)
+        p = node_parameters.read(self)
         estimator = load(p, device)
         apply_live(p, estimator)
         return estimator
@@ -258,23 +262,22 @@ def main(args: list[str] | None = None) -> int:
     """
 
     def work(stop: Stop) -> int:
-        check((args or sys.argv)[1:], 'pose_node', parameters.FIELDS)
+        check((args or sys.argv)[1:], 'pose_node', FIELDS)
         node = PoseNode()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        if node.get_parameter('autostart').value and not (
-            node.trigger_configure() == SUCCESS == node.trigger_activate()
-        ):
-            return 1
-        stop.polled = True
-        while not stop.is_set():
-            executor.spin_once(timeout_sec=STOP_WITHIN_S)
-        statistics = [camera.statistics for camera in node.cameras]
-        images = sum(s.images for s in statistics)
-        bad = sum(s.outcomes[Outcome.BAD] for s in statistics)
-        node.get_logger().info(f'stopped after {images} images, {bad} of them unreadable')
-        executor.shutdown()
-        node.destroy_node()
+        with executor_of(node) as executor:
+            if node.get_parameter('autostart').value and not (
+                node.trigger_configure() == SUCCESS == node.trigger_activate()
+            ):
+                return 1
+            stop.polled = True
+            while not stop.is_set():
+                executor.spin_once(timeout_sec=STOP_WITHIN_S)
+            statistics = [camera.statistics for camera in node.cameras]
+            images = sum(s.images for s in statistics)
+            bad = sum(s.outcomes[Outcome.BAD] for s in statistics)
+            node.get_logger().info(
+                f'stopped after {counted(images, "image")}, {bad} of them unreadable'
+            )
         return 0
 
     return run('pose_node', work, args, (ArgumentError,))

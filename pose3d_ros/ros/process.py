@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import rclpy
 from rclpy.exceptions import ParameterException
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from pose3d_ros.ros.log_files import log_arguments
@@ -82,6 +85,23 @@ def run(
         for number, handler in handlers.items():
             signal.signal(number, handler)
     return 0
+
+
+@contextlib.contextmanager
+def executor_of(node: Node) -> Iterator[SingleThreadedExecutor]:
+    """Provide an executor of a node; destroy both in the end, also after an error.
+
+    rclpy destroys the nodes that are left when ROS is shut down, but with its context locked. A
+    node that waits for a thread that needs the context, as the one that receives TF, would wait
+    forever.
+    """
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        yield executor
+    finally:
+        executor.shutdown()
+        node.destroy_node()
 
 
 def stop_on_signals() -> threading.Event:

@@ -13,8 +13,9 @@ from rclpy.node import Node
 from pose3d_ros.camera import Intrinsics
 from pose3d_ros.estimator import PoseEstimator
 from pose3d_ros.images import CameraImage
-from pose3d_ros.inference import InferenceError, renew_devices
+from pose3d_ros.inference import InferenceError
 from pose3d_ros.models import ModelError
+from pose3d_ros.network_graph import renew_devices
 
 # First and longest wait before the network is loaded again, s; it doubles with every failure.
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0

@@ -26,6 +26,10 @@ class FrameError(Exception):
     """A missing transform; the text names source, target, stamp and the error of TF."""
 
 
+class LateTransform(FrameError):
+    """A transform that is missing, but whose publisher is so little behind that it may come."""
+
+
 class Transforms:
     """Transforms received by a thread of its own, so that waiting for one does not block them.
 
@@ -82,28 +86,32 @@ class Transforms:
             return people
         return transform_people(people, self.find(target, source, stamp), target)
 
-    def find(self, target: str, source: str, stamp: Time) -> Transform:
+    def find(self, target: str, source: str, stamp: Time, wait_s: float = WAIT_S) -> Transform:
         """Return the transform of points in `source` to `target` at exactly this stamp.
 
         Raises
         ------
         FrameError
-            If there is none at that stamp, after waiting for at most ``WAIT_S``.
+            If there is none at that stamp, after waiting for at most `wait_s` where it may come;
+            there it is LateTransform.
         """
         what = f'no transform from {source!r} to {target!r} at {stamp.sec}.{stamp.nanosec:09d}'
         when = rclpy_time.Time.from_msg(stamp)
         if not when.nanoseconds:
             raise FrameError(f'{what}: the image has no stamp')  # tf2 would take the latest
         self._detect_jump(source, when.nanoseconds * 1e-9)
+        missing: type[FrameError] = FrameError
         try:
             newest = self._buffer.get_latest_common_time(target, source)
             behind_s = (when.nanoseconds - newest.nanoseconds) * 1e-9
             if source in self._rewound and behind_s < -BACK_S:
                 self._buffer.clear()  # keeps static transforms
-            wait_s = WAIT_S if 0 < behind_s <= BEHIND_S else 0.0
-            found = self._buffer.lookup_transform(target, source, when, Duration(seconds=wait_s))
+            if 0 < behind_s <= BEHIND_S:
+                missing = LateTransform
+            wait = Duration(seconds=wait_s if missing is LateTransform else 0.0)
+            found = self._buffer.lookup_transform(target, source, when, wait)
         except self._error as error:
-            raise FrameError(f'{what}: {error}') from error
+            raise missing(f'{what}: {error}') from error
         self._rewound.discard(source)
         return found.transform
 

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import viser
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.node import Node
+from rclpy.node import Node, NodeNameNonExistentError
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import SetBool
 
@@ -29,7 +30,7 @@ from pose3d_ros.ros.parameters import FIELDS
 from pose3d_ros.visualisation.viser_scene import CameraScene
 
 POSES_TYPE = 'pose3d_ros/msg/PoseArray3D'
-FUSED_TOPIC = '/fused/poses'
+PAUSE_TYPE = 'std_srvs/srv/SetBool'
 # The people of several cameras, or with a target_frame, are in a frame with z up (REP 103), whose
 # origin is assumed to be on the floor.
 Z_UP = CameraPose(np.array([0.0, 0.0, 1.0]), 0.0)
@@ -236,10 +237,9 @@ class ViewerNode(Node):
                 if len(self.views) > 1:
                     for view in self.views.values():
                         view.scene.leave_room()
-            # A fusion node has none of these parameters.
-            for publisher in [] if topic.endswith(FUSED_TOPIC) else publishers:
+            for publisher in publishers:
                 name = f'{publisher.node_namespace.rstrip("/")}/{publisher.node_name}'
-                if name not in self.controls:
+                if name not in self.controls and self._is_pose_node(publisher, name):
                     self.controls[name] = NodeControls(self, name)
         for name, controls in self.controls.items():
             running = any(self._names(topic, name) for topic in self.views)
@@ -251,6 +251,16 @@ class ViewerNode(Node):
             '`pose3d view --input SOURCE`'
         )
         self.message.content = '' if self.views else missing
+
+    def _is_pose_node(self, publisher: TopicEndpointInfo, name: str) -> bool:
+        """Return whether a publisher's node can be paused: fusion nodes and recordings cannot."""
+        try:
+            services = self.get_service_names_and_types_by_node(
+                publisher.node_name, publisher.node_namespace
+            )
+        except NodeNameNonExistentError:  # not known yet, or gone
+            return False
+        return PAUSE_TYPE in dict(services).get(f'{name}/pause', ())
 
     def _names(self, topic: str, name: str) -> bool:
         """Return whether a node of that name publishes on a topic."""

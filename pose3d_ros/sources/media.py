@@ -29,6 +29,7 @@ from pose3d_ros.sources.video import (
     Video,
     VideoError,
 )
+from pose3d_ros.wording import counted
 
 # Longest time to wait for a server to answer, and for its next data, s.
 ADDRESS_TIMEOUT_S = 10.0
@@ -89,8 +90,8 @@ def open_file(path: Path, warn: Callable[[str], object]) -> Video:
         if losses.damaged > before.damaged:
             losses.missing += max(0, (count or 0) - given)
             # Images behind damage are what the decoder makes of them until the next keyframe.
-            of = f' of {count}' if count else ''
-            warn(f'{media.name} is damaged: read {given}{of} images, {losses}')
+            images = f'{given} of {counted(count, "image")}' if count else counted(given, 'image')
+            warn(f'{media.name} is damaged: read {images}, {losses}')
 
     return Video(media.name, rate_hz, count, False, one_pass, losses)
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.sources.video import Frame, Video, VideoError
+from pose3d_ros.wording import counted
 
 # Shortest and longest wait before a live source is opened again, s; each is twice the last. A
 # robot cannot wait long for a camera that is back.
@@ -100,7 +101,7 @@ def reconnected(
             if left_s <= 0:
                 raise VideoError(
                     f'{error}; given up: no image for {timeout_s:g} s, opened again '
-                    f'{video.losses.reconnections} times'
+                    f'{counted(video.losses.reconnections, "time")}'
                 ) from None
             wait_s = min(wait_s, left_s)
             warn(f'{error}; opened again in {wait_s:.3g} s')

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pose3d_ros.wording import counted
+
 # Rate, Hz, of a source that has none of its own.
 DEFAULT_RATE_HZ = 30.0
 # Upper bound, Hz, of a rate that a stream declares: more are ticks of a clock, not images.
@@ -50,11 +52,11 @@ class Losses:
     def __str__(self) -> str:
         """Name the counts that are not zero, separated by commas."""
         parts = (
-            (self.missing, 'images missing'),
-            (self.damaged, 'damaged packets or files skipped'),
-            (self.reconnections, 'reconnections'),
+            (self.missing, 'image missing', 'images missing'),
+            (self.damaged, 'damaged packet or file skipped', 'damaged packets or files skipped'),
+            (self.reconnections, 'reconnection', 'reconnections'),
         )
-        return ', '.join(f'{number} {text}' for number, text in parts if number)
+        return ', '.join(counted(*part) for part in parts if part[0])
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,10 @@ GAIN = 0.15
 # other person, and are not learned.
 OVERLAP = 0.1
 
-# Keypoints ``(2, L)`` at both ends of each limb; positions ``(S, 1)`` of the samples along and
+# Keypoints ``(2, L)`` at both ends of each limb; positions ``(S,)`` of the samples along and
 # across a limb; the part of each sample of a person.
 _ENDS = np.array([PANOPTIC19.indices(limb) for limbs in _LIMBS for limb in limbs]).T
-_GRID = [grid.reshape(-1, 1) for grid in np.meshgrid(ALONG, ACROSS)]
+_GRID = [grid.reshape(-1) for grid in np.meshgrid(ALONG, ACROSS)]
 _PART = np.repeat(np.arange(PARTS), [len(limbs) * len(ALONG) * len(ACROSS) for limbs in _LIMBS])
 
 
@@ -76,11 +76,11 @@ def describe(bgr: NDArray[np.uint8], people: People2D) -> Array:
         return histograms
     xy = _samples(people.xy_px)
     height, width = bgr.shape[:2]
-    pixel = np.rint(np.where(np.isfinite(xy), xy, -1)).astype(np.intp)
-    inside = ((pixel >= 0) & (pixel < (width, height))).all(axis=-1)
+    x, y = np.rint(np.where(np.isfinite(xy), xy, -1)).astype(np.intp)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     person, sample = np.nonzero(inside)
-    column, row = pixel[person, sample].T
-    light, chroma = _bins(bgr[row, column], _mean_colour(bgr))
+    pixels = bgr.reshape(-1, 3).take((y * width + x)[inside], axis=0)
+    light, chroma = _bins(pixels, _mean_colour(bgr))
     cell = person * PARTS + _PART[sample]
     counts = np.bincount(cell, minlength=n * PARTS).reshape(n, PARTS, 1)
     total = np.bincount(cell * BINS + light, minlength=n * PARTS * BINS)
@@ -118,8 +118,8 @@ def learnable(colours: Array, people: People2D) -> Array:
     low = np.where(known, xy_px, np.inf).min(axis=1, initial=np.inf)
     high = np.where(known, xy_px, -np.inf).max(axis=1, initial=-np.inf)
     common = np.minimum(high[:, np.newaxis], high) - np.maximum(low[:, np.newaxis], low)
-    area = np.prod(np.maximum(high - low, 1.0), axis=-1)
-    share = np.prod(np.maximum(common, 0.0), axis=-1) / area[:, np.newaxis]
+    common, size = np.maximum(common, 0.0), np.maximum(high - low, 1.0)
+    share = common[..., 0] * common[..., 1] / (size[:, 0] * size[:, 1])[:, np.newaxis]
     np.fill_diagonal(share, 0.0)
     overlapped = share.max(axis=1, initial=0.0) > OVERLAP
     return np.where(overlapped[:, np.newaxis, np.newaxis], np.nan, colours)
@@ -141,19 +141,19 @@ def update_mean(mean: Array, colours: Array, images: NDArray[np.int64]) -> Array
 
 
 def _samples(xy_px: Array) -> Array:
-    """Return the positions of samples ``(N, S, 2)`` px, NaN where unknown."""
-    start, end = xy_px[:, _ENDS[0]], xy_px[:, _ENDS[1]]
-    limb = end - start
-    length = np.sqrt(limb[..., 0] ** 2 + limb[..., 1] ** 2)
-    longest = np.fmax.reduce(length, axis=1, initial=0.0)[:, np.newaxis, np.newaxis]
-    aside = np.stack([-limb[..., 1], limb[..., 0]], axis=-1)
-    aside = aside / np.maximum(length, 1.0)[..., np.newaxis] * longest
-    xy = (
-        start[:, :, np.newaxis]
-        + _GRID[0] * limb[:, :, np.newaxis]
-        + _GRID[1] * aside[:, :, np.newaxis]
+    """Return the positions of samples ``(2, N, S)`` px, NaN where unknown."""
+    xy = xy_px.transpose(2, 0, 1)  # numpy is slow along short last axes
+    start = xy.take(_ENDS[0], axis=2)
+    limb = xy.take(_ENDS[1], axis=2) - start
+    length = np.sqrt(limb[0] ** 2 + limb[1] ** 2)
+    longest = np.fmax.reduce(length, axis=1, initial=0.0)[:, np.newaxis]
+    aside = np.array([-limb[1], limb[0]]) / np.maximum(length, 1.0) * longest
+    samples = (
+        start[..., np.newaxis]
+        + _GRID[0] * limb[..., np.newaxis]
+        + _GRID[1] * aside[..., np.newaxis]
     )
-    return np.asarray(xy.reshape(len(xy_px), -1, 2))
+    return np.asarray(samples.reshape(2, len(xy_px), -1))
 
 
 def _mean_colour(bgr: NDArray[np.uint8]) -> Array:
@@ -168,11 +168,11 @@ def _mean_colour(bgr: NDArray[np.uint8]) -> Array:
 def _bins(pixels: NDArray[np.uint8], mean: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the bins of lightness and of chromaticity of pixels ``(S, 3)``."""
     balanced = np.minimum(pixels * (MEAN_LEVEL / mean), 255).astype(np.uint8)
-    lab = np.zeros((len(pixels), 1, 3), np.uint8)
-    if len(pixels):
-        lab = np.asarray(cv2.cvtColor(balanced[:, np.newaxis], cv2.COLOR_BGR2Lab))
+    lab = np.zeros((len(pixels), 3), np.uint8)
+    if len(pixels):  # as one row: rows have a cost
+        lab = np.asarray(cv2.cvtColor(balanced[np.newaxis], cv2.COLOR_BGR2Lab))[0]
     # OpenCV has L* from 0 to 255, and 128 for an a* or b* of 0.
-    light = lab[:, 0, 0].astype(np.intp) * LIGHT_BINS // 256
-    chroma = (lab[:, 0, 1:] - (128 - CHROMA)) * (CHROMA_BINS / (2 * CHROMA))
+    light = lab[:, 0].astype(np.intp) * LIGHT_BINS // 256
+    chroma = (lab[:, 1:] - (128 - CHROMA)) * (CHROMA_BINS / (2 * CHROMA))
     a, b = np.clip(chroma, 0, CHROMA_BINS - 1).astype(np.intp).T
     return light, a * CHROMA_BINS + b

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.geometry.rigid import cross
+from pose3d_ros.geometry.rigid import cross, lengths
 from pose3d_ros.people import People3D
 from pose3d_ros.skeleton import PANOPTIC19
 
@@ -52,7 +52,7 @@ def observe(people: People3D, up: NDArray[np.floating] | None = None) -> tuple[A
     facing_m = cross(up, across_m)
     weight = np.where(np.isfinite(facing_m[..., 0] + variance_m2), 1 / variance_m2, 0.0)
     total_m = np.where(weight[..., np.newaxis] > 0, facing_m * weight[..., np.newaxis], 0).sum(1)
-    length = np.linalg.norm(total_m, axis=-1)
+    length = lengths(total_m)
     known = length > 0
     heading = total_m / np.where(known, length, np.nan)[:, np.newaxis]
     # The angle's variance of a line of length l with variance v at right angles to it: v / l2.
@@ -84,7 +84,7 @@ def correct(
     """
     gain = variance / (variance + observed_variance)
     mixed = heading + gain[:, np.newaxis] * (observed - heading)
-    mixed /= np.maximum(np.linalg.norm(mixed, axis=-1, keepdims=True), 1e-6)
+    mixed /= np.maximum(lengths(mixed), 1e-6)[:, np.newaxis]
     first, unknown = np.isnan(variance), np.isnan(observed_variance)
     after = np.where(first[:, np.newaxis], observed, mixed)
     after_variance = np.where(first, observed_variance, (1 - gain) * variance)

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pose3d_ros.geometry.rigid import lengths
 from pose3d_ros.people import People3D, TrackedPeople
 from pose3d_ros.skeleton import PANOPTIC19
 from pose3d_ros.tracking import range_filter
@@ -124,7 +125,7 @@ class Smoother:
 def _ranges(people: People3D) -> tuple[Array, Array]:
     """Return the distance of each root, m, and its variance along the ray, m2: ``(N,)`` each."""
     root_m = people.xyz_m[:, ROOT]
-    range_m = np.linalg.norm(root_m, axis=-1)
+    range_m = lengths(root_m)
     ray = root_m / np.where(range_m > 0, range_m, np.nan)[:, np.newaxis]
     return range_m, np.einsum('ni,nij,nj->n', ray, people.root_covariance_m2, ray)
 
@@ -132,7 +133,7 @@ def _ranges(people: People3D) -> tuple[Array, Array]:
 def _at_range(xyz_m: Array, range_m: Array) -> Array:
     """Move people along the rays of their roots to distances ``(N,)`` m; NaN: leave them."""
     root_m = xyz_m[:, ROOT]
-    now_m = np.linalg.norm(root_m, axis=-1)
+    now_m = lengths(root_m)
     share = (range_m - now_m) / np.where(now_m > 0, now_m, np.nan)
     step_m = share[:, np.newaxis] * root_m
     step_m = np.where(np.isnan(step_m), 0.0, step_m)

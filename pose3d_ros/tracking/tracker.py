@@ -1,4 +1,4 @@
-"""Tracks: people keep their ids from image to image."""
+"""Tracking: people keep their ids from image to image."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from pose3d_ros.people import People3D, TrackedPeople, TrackState
+from pose3d_ros.people import People3D, TrackedPeople
 from pose3d_ros.tracking import appearance, association, heading, motion, range_filter
-from pose3d_ros.tracking.memory import PERSON, Memory
+from pose3d_ros.tracking.memory import Memory
+from pose3d_ros.tracking.tracks import TRACK, boxes, remembered, tracked
 
 # Largest jump back of stamps, s, that counts as a late image or a clock being set; more is a
 # recording that starts again, and so are RESTART_IMAGES such images in succession and in order.
 CLOCK_STEP_S = 1.0
 RESTART_IMAGES = 3
-# Least number of images in which a confirmed person was detected: two may be the same error twice.
-CONFIRM_IMAGES = 3
 # At low rates a track ends after so many usual intervals between images instead of `max_age_s`, so
 # that two images without the person come first; bound of that time, s. The usual interval is the
 # median of the last ones: a pause of a fast camera is not usual, and others may stand there then.
@@ -26,28 +25,9 @@ INTERVALS = 5
 LONGEST_WAIT_S = 10.0
 # Longest time, s, for which the boxes of people are predicted.
 MAX_PREDICTION_S = 0.5
-# Share of the longer side that is added to each side of a box around keypoints: those end at eyes,
-# wrists and ankles, people at the top of the head, fingers and feet.
-BOX_MARGIN = 0.1
 # Largest number of tracks; those not detected in the most images are dropped first. While stamps
 # stand still, no track grows old.
 MAX_TRACKS = 200
-
-# State of a track.
-TRACK = np.dtype(
-    [
-        ('track_id', 'i8'),
-        ('first_s', 'f8'),
-        ('last_s', 'f8'),
-        ('last_image', 'i8'),
-        ('images', 'i8'),
-        ('motion', motion.MOTION),
-        ('colours', 'f8', (appearance.PARTS, appearance.BINS)),
-        ('depth', range_filter.RANGE),
-        ('heading', 'f8', 3),
-        ('heading_variance', 'f8'),
-    ]
-)
 
 
 class Tracker:
@@ -60,7 +40,7 @@ class Tracker:
         them have come without the person, up to ``LONGEST_WAIT_S``.
     confirm_s
         How long after the first image a person is confirmed, s, if detected in at least
-        ``CONFIRM_IMAGES``.
+        ``tracks.CONFIRM_IMAGES``.
     appearance_memory_s
         How long a person who is lost from view is remembered by the colours of the clothes, s, and
         gets the old id back. 0: no colours are kept. They are never written anywhere.
@@ -125,7 +105,7 @@ class Tracker:
         Returns
         -------
         boxes_px
-            ``(B, 4)`` x0, y0, x1, y1, image px: around the keypoints, with ``BOX_MARGIN``. None
+            ``(B, 4)`` x0, y0, x1, y1, image px: around the keypoints, with a margin. None
             where nothing can be predicted: the stamp is not finite, has jumped back, or is more
             than ``MAX_PREDICTION_S`` later.
         """
@@ -136,7 +116,7 @@ class Tracker:
         if not len(current):
             return np.zeros((0, 4))
         expected = motion.predict(current['motion'], max(dt_s, 0.0))
-        return _boxes(expected['xy_px'])
+        return boxes(expected['xy_px'])
 
     def update(
         self,
@@ -173,14 +153,14 @@ class Tracker:
         """
         self._advance(stamp_s)
         if not len(people):
-            return _tracked(people, self._tracks[:0], self._stamp_s, self._confirm_s)
+            return tracked(people, self._tracks[:0], self._stamp_s, self._confirm_s)
         if not self._appearance_memory_s:
             self._tracks['colours'] = np.nan
         if colours is None or not self._appearance_memory_s:
             colours = np.full((len(people), appearance.PARTS, appearance.BINS), np.nan)
         rows = self._associate(people, colours)
         self._turn(rows, *heading.observe(people, up))
-        return _tracked(people, self._tracks[rows], self._stamp_s, self._confirm_s)
+        return tracked(people, self._tracks[rows], self._stamp_s, self._confirm_s)
 
     def _advance(self, stamp_s: float) -> None:
         """Predict the tracks at the time of the image; drop those not detected for too long."""
@@ -193,7 +173,7 @@ class Tracker:
         if len(lost) > MAX_TRACKS:
             lost[np.argsort(self._tracks['last_image'], kind='stable')[:-MAX_TRACKS]] = True
         if lost.any():
-            self._memory.store(_remembered(self._tracks[lost]))
+            self._memory.store(remembered(self._tracks[lost]))
             self._tracks = self._tracks[~lost]
         self._memory.forget(stamp_s - self._appearance_memory_s)
         if len(self._tracks):
@@ -265,9 +245,9 @@ class Tracker:
         variance: NDArray[np.float64],
     ) -> None:
         """Update the headings of tracks by those in the image."""
-        tracks = self._tracks[rows]
-        self._tracks['heading'][rows], self._tracks['heading_variance'][rows] = heading.correct(
-            tracks['heading'], tracks['heading_variance'], observed, variance
+        before, before_variance = self._tracks['heading'], self._tracks['heading_variance']
+        before[rows], before_variance[rows] = heading.correct(
+            before[rows], before_variance[rows], observed, variance
         )
 
     def _add(self, observed: motion.Motion, colours: NDArray[np.float64]) -> None:
@@ -288,46 +268,7 @@ class Tracker:
         self._tracks = np.concatenate([self._tracks, tracks])
 
 
-def _remembered(tracks: NDArray[np.void]) -> NDArray[np.void]:
-    """Return lost tracks as ``PERSON``, those of at least ``CONFIRM_IMAGES``."""
-    tracks = tracks[tracks['images'] >= CONFIRM_IMAGES]
-    people = np.zeros(len(tracks), PERSON)
-    for name in ('track_id', 'first_s', 'last_s', 'images', 'colours'):
-        people[name] = tracks[name]
-    people['place_m'] = tracks['motion']['place_m']
-    return people
-
-
-def _boxes(xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the boxes ``(B, 4)`` of people with keypoints ``(N, K, 2)`` px; NaN: not known."""
-    xy_px = xy_px[np.isfinite(xy_px[..., 0]).any(axis=1)]
-    low, high = np.nanmin(xy_px, axis=1), np.nanmax(xy_px, axis=1)
-    margin_px = BOX_MARGIN * (high - low).max(axis=1, keepdims=True)
-    return np.concatenate([low - margin_px, high + margin_px], axis=1)
-
-
 def check_at_least(name: str, value: float, least: float) -> None:
     """Raise ValueError unless a number is finite and at least `least`."""
     if not (np.isfinite(value) and value >= least):
         raise ValueError(f'{name} must be at least {least:g} and finite, found {value}')
-
-
-def _tracked(
-    people: People3D, tracks: NDArray[np.void], stamp_s: float, confirm_s: float
-) -> TrackedPeople:
-    """Return people with the ids and states of their tracks."""
-    age_s = stamp_s - tracks['first_s']
-    confirmed = (age_s >= confirm_s) & (tracks['images'] >= CONFIRM_IMAGES)
-    state = np.where(confirmed, TrackState.CONFIRMED, TrackState.TENTATIVE).astype(np.uint8)
-    velocity_m_s, covariance = motion.velocities(tracks['motion'], tracks['depth'])
-    return TrackedPeople(
-        people,
-        tracks['track_id'].copy(),
-        state,
-        age_s,
-        velocity_m_s,
-        covariance,
-        tracks['heading'].copy(),
-        np.sqrt(tracks['heading_variance']),
-        tracks['first_s'].copy(),
-    )

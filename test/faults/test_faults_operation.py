@@ -134,7 +134,7 @@ VALID = {
 }
 INVALID = {
     'smoothing': (1, 'yes', 0.0),
-    'smoothing_beta': (-1.0, float('nan'), float('inf'), 6),
+    'smoothing_beta': (-1.0, float('nan'), float('inf'), '6'),
     'track_memory': (0.0, 1e9),
     'min_keypoints': (1, 19, 2**40),
     'keypoint_threshold': (0.0, 1.1, [0.1]),

@@ -219,8 +219,8 @@ FISHEYE = (-0.01, 0.04, -0.04, 0.008)
 @pytest.mark.parametrize(
     ('model', 'd', 'problem'),
     [
-        ('plum_bob', D5, "'plum_bob' is unknown, did you mean 'plumb_bob'"),
-        ('Inverse Brown Conrady', D5, 'is unknown, known are plumb_bob'),
+        ('plum_bob', D5, "'plum_bob' is unknown; did you mean plumb_bob?"),
+        ('Inverse Brown Conrady', D5, 'is unknown; known are plumb_bob'),
         ('plumb_bob', (-0.05, 0.02, 0.1), 'has 4, 5, 8, 12, 14 coefficients, found 3'),
         ('plumb_bob', [0.01] * 15, 'found 15'),
         ('equidistant', (*FISHEYE, 0.1), 'has 4 coefficients, found 5'),

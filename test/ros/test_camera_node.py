@@ -153,7 +153,7 @@ def test_loop_goes_on_until_stopped(context, folder):
 
 def test_unreadable_images_are_counted_and_the_end_says_so(context, folder):
     (folder / '35.png').write_bytes(b'no image')
-    with pytest.raises(DamagedSource, match='1 damaged packets or files skipped'):
+    with pytest.raises(DamagedSource, match='1 damaged packet or file skipped'):
         play(context, source=str(folder))
 
 
@@ -252,6 +252,7 @@ def test_the_webcam_may_be_given_as_a_number(context, monkeypatch):
     ('arguments', 'code', 'said'),
     [
         (['source:={folder}', 'rate:=100.0'], 0, '9 images published'),
+        (['source:={folder}', 'rate:=100'], 0, '9 images published'),
         (['source:={folder}/nowhere.mp4'], 1, 'nowhere.mp4'),
         (['source:={folder}', 'skip:=50'], 1, 'no image after the first 50'),
         (['source:={folder}', 'rate:=-1.0'], 1, 'rate'),

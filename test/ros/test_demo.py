@@ -4,6 +4,7 @@ import contextlib
 import errno
 import importlib.metadata
 import itertools
+import os
 import re
 import signal
 import subprocess
@@ -186,7 +187,7 @@ def test_people_of_a_file_are_compared_with_the_truth_of_their_image(listener):
 def test_a_comparison_with_images_missing_is_not_made(listener):
     node = listener()
     receive(node, message(clip.truth().xy_px[0]))
-    assert node.judge(2) == ['against the truth   unknown: 1 images were not answered']
+    assert node.judge(2) == ['against the truth   unknown: no answer to 1 image']
 
 
 def test_every_image_is_reported_as_done(listener):
@@ -340,6 +341,15 @@ def test_the_nodes_end_with_a_parent_that_is_killed(tmp_path, command):
             time.sleep(0.2)
 
 
+def test_a_view_of_an_input_that_does_not_exist_ends_with_one_error(test_card_xml):
+    """Not with a page that waits for images, and a pose node that misses them."""
+    pytest.importorskip('viser')
+    done = pose3d('view', '--input', 'nofile', '--model', test_card_xml, '--port', '8470')
+    assert done.returncode == 1
+    (line,) = re.findall(r'.*\[(?:WARN|ERROR|FATAL)\].*', done.stderr)
+    assert "there is no file or folder 'nofile'" in line
+
+
 def test_a_demo_that_stops_early_has_an_answer_to_every_image(tmp_path):
     done = pose3d('demo', '--seconds', 1, '--device', 'CPU', '--output', tmp_path)
     assert done.returncode == 0, done.stderr
@@ -369,14 +379,49 @@ def test_an_output_folder_that_cannot_be_made_is_named_in_a_line(tmp_path):
         assert str(tmp_path / 'README.md') in line
 
 
+# As a module in C does that was importing another one.
+REPLACED = """
+import os, signal
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+except KeyboardInterrupt:
+    raise ImportError('could not import module datetime') from None
+"""
+
+
+@pytest.mark.parametrize('numpy', ['raise KeyboardInterrupt', REPLACED])
 @pytest.mark.parametrize(
     ('command', 'status', 'says'),
     [('demo', 130, 'interrupted\n'), ('process', 130, 'interrupted\n'), ('node', 0, '')],
 )
-def test_ctrl_c_while_modules_are_imported_is_no_traceback(tmp_path, command, status, says):
-    (tmp_path / 'numpy.py').write_text('raise KeyboardInterrupt')
+def test_ctrl_c_while_modules_are_imported_is_no_traceback(tmp_path, command, status, says, numpy):
+    (tmp_path / 'numpy.py').write_text(numpy)
     done = subprocess.run(
         [sys.executable, '-m', 'pose3d_ros.cli', command],  # finds modules of the folder first
         cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (status, says)
+
+
+def test_ctrl_c_while_the_modules_of_an_installed_node_are_imported_is_no_traceback(tmp_path):
+    """Of the program that `ros2 run` and launch files start."""
+    program = Path(sys.prefix) / 'lib' / 'pose3d_ros' / 'pose_node'
+    if not program.is_file():
+        pytest.skip('needs an installation by pip')
+    (tmp_path / 'numpy.py').write_text('raise KeyboardInterrupt')
+    env = {**os.environ, 'PYTHONPATH': str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, program], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, '')
+
+
+def test_a_missing_module_is_not_taken_for_an_interrupt(tmp_path):
+    (tmp_path / 'numpy.py').write_text('raise ImportError("no module")')
+    done = subprocess.run(
+        [sys.executable, '-m', 'pose3d_ros.cli', 'process'],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert 'ImportError: no module' in done.stderr

@@ -97,7 +97,7 @@ def test_detections_of_the_node(robot):
     r = robot(detections=True)
     received = []
     r.node.create_subscription(messages.Detection3DArray, 'detections', received.append, 10)
-    r.spin_until(lambda: r.camera.detections.get_subscription_count())
+    r.spin_until(lambda: r.camera.publishers.detections.get_subscription_count())
     r.calibrate(camera_info())
     r.send(image_msg(GREY, header(7)))
     r.send(image_msg(BLACK, header(8)))

@@ -21,7 +21,9 @@ from support.robot import header
 from visualization_msgs.msg import MarkerArray
 
 from pose3d_ros import cli
+from pose3d_ros.camera import CameraPose
 from pose3d_ros.msg import Keypoint3D, PoseArray3D
+from pose3d_ros.ros import fusion_node
 from pose3d_ros.ros.fusion_node import FusionNode
 from pose3d_ros.ros.fusion_parameters import FUSION_PARAMETERS
 from pose3d_ros.ros.messages.people import intrinsics, tracked_people
@@ -33,6 +35,7 @@ from pose3d_ros.ros.qos import result_qos
 PATIENCE_S = 10
 CAMERAS = {'left': room.camera('left', 200, 0.15), 'right': room.camera('right', 290, -0.1)}
 PEOPLE_M = room.standing((0.4, -0.3), (-0.8, 0.5))
+UP = np.array([0.0, -1.0, 0.0])
 
 
 class House:
@@ -82,12 +85,12 @@ class House:
         stamp = RclpyTime.from_msg(Time(sec=second)).nanoseconds
         self.fusion.transforms._buffer.transforms['map', camera, stamp] = transform
 
-    def send(self, camera, second, transform=True, frame=None, people_m=PEOPLE_M):
-        """Publish what a camera sees, and wait until the node has it."""
+    def send(self, camera, second, transform=True, people_m=PEOPLE_M, pose=None):
+        """Publish what a camera of a known pose or none sees; wait until the node has it."""
         if transform:
             self.set_transform(camera, second)
         result = room.seen(CAMERAS[camera], people_m, float(second))
-        data = pose_array_cdr(result.tracked, header(second, frame=frame or camera), room.LENS)
+        data = pose_array_cdr(result.tracked, header(second, frame=camera), room.LENS, pose)
         before = self.fusion.inputs[camera].received
         self.publishers[camera].publish(data)
         self.spin_until(lambda: self.fusion.inputs[camera].received > before)
@@ -160,6 +163,41 @@ def test_without_a_transform_nothing_is_fused_and_log_and_diagnostics_say_so(hou
     h.spin_until(lambda: h.statuses['fusion'].level == DiagnosticStatus.OK)
 
 
+def test_a_message_whose_transform_is_on_its_way_waits_and_no_other_camera_does(
+    house, monkeypatch
+):
+    monkeypatch.setattr(fusion_node, 'WAIT_S', 2.0 * PATIENCE_S)
+    h = house()
+    h.set_transform('left', 1)
+    h.send('left', 2, transform=False)
+    h.send('right', 2)
+    assert h.fusion.inputs['left'].waiting
+    assert not h.received[PoseArray3D]
+    h.set_transform('left', 2)
+    h.spin_until(lambda: h.received[PoseArray3D])
+    (message,) = h.received[PoseArray3D]
+    assert message.scale_source == PoseArray3D.CAMERAS
+    assert h.fusion.retry.is_canceled()
+    # More messages come before the transform of the first.
+    for second in (3, 4):
+        h.send('left', second, transform=False)
+    assert len(h.fusion.inputs['left'].waiting) == 2
+    for second in (3, 4):
+        h.set_transform('left', second)
+    h.spin_until(lambda: not h.fusion.inputs['left'].waiting)
+    assert h.fusion.inputs['left'].dropped == 0
+
+
+def test_a_transform_that_does_not_come_is_given_up(house, monkeypatch):
+    monkeypatch.setattr(fusion_node, 'WAIT_S', 0.05)
+    h = house()
+    h.set_transform('left', 1)
+    h.send('left', 2, transform=False)
+    h.spin_until(lambda: h.fusion.inputs['left'].dropped == 1)
+    h.spin_until(lambda: 'no transform' in h.statuses.get('left', DiagnosticStatus()).message)
+    assert h.fusion.retry.is_canceled()
+
+
 def test_the_people_of_the_camera_that_is_left_are_published(house):
     h = house()
     h.send('left', 1)
@@ -174,6 +212,26 @@ def test_the_people_of_the_camera_that_is_left_are_published(house):
     h.spin_until(lambda: 'behind' in h.statuses.get('right', DiagnosticStatus()).message)
     told = h.statuses['fusion'].message
     assert told == 'fusing 1 of 2 cameras: people are those of one camera'
+
+
+@pytest.mark.parametrize(
+    ('left', 'right', 'scale'),
+    [
+        (CameraPose(UP, 2.0), CameraPose(UP, 2.0), PoseArray3D.CAMERA_HEIGHT),
+        (CameraPose(UP, 2.0), None, PoseArray3D.ASSUMED_HEIGHT),
+        (None, CameraPose(UP, 2.0), PoseArray3D.CAMERA_HEIGHT),  # the left one sees nobody
+    ],
+)
+def test_the_scale_of_people_of_one_camera_is_that_of_the_camera(house, left, right, scale):
+    h = house()
+    nobody, people = room.standing(), room.standing((0.4, -0.3))
+    apart = np.add(people, (4.0, 0, 0))  # seen by one camera each
+    h.send('left', 1, people_m=nobody if left is None else people, pose=left)
+    h.send('right', 1, people_m=apart, pose=right)
+    h.spin_until(lambda: h.received[PoseArray3D])
+    message = h.received[PoseArray3D][-1]
+    assert {k.source for pose in message.poses for k in pose.keypoints} == {Keypoint3D.OBSERVED}
+    assert message.scale_source == scale
 
 
 def test_a_silent_camera_is_an_error(house):

@@ -61,3 +61,9 @@ def test_confirmed_people_with_a_known_place(example):
     assert (first.position.x, first.position.z, first.reliability) == (1, 4, 0.75)
     assert (first.velocity.x, first.velocity.z) == (0.5, -1.0)
     assert second.velocity == Point()
+
+
+def test_without_people_msgs_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'people_msgs', None)
+    with pytest.raises(SystemExit, match=r'apt install .*people-msgs'):
+        examples.load('people_msgs_bridge')

@@ -124,6 +124,8 @@ def test_an_unknown_pose_of_the_camera_has_no_numbers():
         ([Source.OBSERVED], PoseArray3D.ASSUMED_HEIGHT),
         ([Source.DEPTH, Source.OBSERVED], PoseArray3D.ASSUMED_HEIGHT),
         ([Source.DEPTH, Source.DEPTH], PoseArray3D.DEPTH),
+        ([Source.DEPTH, Source.FUSED], PoseArray3D.CAMERAS),
+        ([Source.OBSERVED, Source.FUSED], PoseArray3D.ASSUMED_HEIGHT),
     ],
 )
 def test_scale_source_depth_requires_all_people(sources, scale):

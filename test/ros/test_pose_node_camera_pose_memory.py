@@ -7,7 +7,8 @@ import pytest
 from support.robot import GREY, camera_info, header
 
 from pose3d_ros.camera import CameraPoseSource
-from pose3d_ros.camera_pose.estimator import CameraPoseEstimate, CameraPoseEstimator
+from pose3d_ros.camera_pose.estimate import CameraPoseEstimate
+from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.camera_pose.store import CameraPoseStore
 from pose3d_ros.ros import camera_pose_memory
 from pose3d_ros.ros.messages.images import image_msg

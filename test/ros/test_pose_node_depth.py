@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from support.robot import GREY, TRUTH, camera_info, depth_msg, header, metres
 
 from pose3d_ros.msg import Keypoint3D, Pose3D, PoseArray3D
-from pose3d_ros.ros import depth_stream, parameters
+from pose3d_ros.ros import depth_stream, node_parameters
 from pose3d_ros.ros.diagnostics import camera_status
 from pose3d_ros.ros.image_statistics import Outcome
 from pose3d_ros.ros.messages.camera_info import camera_info_msg
@@ -288,7 +288,7 @@ def test_two_cameras_with_depth(robot, long_wait):
 
 def status_of(robot):
     """Level, message and values that the node has on /diagnostics of its camera."""
-    status = camera_status('camera', robot.camera, '', parameters.read(robot.pose_node))
+    status = camera_status('camera', robot.camera, '', node_parameters.read(robot.pose_node))
     return status.level, status.message, {pair.key: pair.value for pair in status.values}
 
 

@@ -11,7 +11,8 @@ from rclpy.parameter_client import AsyncParameterClient
 from support.robot import GREY, TRUTH, camera_info, header, metres
 
 from pose3d_ros.ros.messages.images import image_msg
-from pose3d_ros.ros.parameters import FIELDS, WHILE_UNCONFIGURED
+from pose3d_ros.ros.node_parameters import WHILE_UNCONFIGURED
+from pose3d_ros.ros.parameters import FIELDS
 from pose3d_ros.ros.pose_node import SUCCESS, PoseNode
 
 LIVE = {
@@ -189,11 +190,28 @@ def test_parameter_dump_can_be_loaded(robot, tmp_path):
     node.destroy_node()
 
 
+def test_integers_are_accepted_for_doubles(robot):
+    """As `-p focal_length:=600` and `ros2 param set` give them."""
+    r = robot(focal_length=600, camera_up=[0, -1, 0], activate=False)
+    client = Client(r)
+    given = client.all()
+    assert (given['focal_length'], list(given['camera_up'])) == (600.0, [0.0, -1.0, 0.0])
+    assert client.set(stale_after=3).successful
+    assert client.all()['stale_after'] == 3.0
+    result = client.set(stale_after=601)
+    assert not result.successful
+    assert '600.0' in result.reason
+    (described,) = client.describe(['focal_length'])
+    assert described.type == ParameterType.PARAMETER_DOUBLE
+    assert not described.dynamic_typing
+    assert not client.set(min_keypoints=5.0).successful
+
+
 def test_misspelt_parameters_are_named(robot, capfd):
     override = {'qos_overrides./x/poses.publisher.depth': 3}
     robot(focal_lenght=600.0, unrelated='x', activate=False, **override)
     logged = capfd.readouterr().err
-    assert 'parameter focal_lenght does not exist and is ignored, did you mean focal_length?' in (
+    assert 'parameter focal_lenght does not exist and is ignored; did you mean focal_length?' in (
         logged
     )
     assert 'parameter unrelated does not exist and is ignored\n' in logged

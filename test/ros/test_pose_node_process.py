@@ -1,6 +1,7 @@
 """The pose node as a process: how it starts by itself, waits for a manager, and ends."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -91,6 +92,29 @@ def test_a_bug_ends_the_process_with_its_traceback(monkeypatch, capfd):
     assert main(['pose_node']) == 1
     assert 'IndexError: a bug' in ''.join(capfd.readouterr())
     assert not rclpy.ok()
+
+
+# A pose node with a bug in a callback; the arguments are those of the node.
+BUG_WITH_TF = """
+import sys
+from support import tf2_stand_in
+from pose3d_ros.ros.pose_node import PoseNode, main
+sys.modules['tf2_ros'] = tf2_stand_in.module()
+PoseNode._check_graph = lambda node: [][0]
+sys.exit(main(sys.argv))
+"""
+
+
+def test_a_bug_ends_a_process_that_receives_tf():
+    """The thread that receives TF must not keep it from ending."""
+    command = [sys.executable, '-c', BUG_WITH_TF, '--ros-args']
+    command += ['-p', 'model:=demo_only', '-p', 'target_frame:=base_link']
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=env, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 1
+    assert 'IndexError' in done.stderr
 
 
 @pytest.mark.parametrize('content', ['model: auto', 'pose_node: [1', '/**: {ros__parameters: 3}'])

@@ -13,6 +13,7 @@ import pytest
 import rclpy
 from geometry_msgs.msg import Point
 from rclpy.parameter_client import AsyncParameterClient
+from std_srvs.srv import SetBool
 
 pytest.importorskip('viser')
 
@@ -111,6 +112,23 @@ def test_a_message_with_impossible_numbers_does_not_end_the_page(view):
     ):
         view.on_poses(message, {'received_timestamp': 0})
     assert set(view.scene.people) == {3}
+
+
+def test_only_pose_nodes_have_controls(view):
+    """Whatever the topics are called: a fusion node is shown, but has no such parameters."""
+    pose, fusion = (rclpy.create_node(name, namespace='/room') for name in ('pose', 'fusion'))
+    for node, topic in ((pose, 'fused/poses'), (fusion, 'people')):
+        node.create_publisher(PoseArray3D, topic, 1)
+    pose.create_service(SetBool, '~/pause', lambda request, response: response)
+
+    def all_are_shown():
+        view.node.discover()
+        return len(view.node.views) == 2 and view.node.controls
+
+    wait_until(all_are_shown, 'both topics, and controls')
+    assert set(view.node.controls) == {'/room/pose'}
+    pose.destroy_node()
+    fusion.destroy_node()
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason='needs Chromium')

@@ -96,7 +96,9 @@ class Robot:
     def connected(self, outputs, infos, images):
         """Return whether all publishers have a subscriber."""
         publishers = [
-            getattr(camera, OUTPUTS[kind]) for camera in self.pose_node.cameras for kind in outputs
+            getattr(camera.publishers, OUTPUTS[kind])
+            for camera in self.pose_node.cameras
+            for kind in outputs
         ]
         for camera in self.cameras:
             publishers += [camera.infos] * infos + [camera.images] * images

@@ -146,28 +146,6 @@ def test_a_missing_output_is_named(tmp_path):
         open_cpu(path, 'CPU')
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ModelError, match=r'nowhere\.xml does not exist'):
-        open_cpu(tmp_path / 'nowhere.xml', 'CPU')
-
-
-def test_a_folder_that_is_no_saved_model_is_named(tmp_path):
-    with pytest.raises(ModelError, match=r'is no TensorFlow SavedModel: it contains no saved_mod'):
-        open_cpu(tmp_path, 'CPU')
-
-
-@pytest.mark.parametrize('content', [b'', b'this is no network'])
-@pytest.mark.parametrize('name', ['model.tflite', 'model/saved_model.pb'])
-def test_a_corrupt_tensorflow_file_is_named_in_one_line(tmp_path, name, content):
-    path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
-    model = path if path.suffix == '.tflite' else path.parent
-    with pytest.raises(ModelError, match=rf'{model.name} cannot be read') as refused:
-        open_cpu(model, 'CPU')
-    assert '\n' not in str(refused.value)
-
-
 def test_a_real_tflite_file_is_read_and_its_outputs_are_named(shared, tmp_path):
     """Its heatmaps and fields are one output, channels last, which no family has."""
     path = shared / 'data/models/original/mobilenet_v2_pose_dm14_368_432_weight_quant.tflite'
@@ -177,28 +155,6 @@ def test_a_real_tflite_file_is_read_and_its_outputs_are_named(shared, tmp_path):
     (tmp_path / 'half.tflite').write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelError, match=r'half\.tflite cannot be read.*corrupted'):
         open_cpu(tmp_path / 'half.tflite', 'CPU')
-
-
-@pytest.mark.parametrize('name', ['model.xml', 'model.onnx'])
-def test_a_corrupt_file_is_named(tmp_path, name):
-    path = tmp_path / name
-    path.write_text('this is no network')
-    with pytest.raises(ModelError, match=f'{name} cannot be read'):
-        open_cpu(path, 'CPU')
-
-
-def test_a_corrupt_weights_file_is_named(tmp_path):
-    path = write_network(tmp_path / 'model.xml', SCENE)
-    path.with_suffix('.bin').write_bytes(b'short')
-    with pytest.raises(ModelError, match=r'model\.xml cannot be read'):
-        open_cpu(path, 'CPU')
-
-
-def test_another_kind_of_file_is_refused(tmp_path):
-    path = tmp_path / 'model.pth'
-    path.write_text('')
-    with pytest.raises(ModelError, match=r'model\.pth is neither an OpenVINO'):
-        open_cpu(path, 'CPU')
 
 
 class BrokenNetwork:

@@ -7,8 +7,8 @@ import pytest
 
 from pose3d_ros import PoseEstimator
 from pose3d_ros.detection.open_detector import FAMILIES, find_spec
-from pose3d_ros.inference import SPEC_RT_INFO, Graph
 from pose3d_ros.models import ModelError
+from pose3d_ros.network_graph import SPEC_RT_INFO, Graph
 from pose3d_ros.network_spec import NetworkSpec, read_spec, spec_path, write_spec
 from synthetic import contract_networks
 from synthetic.fixed_network import write_network

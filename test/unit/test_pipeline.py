@@ -196,7 +196,7 @@ class KnownPose:
         self.found, self.told, self.heights = pose, [], PersonHeights(1.7)
 
     def estimate(self):
-        return self.found and SimpleNamespace(pose=lambda: self.found)
+        return self.found and SimpleNamespace(pose=self.found)
 
     def update(self, stamp_s, tracked, intrinsics, known=None):
         self.told.append((stamp_s, len(tracked), intrinsics, known))

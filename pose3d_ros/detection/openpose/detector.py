@@ -19,9 +19,11 @@ from pose3d_ros.detection.openpose.outputs import CHANNELS, HEATMAPS, LOCATION_M
 from pose3d_ros.detection.resizing import ASSUMED_HW, ResizingNetwork, input_sizing
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage
-from pose3d_ros.inference import Graph, InferenceOptions
+from pose3d_ros.inference import InferenceOptions
 from pose3d_ros.models import ModelError
-from pose3d_ros.network_spec import InputSize, NetworkSpec, Signature
+from pose3d_ros.network_graph import Graph
+from pose3d_ros.network_signature import Signature
+from pose3d_ros.network_spec import InputSize, NetworkSpec
 
 FAMILY = 'openpose'
 KEYPOINT_SET = 'openpose18'

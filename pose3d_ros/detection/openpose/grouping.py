@@ -119,20 +119,22 @@ def connect(
         Least component of the field along the limb at a sample.
     """
     limb, first, second = _pairs(peaks)
+    xy = np.ascontiguousarray(peaks.xy.T)
+    start, end = xy.take(first, axis=1), xy.take(second, axis=1)
     # Most pairs join two people, which a few samples show.
-    few = _fields_along(pafs, limb, peaks.xy, first, second, FRACTION[COARSE_SAMPLES])
-    possible = np.count_nonzero(few <= threshold, axis=0) <= MAX_OUTSIDE
+    few = _fields_along(pafs, limb, start, end, FRACTION[COARSE_SAMPLES])
+    possible = np.flatnonzero(np.count_nonzero(few <= threshold, axis=0) <= MAX_OUTSIDE)
     limb, first, second = limb[possible], first[possible], second[possible]
-    along = _fields_along(pafs, limb, peaks.xy, first, second, FRACTION)
+    start, end = start.take(possible, axis=1), end.take(possible, axis=1)
+    along = _fields_along(pafs, limb, start, end, FRACTION)
     in_field = along > threshold
     count = np.count_nonzero(in_field, axis=0)
     score = (along * in_field).sum(0, dtype=np.float64) / np.maximum(count, 1)
     # Penalty of the published implementations for limbs longer than half the image's height.
-    length = np.linalg.norm(peaks.xy[second] - peaks.xy[first], axis=1)
+    length = np.sqrt(((end - start) ** 2).sum(0))
     score = np.minimum(score - np.maximum(1 - pafs.shape[1] / 2 / np.maximum(length, 1), 0), 1)
     if features is not None:
-        ends = peaks.xy[first], peaks.xy[second]
-        score -= DISAGREEMENT_COST * disagreement(features, limb, *ends)
+        score -= DISAGREEMENT_COST * disagreement(features, limb, start.T, end.T)
     keep = (count >= SAMPLES - MAX_OUTSIDE) & (score > 0)
     return Connections(first[keep], second[keep], score[keep])
 
@@ -173,17 +175,19 @@ def _near(
 def _fields_along(
     pafs: NDArray[np.float32],
     limb: NDArray[np.intp],
-    xy: NDArray[np.float32],
-    first: NDArray[np.intp],
-    second: NDArray[np.intp],
+    start: NDArray[np.float32],
+    end: NDArray[np.float32],
     fraction: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Sample the component of the field along each limb at S fractions of it: ``(S, T)``."""
+    """Sample the component of the field along limbs at S fractions of them: ``(S, T)``.
+
+    `start`, `end`: ``(2, T)``, grid edge coordinates.
+    """
     along = np.empty((len(fraction), len(limb)), np.float32)
-    for start in range(0, len(limb), PAIRS_PER_BLOCK):
-        some = slice(start, start + PAIRS_PER_BLOCK)
+    for begin in range(0, len(limb), PAIRS_PER_BLOCK):
+        some = slice(begin, begin + PAIRS_PER_BLOCK)
         along[:, some] = _field_along(
-            pafs, limb[some], xy[first[some]].T, xy[second[some]].T, fraction[:, np.newaxis]
+            pafs, limb[some], start[:, some], end[:, some], fraction[:, np.newaxis]
         )
     return along
 
@@ -243,6 +247,8 @@ def assemble(
         members[a] += members[b]
         has[a] |= has[b]
         total[a] += total[b] + score
-    groups, group, number = np.unique(owner, return_inverse=True, return_counts=True)
+    groups = sorted(set(owner))
+    row = {first: i for i, first in enumerate(groups)}
     # A tree of n peaks has n - 1 connections.
-    return group, np.array(total)[groups.astype(np.intp)] / (2 * number - 1)
+    mean = [total[first] / (2 * len(members[first]) - 1) for first in groups]
+    return np.array([row[a] for a in owner], np.intp), np.array(mean, np.float64)

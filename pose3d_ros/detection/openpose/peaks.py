@@ -57,22 +57,23 @@ def find_peaks(heatmaps: NDArray[np.float32], threshold: float) -> Peaks:
     padded[:, 1:-1, 1:-1] = heatmaps
     flat = padded.reshape(-1)
     cells = np.flatnonzero(flat >= MIN_HEIGHT_AT_CENTRE * threshold)
-    around = np.array([-(w + 2), -1, 1, w + 2])
-    centre, neighbours = flat[cells], flat[cells[:, np.newaxis] + around]
-    higher = (neighbours[:, :2] >= centre[:, np.newaxis]).any(1)
-    is_peak = ~(higher | (neighbours[:, 2:] > centre[:, np.newaxis]).any(1))
-    cells, centre, neighbours = cells[is_peak], centre[is_peak], neighbours[is_peak]
+    around = np.array([-(w + 2), -1, 1, w + 2])[:, np.newaxis]
+    centre, neighbours = flat[cells], flat[cells + around]
+    up, left, right, down = neighbours
+    is_peak = ~((up >= centre) | (left >= centre) | (right > centre) | (down > centre))
+    cells, centre = cells[is_peak], centre[is_peak]
+    neighbours = neighbours.compress(is_peak, axis=1)
     offset, score = _vertex(centre, neighbours)
     channel, rest = np.divmod(cells, (h + 2) * (w + 2))
     y, x = np.divmod(rest, w + 2)
     # The padding adds one cell, and a cell's centre is half a cell from its edge.
-    xy = np.stack([x, y], axis=1) - np.float32(0.5) + offset
+    xy = np.array([x, y]) - np.float32(0.5) + offset
     keep = np.flatnonzero((score >= threshold) & ~_duplicates(cells, xy, score, w + 2))
     strongest = np.lexsort((-score[keep], channel[keep]))
     keep = keep[strongest]
     first_of_channel = np.searchsorted(channel[keep], channel[keep])
     keep = keep[np.arange(len(keep)) - first_of_channel < MAX_PEAKS]
-    return Peaks(channel[keep], xy[keep].astype(np.float32), score[keep])
+    return Peaks(channel[keep], xy[:, keep].T.astype(np.float32, order='C'), score[keep])
 
 
 def _duplicates(
@@ -80,18 +81,17 @@ def _duplicates(
 ) -> NDArray[np.bool_]:
     """Mark the lower of two peaks whose cells touch at a corner and whose positions coincide.
 
-    A diagonal ridge has two such maxima. `row`: number of cells in a row.
+    A diagonal ridge has two such maxima. `cells`: ascending. `xy`: ``(2, P)``. `row`: number of
+    cells in a row.
     """
     duplicates = np.zeros(len(cells), bool)
     if not len(cells):
         return duplicates
-    peak_of = np.full(cells.max() + row + 2, -1)
-    peak_of[cells] = np.arange(len(cells))
     for corner in (row - 1, row + 1):
-        below = peak_of[cells + corner]
-        first = np.flatnonzero(below >= 0)
+        below = np.minimum(np.searchsorted(cells, cells + corner), len(cells) - 1)
+        first = np.flatnonzero(cells[below] == cells + corner)
         second = below[first]
-        same = ((xy[first] - xy[second]) ** 2).sum(1) < MIN_PEAK_DISTANCE**2
+        same = ((xy[:, first] - xy[:, second]) ** 2).sum(0) < MIN_PEAK_DISTANCE**2
         lower = np.where(score[first] < score[second], first, second)
         duplicates[lower[same]] = True
     return duplicates
@@ -107,26 +107,26 @@ def _vertex(
     centre
         ``(P,)``, height of each cell.
     neighbours
-        ``(P, 4)``, heights above, left, right and below. -inf: outside the heatmap.
+        ``(4, P)``, heights above, left, right and below. -inf: outside the heatmap.
 
     Returns
     -------
     offset
-        ``(P, 2)`` x, y of the vertex from the centre of the cell, cells.
+        ``(2, P)``, x and y of the vertex from the centre of the cell, cells.
     height
         ``(P,)`` of the vertex, at most 1.
     """
     # Values of zero and below have no logarithm; they are replaced by 1 % of the peak.
     inside = np.isfinite(neighbours)
-    floor = 0.01 * centre[:, np.newaxis]
+    floor = 0.01 * centre
     log = np.log(np.maximum(np.where(inside, neighbours, floor), floor))
     middle = np.log(centre)
-    up, left, right, down = log.T
-    slope = np.stack([right - left, down - up], axis=1) / 2
-    curvature = np.stack([2 * middle - left - right, 2 * middle - up - down], axis=1)
+    up, left, right, down = log
+    slope = np.array([right - left, down - up]) / 2
+    curvature = np.array([2 * middle - left - right, 2 * middle - up - down])
     # There is no vertex at the border, where a neighbour is missing, or on a plateau.
-    known = np.stack([inside[:, 1] & inside[:, 2], inside[:, 0] & inside[:, 3]], axis=1)
+    known = np.array([inside[1] & inside[2], inside[0] & inside[3]])
     known &= curvature > 1e-6
     offset = np.clip(np.where(known, slope / np.where(known, curvature, 1), 0), -0.5, 0.5)
-    height = np.exp(middle + (slope * offset - curvature * offset**2 / 2).sum(1))
+    height = np.exp(middle + (slope * offset - curvature * offset**2 / 2).sum(0))
     return offset, np.minimum(height, 1)

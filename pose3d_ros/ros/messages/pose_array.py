@@ -4,18 +4,19 @@ rclpy creates an object for every keypoint and copies it, which for twenty peopl
 than detecting them. The layout of a serialised message is fixed, so numpy writes all keypoints at
 once; publishers accept bytes. Source of the layout: OMG DDS-XTypes 1.3, 7.4.1 (XCDR1, which ROS 2
 uses with every middleware): each number is aligned to a multiple of its own size, counted from
-the end of the four bytes of the encapsulation header.
+the end of the four bytes of the encapsulation header. A string is its length, its bytes and a
+zero, which the length includes.
 """
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.serialization import serialize_message
 from std_msgs.msg import Header
 
 from pose3d_ros.camera import CameraPose, CameraPoseSource, Intrinsics, IntrinsicsSource
-from pose3d_ros.msg import CameraPose as CameraPoseMsg
 from pose3d_ros.msg import PoseArray3D
 from pose3d_ros.people import K, Source, TrackedPeople
 from pose3d_ros.skeleton import PANOPTIC19
@@ -53,10 +54,7 @@ _POSE = np.dtype(
 # before its first eight-byte field.
 _SIZE = _MOTION + 140
 _BEFORE_COVARIANCE = 16
-_ENCAPSULATION = 4
-# What follows the poses, in multiples of four bytes: CameraPose, intrinsics, and the length of a
-# string, which ends with a zero, or of a sequence.
-_CAMERA_POSE_SIZE, _INTRINSICS_SIZE, _LENGTH_SIZE = 28, 16, 4
+_ENCAPSULATION = bytes([0, 1, 0, 0])  # XCDR1, little-endian
 
 
 def pose_array_cdr(
@@ -65,6 +63,7 @@ def pose_array_cdr(
     intrinsics: Intrinsics | IntrinsicsSource,
     camera_pose: CameraPose | None = None,
     camera_pose_source: CameraPoseSource = CameraPoseSource.NONE,
+    scale_source: int = PoseArray3D.ASSUMED_HEIGHT,
 ) -> bytes:
     """Return a serialised PoseArray3D.
 
@@ -80,24 +79,51 @@ def pose_array_cdr(
         Attitude and height of the camera that were used. None: unknown.
     camera_pose_source
         Source of that pose.
+    scale_source
+        Of people of several cameras, where they are neither triangulated nor measured.
     """
     lens = intrinsics if isinstance(intrinsics, Intrinsics) else None
     source = intrinsics.source if isinstance(intrinsics, Intrinsics) else intrinsics
     numbers = (lens.fx, lens.fy, lens.cx, lens.cy) if lens else (np.nan,) * 4
     model, distortion = (lens.model, lens.distortion) if lens else ('', ())
-    empty = serialize_message(
-        PoseArray3D(
-            header=header,
-            skeleton=PANOPTIC19.name,
-            intrinsics_source=int(source),
-            scale_source=_scale_source(tracked, camera_pose),
-            camera_pose=_camera_pose_msg(camera_pose, camera_pose_source),
-            keypoint_set=tracked.people.people_2d.keypoint_set,
-            intrinsics=np.array(numbers, np.float32),
-            distortion_model=model,
-            distortion=np.array(distortion, np.float32),
-        )
-    )
+    data = bytearray(_ENCAPSULATION)
+    data += struct.pack('<iI', header.stamp.sec, header.stamp.nanosec)
+    _add_string(data, header.frame_id)
+    _add_string(data, PANOPTIC19.name)
+    data += bytes([source, _scale_source(tracked, camera_pose, scale_source)])
+    _align(data, 4)
+    data += struct.pack('<I', len(tracked))
+    for fields in _poses(tracked):
+        data += fields[:_BEFORE_COVARIANCE]
+        _align(data, 8)
+        data += fields[_BEFORE_COVARIANCE:_SIZE]
+    data += _camera_pose(camera_pose, camera_pose_source)
+    _add_string(data, tracked.people.people_2d.keypoint_set)
+    _align(data, 4)
+    data += _floats(*numbers)
+    _add_string(data, model)
+    _align(data, 4)
+    data += struct.pack('<I', len(distortion)) + _floats(*distortion)
+    return bytes(data)
+
+
+def _align(data: bytearray, size: int) -> None:
+    """Fill up to a multiple of `size`, counted from the end of the encapsulation header."""
+    data += bytes((len(_ENCAPSULATION) - len(data)) % size)
+
+
+def _add_string(data: bytearray, text: str) -> None:
+    _align(data, 4)
+    encoded = text.encode() + b'\0'
+    data += struct.pack('<I', len(encoded)) + encoded
+
+
+def _floats(*numbers: float) -> bytes:
+    return np.array(numbers, '<f4').tobytes()
+
+
+def _poses(tracked: TrackedPeople) -> list[bytes]:
+    """Return the fields of each Pose3D, as ``_POSE`` has them."""
     people, poses = tracked.people, np.zeros(len(tracked), _POSE)
     poses['track_id'] = tracked.track_id
     poses['score'] = people.people_2d.score
@@ -106,37 +132,28 @@ def pose_array_cdr(
     poses['root_covariance'] = people.root_covariance_m2.reshape(-1, 9)
     keypoints = poses['keypoints']
     keypoints['position'] = people.xyz_m
-    keypoints['u'], keypoints['v'] = np.moveaxis(people.people_2d.xy_px, -1, 0)
+    keypoints['u'] = people.people_2d.xy_px[..., 0]
+    keypoints['v'] = people.people_2d.xy_px[..., 1]
     keypoints['score'] = people.people_2d.scores
     keypoints['position_stddev'] = np.nan if people.sd_m is None else people.sd_m
     keypoints['source'] = people.source
     _fill_motion(poses, tracked)
-    # In the message without poses the length of the array, four bytes, is followed by the rest.
-    rest = _CAMERA_POSE_SIZE + _string_size(people.people_2d.keypoint_set)
-    rest += _INTRINSICS_SIZE + _string_size(model) + _LENGTH_SIZE + 4 * len(distortion)
-    data = bytearray(empty[: -rest - 4] + len(poses).to_bytes(4, 'little'))
-    for pose in poses:
-        fields = pose.tobytes()[:_SIZE]
-        gap = bytes((len(data) - _ENCAPSULATION) % 8)
-        data += fields[:_BEFORE_COVARIANCE] + gap + fields[_BEFORE_COVARIANCE:]
-    return bytes(data + empty[-rest:])
+    return [pose.tobytes() for pose in poses]
 
 
-def _scale_source(tracked: TrackedPeople, camera_pose: CameraPose | None) -> int:
-    """Return the source of the metric scale of all people."""
+def _scale_source(tracked: TrackedPeople, camera_pose: CameraPose | None, of_others: int) -> int:
+    """Return the source of the metric scale of all people: the least certain one."""
+    if not len(tracked):
+        return int(PoseArray3D.ASSUMED_HEIGHT)
     source = tracked.people.source
-    if len(source) and (source == Source.FUSED).any(axis=1).all():
-        return int(PoseArray3D.CAMERAS)
-    if len(source) and (source == Source.DEPTH).any(axis=1).all():
-        return int(PoseArray3D.DEPTH)
-    if len(source) and camera_pose is not None and np.isfinite(camera_pose.height_m):
+    # As numbers: numpy converts members of an enum slowly.
+    kinds = (int(Source.FUSED), int(Source.DEPTH))
+    triangulated, measured = ((source == kind).any(axis=1) for kind in kinds)
+    if (triangulated | measured).all():
+        return int(PoseArray3D.CAMERAS if triangulated.any() else PoseArray3D.DEPTH)
+    if camera_pose is not None and np.isfinite(camera_pose.height_m):
         return int(PoseArray3D.CAMERA_HEIGHT)
-    return int(PoseArray3D.ASSUMED_HEIGHT)
-
-
-def _string_size(text: str) -> int:
-    """Return the size of a string with what aligns the next field to four bytes."""
-    return _LENGTH_SIZE + (len(text) + 1 + 3) // 4 * 4
+    return int(of_others)
 
 
 def _fill_motion(poses: NDArray[np.void], tracked: TrackedPeople) -> None:
@@ -157,14 +174,10 @@ def _fill_motion(poses: NDArray[np.void], tracked: TrackedPeople) -> None:
         poses['first_nanosec'] = np.round((tracked.first_s - sec) * 1e9)
 
 
-def _camera_pose_msg(pose: CameraPose | None, source: CameraPoseSource) -> CameraPoseMsg:
+def _camera_pose(pose: CameraPose | None, source: CameraPoseSource) -> bytes:
+    """Return a serialised CameraPose."""
     if pose is None:
-        unknown = float('nan')
-        return CameraPoseMsg(
-            source=int(CameraPoseSource.NONE), up=[unknown] * 3, up_stddev=unknown,
-            height=unknown, height_stddev=unknown,
-        )  # fmt: skip
-    return CameraPoseMsg(
-        source=int(source), up=pose.up.astype(np.float32), up_stddev=float(pose.up_sd_rad),
-        height=float(pose.height_m), height_stddev=float(pose.height_sd * pose.height_m),
-    )  # fmt: skip
+        return bytes([CameraPoseSource.NONE, 0, 0, 0]) + _floats(*(np.nan,) * 6)
+    height_sd_m = pose.height_sd * pose.height_m
+    numbers = _floats(*pose.up, pose.up_sd_rad, pose.height_m, height_sd_m)
+    return bytes([source, 0, 0, 0]) + numbers

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from support import room
 
-from benchmark.fusion import Errors, Pose, alone, fitted, fused
+from benchmark.fusion import Pose, alone, fitted, fused
+from benchmark.fusion_errors import Errors
 from pose3d_ros.people import Source
 
 CAMERAS = [room.camera('a', 0, 0.1), room.camera('b', 90, -0.1)]

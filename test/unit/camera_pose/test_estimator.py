@@ -7,7 +7,8 @@ import pytest
 from support.walking_people import CAMERA, Stage, axes, seen, stage, tracked, up_error_deg, watch
 
 from pose3d_ros.camera import CameraPose, Intrinsics
-from pose3d_ros.camera_pose.estimator import CameraPoseEstimate, CameraPoseEstimator
+from pose3d_ros.camera_pose.estimate import CameraPoseEstimate
+from pose3d_ros.camera_pose.estimator import CameraPoseEstimator
 from pose3d_ros.people import K
 
 
@@ -33,17 +34,6 @@ def test_the_error_is_within_the_stated_uncertainty():
         ])  # fmt: skip
     assert (np.array(errors) < 3.5).all()
     assert np.sqrt(np.mean(np.square(errors))) < 1.5
-
-
-def test_the_pose_has_the_uncertainty_of_the_estimate():
-    covariance = np.diag([0.03, 0.04, 0.15]) ** 2
-    up = np.array([0.0, -1.0, 0.0])
-    pose = CameraPoseEstimate(up, 1.5, covariance, 10.0, 3).pose()
-    np.testing.assert_array_equal(pose.up, up)
-    assert pose.height_m == 1.5
-    # Roll and pitch are the rotations about the two axes across up.
-    assert pose.up_sd_rad == pytest.approx(np.sqrt((0.03**2 + 0.04**2) / 2))
-    assert pose.height_sd == pytest.approx(0.1)
 
 
 def test_nothing_is_stated_without_people():
@@ -125,6 +115,23 @@ def test_a_recording_that_starts_again_keeps_the_estimate():
     after = estimator.estimate()
     assert up_error_deg(after, stage().pose) < 4
     assert after.up_sd_rad < 1.2 * before.up_sd_rad
+
+
+def test_an_estimate_is_made_again_whenever_something_has_changed():
+    estimator = CameraPoseEstimator(restored=restored(-40, 1.5))
+    scene, rng, moves = stage(), np.random.default_rng(0), 0
+    for i in range(130):
+        stamp_s = i / 11 if i < 100 else i / 11 - 3  # a recording that starts again
+        known = CameraPose(axes(-20 + i % 7)[:, 2]) if i >= 115 else None
+        estimator.update(stamp_s, seen(scene, stamp_s, rng), CAMERA, known)
+        found, made_now = estimator.estimate(), estimator._certain()
+        assert (found is None) == (made_now is None)
+        if found is not None:
+            np.testing.assert_array_equal(found.covariance, made_now.covariance)
+            np.testing.assert_array_equal(found.up, made_now.up)
+            assert (found.seconds, found.people) == (made_now.seconds, made_now.people)
+        moves = max(moves, estimator.moves)
+    assert moves  # the restored estimate was dropped
 
 
 def test_a_stamp_must_be_finite():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pose3d_ros.camera import Intrinsics
-from pose3d_ros.camera_pose.estimator import CameraPoseEstimate
+from pose3d_ros.camera_pose.estimate import CameraPoseEstimate
 from pose3d_ros.camera_pose.store import CameraPoseStore
 
 CAMERA = Intrinsics(900.2, 899.9, 639.5, 359.5, (0.1, -0.05, 0, 0, 0))

@@ -11,9 +11,10 @@ from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.detection.keypoint_sets import KEYPOINT_SETS, to_panoptic19
 from pose3d_ros.detection.top_down import TopDownOptions, open_top_down
 from pose3d_ros.images import CameraImage, Observation
-from pose3d_ros.inference import Graph, InferenceOptions
+from pose3d_ros.inference import InferenceOptions
 from pose3d_ros.lifting.lifting_network import LiftingNetwork
 from pose3d_ros.models import ModelError
+from pose3d_ros.network_graph import Graph
 from pose3d_ros.pipeline import Pipeline
 from synthetic import contract_networks_top_down as networks
 

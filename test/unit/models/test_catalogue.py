@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from support import graphs
 
-from pose3d_ros.detection import one_stage, person_boxes, pose_network
-from pose3d_ros.inference import Graph
+from pose3d_ros.detection import person_boxes, pose_network
+from pose3d_ros.detection.one_stage import detector as one_stage
 from pose3d_ros.models import ModelError
 from pose3d_ros.models.catalogue import CATALOGUE, DEFAULT_MODEL, find
 from pose3d_ros.models.contracts import output_shapes
 from pose3d_ros.models.conversion.published_graph import fit_spec
 from pose3d_ros.models.store import PRECISIONS
+from pose3d_ros.network_graph import Graph
 
 NAMES = [entry.name for entry in CATALOGUE]
 FREE_LICENCES = {'Apache-2.0', 'MIT', 'BSD-3-Clause'}

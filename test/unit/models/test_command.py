@@ -115,6 +115,29 @@ def test_a_pair_is_installed_by_one_name(tmp_path, monkeypatch, capsys):
     assert 'dets [1,9,5]' in printed
 
 
+def test_what_is_installed_is_not_downloaded_again_unless_it_is_damaged(
+    tmp_path, monkeypatch, capsys
+):
+    boxes = {'dets': np.zeros((1, 9, 5)), 'labels': np.zeros((1, 9))}
+    with serve(b'') as server:
+        content = graphs.onnx(('input', (1, 3, 416, 416)), boxes)
+        entry = published('yolox-tiny', content, server)
+        monkeypatch.setattr(command, 'find', {'yolox-tiny': entry}.__getitem__)
+        install = ('install', 'yolox-tiny', '--dir', str(tmp_path))
+        for downloads in (1, 1):
+            assert run(*install) == 0
+            assert len(server.asked) == downloads
+        assert 'pose3d model remove yolox-tiny' in capsys.readouterr().out
+        # Where its origin is stated, it is fetched in any case.
+        (address,) = entry.files['f32'][0].addresses
+        assert run(*install, '--from-url', address) == 0
+        assert len(server.asked) == 2
+        (tmp_path / 'yolox-tiny' / 'yolox-tiny.xml').write_text('<net/>')
+        assert run(*install) == 0
+        assert len(server.asked) == 3
+    assert store.resolve('yolox-tiny', tmp_path)
+
+
 def test_files_of_a_pair_are_stated_one_by_one(tmp_path, capsys):
     args = ('install', 'yolox-tiny + rtmpose-s', '--from-file', 'x.onnx')
     assert run(*args, '--dir', str(tmp_path)) == 1

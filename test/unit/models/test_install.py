@@ -12,7 +12,7 @@ from support.archive_server import serve
 from pose3d_ros.models import ModelError, catalogue, download, store
 from pose3d_ros.models.catalogue import PublishedFile
 from pose3d_ros.models.fetch import FileSource
-from pose3d_ros.models.install import install
+from pose3d_ros.models.install import already_installed, install
 from pose3d_ros.models.normalisation import normalisation_inside
 
 # Of a network that is published as a checkpoint in an archive.
@@ -179,6 +179,24 @@ def test_a_file_with_a_stated_checksum_or_unverified(entry, tensors, archive, tm
         with pytest.raises(ModelError, match='--unverified'):
             install(entry, FileSource(file), folder)
     assert everything_in(folder) == INSTALLED
+
+
+def test_only_the_published_network_as_it_was_written_counts_as_installed(
+    entry, server, tmp_path, monkeypatch
+):
+    assert already_installed(entry, tmp_path, None) is None
+    path = install(entry, FileSource(), tmp_path)
+    assert already_installed(entry, tmp_path, None) == path
+    assert already_installed(entry, tmp_path, 'f16') is None
+    (published,) = entry.files['f32']
+    other = dataclasses.replace(published, sha384='0' * 96)
+    newer = dataclasses.replace(entry, files={'f32': (other,)})
+    assert already_installed(newer, tmp_path, None) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(ov, 'get_version', lambda: 'another')
+        assert already_installed(entry, tmp_path, None) is None
+    path.with_suffix('.bin').write_bytes(b'')
+    assert already_installed(entry, tmp_path, None) is None
 
 
 def test_contradictory_sources_are_refused(tmp_path):

@@ -94,7 +94,8 @@ LIBRARY = """
 import sys, time
 import numpy as np
 from pose3d_ros import Intrinsics, PoseEstimator
-from pose3d_ros.models.store import compiled_folder, resolve
+from pose3d_ros.models.folders import compiled_folder
+from pose3d_ros.models.store import resolve
 estimator = PoseEstimator(resolve('demo_only'), 'CPU', cache_dir=compiled_folder())
 people = estimator.estimate(np.zeros((256, 448, 3), np.uint8), Intrinsics.guess(448, 256))
 assert len(people) == 0

@@ -7,6 +7,8 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from support.videos import write_video
@@ -108,3 +110,17 @@ def test_an_address_without_a_cluster_is_named_at_once(run, capsys):
         address = f'127.0.0.1:{server.getsockname()[1]}'
     assert run('out', lambda *_: [], '--ray', address) == 1
     assert f'no Ray cluster can be used at {address}' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt])
+def test_a_cluster_without_actors_is_shut_down(monkeypatch, error):
+    """With a stand-in for Ray."""
+    ray = Mock()
+    ray.nodes.return_value = [{'NodeID': 'a', 'Alive': True, 'Resources': {'CPU': 1}}]
+    monkeypatch.setitem(sys.modules, 'ray', ray)
+    monkeypatch.setattr(os, 'environ', {**os.environ, 'RAY_ADDRESS': ''})
+    monkeypatch.setattr(cluster.Cluster, 'hire', Mock(side_effect=error))
+    with pytest.raises(error):
+        cluster.Cluster('', Mock())
+    ray.shutdown.assert_called_once_with()
+    assert not Path(ray.init.call_args.kwargs['_temp_dir']).exists()

@@ -8,11 +8,13 @@ import pytest
 from pose3d_ros import CameraImage, Intrinsics, Thresholds
 from pose3d_ros.detection.keypoint_sets import KEYPOINT_SETS, to_panoptic19
 from pose3d_ros.detection.letterbox import Letterbox
-from pose3d_ros.detection.one_stage import Candidates, select_people
+from pose3d_ros.detection.one_stage.candidates import Candidates
+from pose3d_ros.detection.one_stage.detector import select_people
 from pose3d_ros.detection.open_detector import find_spec, open_detector
 from pose3d_ros.detection.resizing import MAX_SHAPES
-from pose3d_ros.inference import Graph, InferenceOptions
+from pose3d_ros.inference import InferenceOptions
 from pose3d_ros.models import ModelError
+from pose3d_ros.network_graph import Graph
 from pose3d_ros.network_spec import NetworkSpec
 from synthetic import contract_networks as networks
 

@@ -1,20 +1,8 @@
-"""Networks of one stage: an image in, a row of numbers per person out.
-
-The outputs are one of two layouts, which the contract states by the meanings that it names:
-
-- `rows`: one output ``(1, N, F)`` or ``(1, F, N)`` with the fields of ``NetworkSpec.row``, as of
-  MoveNet MultiPose and YOLO-pose;
-- `keypoints` ``(1, N, k, 2)`` or ``(1, N, k, 3)`` with `boxes` ``(1, N, 5)`` (four numbers and the
-  score), as of RTMO, or with `scores` ``(1, N)``, as of DETRPose. A third number of a keypoint is
-  its score; without one, each keypoint has the score of its person.
-
-N may depend on the image.
-"""
+"""The detector of networks of one stage, and which networks these are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +11,24 @@ from pose3d_ros.detection.detector import Thresholds
 from pose3d_ros.detection.keypoint_sets import KEYPOINT_SETS, to_panoptic19
 from pose3d_ros.detection.letterbox import Letterbox
 from pose3d_ros.detection.nms import box_nms, keypoint_nms
+from pose3d_ros.detection.one_stage.candidates import (
+    BOXES,
+    KEYPOINTS,
+    LAYOUTS,
+    ROWS,
+    SCORES,
+    Candidates,
+    field_widths,
+    read_candidates,
+)
 from pose3d_ros.detection.resizing import ResizingNetwork, input_sizing
 from pose3d_ros.detections import Detections
 from pose3d_ros.images import CameraImage
-from pose3d_ros.inference import Graph, InferenceOptions
+from pose3d_ros.inference import InferenceOptions
 from pose3d_ros.models import ModelError
-from pose3d_ros.network_spec import InputSize, NetworkSpec, Signature, TensorInfo
+from pose3d_ros.network_graph import Graph
+from pose3d_ros.network_signature import Signature, TensorInfo
+from pose3d_ros.network_spec import InputSize, NetworkSpec
 from pose3d_ros.people import People2D
 
 FAMILY = 'one_stage'
@@ -37,38 +37,10 @@ EXPECTED = (
     '(1, n, 5) and keypoints (1, n, 17, 3) of one image (1, 3, height, width); or scores (1, n) '
     'and keypoints (1, n, 17, 2) of one such image and its size'
 )
-ROWS, KEYPOINTS, BOXES, SCORES = 'rows', 'keypoints', 'boxes', 'scores'
-LAYOUTS = ({ROWS}, {KEYPOINTS, BOXES}, {KEYPOINTS, SCORES})
 # Numbers of a row of 17 keypoints (y, x, score), a box and its score.
 ROW_OF_SHARES = 56
 # Two people whose keypoints are more alike than this (OKS) are one.
 MAX_OKS = 0.7
-
-Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Rows of a network's output: N candidates for people with k keypoints of its own set.
-
-    Positions are in network edge coordinates, px of the input.
-
-    Parameters
-    ----------
-    xy
-        ``(N, k, 2)``.
-    scores
-        ``(N, k)`` in [0, 1].
-    score
-        ``(N,)`` in [0, 1], of each person.
-    boxes
-        ``(N, 4)``, x0, y0, x1, y1. None: the network has none.
-    """
-
-    xy: Array
-    scores: Array
-    score: Array
-    boxes: Array | None
 
 
 class OneStageDetector:
@@ -134,40 +106,6 @@ class OneStageDetector:
         return Detections(people, got.inference_s)
 
 
-def read_candidates(
-    outputs: dict[str, NDArray[np.float32]], spec: NetworkSpec, input_hw: tuple[int, int]
-) -> Candidates:
-    """Return the candidates of an image in one layout, whatever that of the network.
-
-    Parameters
-    ----------
-    outputs
-        By their meaning, without the axis of the batch.
-    spec
-        The contract.
-    input_hw
-        Height and width of the network's input, px.
-    """
-    fields = _row_fields(outputs[ROWS], spec) if ROWS in outputs else _tensor_fields(outputs)
-    score = fields['score'][:, 0].astype(np.float64)
-    count = len(KEYPOINT_SETS[spec.keypoint_set])
-    width = fields['keypoints'].shape[1] // count
-    keypoints = fields['keypoints'].reshape(len(score), count, width).astype(np.float64)
-    xy, scores = keypoints[..., :2], np.broadcast_to(score[:, np.newaxis], (len(score), count))
-    if width == 3:
-        scores = keypoints[..., 2]
-    unit = _unit(spec, input_hw)
-    xy = (xy[..., ::-1] if spec.order == 'yx' else xy) * unit
-    boxes = None
-    if 'box' in fields:
-        first, second = np.split(fields['box'].astype(np.float64), 2, axis=1)
-        if spec.box == 'centre':
-            first, second = first - second / 2, first + second / 2
-        corners = (first[:, ::-1], second[:, ::-1]) if spec.order == 'yx' else (first, second)
-        boxes = np.hstack([corner * unit for corner in corners])
-    return Candidates(xy, np.clip(scores, 0, 1), np.clip(score, 0, 1), boxes)
-
-
 def select_people(
     candidates: Candidates,
     spec: NetworkSpec,
@@ -209,40 +147,6 @@ def select_people(
     return people.take(keypoint_nms(people.xy_px, people.scores, people.score, MAX_OKS))
 
 
-def _row_fields(rows: NDArray[np.float32], spec: NetworkSpec) -> dict[str, NDArray[np.float32]]:
-    """Split rows into their fields: name -> ``(N, width of the field)``."""
-    widths = _widths(spec, rows.shape)
-    if rows.shape[-1] != sum(widths):
-        rows = rows.T
-    ends = np.cumsum(widths)
-    return dict(zip(spec.row, np.split(rows, ends[:-1], axis=1), strict=True))
-
-
-def _tensor_fields(outputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """Name the fields of outputs that are apart, as `_row_fields` does."""
-    people, count, width = outputs[KEYPOINTS].shape
-    fields = {'keypoints': outputs[KEYPOINTS].reshape(people, count * width)}
-    if BOXES in outputs:
-        return fields | {'box': outputs[BOXES][:, :4], 'score': outputs[BOXES][:, 4:5]}
-    return fields | {'score': outputs[SCORES].reshape(-1, 1)}
-
-
-def _widths(spec: NetworkSpec, shape: Sequence[int]) -> list[int]:
-    """Return the width of each field of a row, for keypoints with or without scores."""
-    count = len(KEYPOINT_SETS[spec.keypoint_set])
-    for numbers in (3, 2):
-        known = {'box': 4, 'score': 1, 'class': 1, 'keypoints': numbers * count}
-        widths = [known[name] for name in spec.row]
-        if sum(widths) in shape[-2:]:
-            return widths
-    return []
-
-
-def _unit(spec: NetworkSpec, input_hw: tuple[int, int]) -> Array:
-    """Return the px of the input per unit of a position, (x, y)."""
-    return np.array(input_hw[::-1] if spec.coordinates == 'share' else (1, 1), np.float64)
-
-
 def check_outputs(graph: Graph, spec: NetworkSpec) -> None:
     """Raise ModelError unless the outputs have the shapes that the contract implies."""
     if not spec.keypoint_set:
@@ -263,7 +167,7 @@ def check_outputs(graph: Graph, spec: NetworkSpec) -> None:
             KEYPOINTS: len(shape) == 4 and shape[2] == count and shape[3] in (2, 3),
             BOXES: len(shape) == 3 and shape[2] == 5,
             SCORES: len(shape) == 2,
-            ROWS: len(shape) == 3 and 'score' in spec.row and bool(_widths(spec, shape)),
+            ROWS: len(shape) == 3 and 'score' in spec.row and bool(field_widths(spec, shape)),
         }[meaning]
         if not fits:
             raise ModelError(
