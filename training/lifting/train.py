@@ -1,8 +1,8 @@
 """Train the lifting network on sampled bodies and export it.
 
-    python -m training.lifting [--out FOLDER]
+    python -m training.lifting [--out FOLDER] [--start WEIGHTS] [--seed N]
 
-The defaults give the bundled model; the model card (docs/models/lifting.md) has its accuracy.
+The model card (docs/models/lifting.md) has the commands for the bundled model, and its accuracy.
 """
 
 from __future__ import annotations
@@ -97,8 +97,11 @@ def batches(rng: np.random.Generator, shapes: Shapes, recipe: Recipe) -> Iterato
             yield [tensor[first : first + recipe.batch] for tensor in chunk]
 
 
-def train(recipe: Recipe, out: Path) -> Lifter:
-    """Train a lifter; its weights are saved in a folder meanwhile."""
+def train(recipe: Recipe, out: Path, start: Path | None = None) -> Lifter:
+    """Train a lifter; its weights are saved in a folder meanwhile.
+
+    `start`: weights of an earlier training to begin with. None: random ones.
+    """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
@@ -106,6 +109,8 @@ def train(recipe: Recipe, out: Path) -> Lifter:
     other_rng = np.random.default_rng(VALIDATION_SEED)
     validation = draw(other_rng, samples.draw_people(other_rng, shapes, VALIDATION))
     lifter = Lifter()
+    if start:
+        lifter.load_state_dict(torch.load(start, weights_only=True))
     # The result is the exponential moving average of the weights.
     mean = copy.deepcopy(lifter)
     optimiser = torch.optim.AdamW(
@@ -115,7 +120,7 @@ def train(recipe: Recipe, out: Path) -> Lifter:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.learning_rate, total_steps=steps + 1, pct_start=WARM_UP
     )
-    start = time.monotonic()
+    start_s = time.monotonic()
     for step, batch in zip(range(1, steps + 1), batches(rng, shapes, recipe), strict=False):
         optimiser.zero_grad(set_to_none=True)
         # Takes half the time on CPUs with bfloat16.
@@ -131,7 +136,7 @@ def train(recipe: Recipe, out: Path) -> Lifter:
         if step % REPORT_STEPS == 0 or step == steps:
             error_mm = 1000 * error_m(mean, validation)
             views = step * recipe.batch / 1e6
-            print(f'{views:.2f} M views, {time.monotonic() - start:.0f} s: {error_mm:.1f} mm')
+            print(f'{views:.2f} M views, {time.monotonic() - start_s:.0f} s: {error_mm:.1f} mm')
         if step % KEEP_STEPS == 0 or step == steps:
             torch.save(mean.state_dict(), out / 'weights.pt')
     return mean
@@ -149,11 +154,16 @@ def main(argv: list[str] | None = None) -> None:
     default = Recipe()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', type=Path, default=Path('build/lifting'), help='folder')
+    parser.add_argument('--start', type=Path, metavar='WEIGHTS', help='weights.pt to begin with')
     parser.add_argument('--views', type=int, default=default.views)
+    parser.add_argument('--learning-rate', type=float, default=default.learning_rate)
     parser.add_argument('--seed', type=int, default=default.seed)
     parser.add_argument('--threads', type=int, default=2)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
-    lifter = train(Recipe(views=arguments.views, seed=arguments.seed), arguments.out)
+    recipe = Recipe(
+        views=arguments.views, learning_rate=arguments.learning_rate, seed=arguments.seed
+    )
+    lifter = train(recipe, arguments.out, arguments.start)
     export(lifter, arguments.out / 'lifting.xml')
     print(f'wrote {arguments.out / "lifting.xml"} and .bin')

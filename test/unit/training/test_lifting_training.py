@@ -225,3 +225,12 @@ def test_the_same_seed_gives_the_same_network(tmp_path):
     first, second = (train.train(recipe, tmp_path / str(i)) for i in range(2))
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_a_training_starts_from_the_weights_of_another(tmp_path):
+    recipe = train.Recipe(views=512, shapes=20, pool=100, chunk=300, batch=128)
+    first = train.train(recipe, tmp_path / 'first')
+    no_steps = replace(recipe, views=0, seed=1)
+    second = train.train(no_steps, tmp_path / 'second', tmp_path / 'first' / 'weights.pt')
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
