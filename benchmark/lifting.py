@@ -31,6 +31,7 @@ from benchmark.lifting_data import CONDITIONS, Condition, Lift, Scene, degraded,
 from pose3d_ros.camera import CameraPose
 from pose3d_ros.detection.openpose.location_maps import BODY_HEIGHT_M
 from pose3d_ros.estimator import PoseEstimator
+from pose3d_ros.evaluation import proportions
 from pose3d_ros.evaluation.annotations import read_bgr
 from pose3d_ros.evaluation.oks import match
 from pose3d_ros.evaluation.pose_errors import ROOT, PoseErrors, pose_errors
@@ -264,6 +265,18 @@ def main(argv: list[str] | None = None) -> None:
     for condition in (c for c in CONDITIONS if c.title in ACCELERATIONS):
         off = lifting_measures.acceleration_errors(scenes, condition, lift, args.seed)
         print(f'| {condition.title} | {" | ".join(f"{v:.1f}" for v in off.ravel())} |')
+    _print_proportions(scenes)
+
+
+def _print_proportions(scenes: list[Scene]) -> None:
+    print(f'\n| median, m | {" | ".join(proportions.NAMES)} |')
+    print(f'|---|{"---|" * len(proportions.NAMES)}')
+    for group in dict.fromkeys(scene.group for scene in scenes):
+        keypoints_m = [scene.xyz_m for scene in scenes if scene.group == group]
+        columns = proportions.proportions(np.concatenate(keypoints_m)).T
+        known = [column[np.isfinite(column)] for column in columns]
+        cells = [f'{np.median(some):.2f}' if len(some) else '-' for some in known]
+        print(f'| {group} | {" | ".join(cells)} |')
 
 
 def _print_baselines(scenes: list[Scene]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose3d_ros.camera import CameraPose, Intrinsics
+from pose3d_ros.evaluation import proportions
 from pose3d_ros.lifting.lifting_network import BUNDLED, LiftingNetwork
 from pose3d_ros.lifting.person_view import UNIT_HEIGHT_M, CameraPoses
 from pose3d_ros.people import People2D
@@ -25,6 +26,8 @@ from training.lifting import samples
 
 SEED = 7
 SHAPES, PEOPLE = 2000, 10_000
+# Least height of adults, m.
+ADULT_M = 1.5
 # Its pixels are rays.
 CAMERA = Intrinsics(1, 1, 0, 0)
 ROOT = PANOPTIC19.index(PANOPTIC19.root)
@@ -89,7 +92,8 @@ def main(argv: list[str] | None = None) -> None:
     network = LiftingNetwork(parser.parse_args(argv).model)
     rng = np.random.default_rng(SEED)
     shapes = BodyModel().sample(rng, SHAPES)
-    views = samples.draw_views(rng, samples.draw_people(rng, shapes, PEOPLE))
+    people = samples.draw_people(rng, shapes, PEOPLE)
+    views = samples.draw_views(rng, people)
     each = [_one(views, i) for i in range(PEOPLE)]
     table = np.concatenate([errors(network, view) for view in each])
     detected = views.scores > 0
@@ -101,7 +105,7 @@ def main(argv: list[str] | None = None) -> None:
         'all scores 1, 16 or more keypoints': certain & (number >= 16),
         'the same, camera pose known': certain & (number >= 16) & known,
         'the same, camera pose estimated': certain & (number >= 16) & height_known & ~known,
-        'the same, adults': certain & (number >= 16) & (views.height_m > 1.5),
+        'the same, adults': certain & (number >= 16) & (views.height_m > ADULT_M),
         'other scores, 16 or more': ~certain & (number >= 16),
         '8 to 15': (number >= 8) & (number < 16),
         '3 to 7': (number >= 3) & (number < 8),
@@ -113,6 +117,16 @@ def main(argv: list[str] | None = None) -> None:
         off_mm, median = 1000 * some[:, 0].mean(), 100 * np.median(some[:, 1])
         print(f'| {title} | {len(some)} | {off_mm:.1f} | {median:.1f} % |', end='')
         print(f' {some[:, 2].mean():.3f} | {np.nanmean(some[:, 3]):.3f} |')
+    _print_proportions(people)
+
+
+def _print_proportions(people: samples.People) -> None:
+    adults = proportions.proportions(people.keypoints_m[people.height_m > ADULT_M])
+    print(f'\n| adults, m | {" | ".join(proportions.NAMES)} |')
+    print(f'|---|{"---|" * len(proportions.NAMES)}')
+    for share in (0.05, 0.5, 0.95):
+        quantiles = np.quantile(adults, share, axis=0)
+        print(f'| {100 * share:.0f} % | {" | ".join(f"{q:.2f}" for q in quantiles)} |')
 
 
 if __name__ == '__main__':
