@@ -261,15 +261,15 @@ ARMS = (
 )  # fmt: skip
 # Each with the share of people, and the distance of the weight from the feet, m.
 ACTIVITIES: tuple[tuple[Callable[[Rng, int], Array], float, float], ...] = (
-    (_standing, 0.27, 0.03),
-    (_walking, 0.16, 0.08),
-    (_running, 0.05, np.nan),
-    (_sitting, 0.21, np.nan),
-    (_crouching, 0.08, 0.05),
-    (_bending, 0.08, 0.04),
-    (_moving, 0.13, 0.07),
-    (_lying, 0.06, np.nan),
-    (_anything, 0.05, np.nan),
+    (_standing, 0.31, 0.03),
+    (_walking, 0.19, 0.08),
+    (_running, 0.04, np.nan),
+    (_sitting, 0.22, np.nan),
+    (_crouching, 0.06, 0.05),
+    (_bending, 0.06, 0.04),
+    (_moving, 0.06, 0.07),
+    (_lying, 0.04, np.nan),
+    (_anything, 0.02, np.nan),
 )
 
 
