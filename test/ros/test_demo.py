@@ -379,6 +379,11 @@ def test_an_output_folder_that_cannot_be_made_is_named_in_a_line(tmp_path):
         assert str(tmp_path / 'README.md') in line
 
 
+def interruptible():
+    """Undo what a shell sets for programs in the background: they ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 # As a module in C does that was importing another one.
 REPLACED = """
 import os, signal
@@ -400,6 +405,7 @@ def test_ctrl_c_while_modules_are_imported_is_no_traceback(tmp_path, command, st
     done = subprocess.run(
         [sys.executable, '-m', 'pose3d_ros.cli', command],  # finds modules of the folder first
         cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False,
+        preexec_fn=interruptible,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (status, says)
 
