@@ -126,7 +126,7 @@ def kill_and_start_again(node):
 def test_killed_and_started_again(start_node):
     """Shared memory left by a killed node does not disturb the next one.
 
-    Where the next one was started at once, Fast DDS delivered it no image for a minute in 3 of 40
+    Where the next one was started at once, Fast DDS delivered it no image for a minute in 3 of 30
     runs. So it is started as launch files do, and one of three publishers must reach it.
     """
     for attempt in range(3):
