@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.poses import ANGLES, INDEX, LIMITS, Array, within_limits
+from training.recordings import Recordings
 
 Rng = np.random.Generator
 
@@ -21,14 +22,23 @@ def sample(rng: Rng, n: int) -> Array:
     return draw(rng, n)[0]
 
 
-def draw(rng: Rng, n: int) -> tuple[Array, Array]:
-    """Sample poses, and the distance of the weight from the feet, ``(n,)`` m. NaN: not on feet."""
+def draw(rng: Rng, n: int, recordings: Recordings | None = None) -> tuple[Array, Array]:
+    """Sample poses, and the distance of the weight from the feet, ``(n,)`` m. NaN: not on feet.
+
+    With `recordings`, most poses of the activities that occur in them are recorded ones.
+    """
     angles = np.zeros((n, len(ANGLES)))
     what = rng.choice(len(ACTIVITIES), n, p=_shares(ACTIVITIES))
+    off_m, recorded = np.array([row[2:] for row in ACTIVITIES])[what].T
     for i, (activity, *_) in enumerate(ACTIVITIES):
         rows = np.flatnonzero(what == i)
         angles[rows] = activity(rng, len(rows))
-    return finished(rng, angles), np.array([off_m for *_, off_m in ACTIVITIES])[what]
+    if recordings:
+        rows = np.flatnonzero(rng.random(n) < recorded)
+        angles[rows] = recordings.sample(rng, len(rows))
+        angles[rows] += RECORDED_SD * rng.standard_normal((len(rows), len(ANGLES)))
+        off_m[rows] = np.nan  # they are balanced already, or moving
+    return finished(rng, angles), off_m
 
 
 def finished(rng: Rng, angles: Array) -> Array:
@@ -259,18 +269,23 @@ ARMS = (
     (((148, 50, 10, 35), (20, 40, 30, 32)), 0.08),  # up
     (((20, -50, 55, 70), (10, 18, 20, 25)), 0.03),  # behind the back
 )  # fmt: skip
-# Each with the share of people, and the distance of the weight from the feet, m.
-ACTIVITIES: tuple[tuple[Callable[[Rng, int], Array], float, float], ...] = (
-    (_standing, 0.31, 0.03),
-    (_walking, 0.19, 0.08),
-    (_running, 0.04, np.nan),
-    (_sitting, 0.22, np.nan),
-    (_crouching, 0.06, 0.05),
-    (_bending, 0.06, 0.04),
-    (_moving, 0.06, 0.07),
-    (_lying, 0.04, np.nan),
-    (_anything, 0.02, np.nan),
+# Each with the share of people, the distance of the weight from the feet, m, and the share of them
+# that recordings replace. (Few recordings are of people who only stand.)
+ACTIVITIES: tuple[tuple[Callable[[Rng, int], Array], float, float, float], ...] = (
+    (_standing, 0.31, 0.03, 0.5),
+    (_walking, 0.19, 0.08, 0.9),
+    (_running, 0.04, np.nan, 0.9),
+    (_sitting, 0.22, np.nan, 0),
+    (_crouching, 0.06, 0.05, 0),
+    (_bending, 0.06, 0.04, 0),
+    (_moving, 0.06, 0.07, 0.9),
+    (_lying, 0.04, np.nan, 0),
+    (_anything, 0.02, np.nan, 0),
 )
+# Standard deviations of what is added to the angles of recorded poses, degrees.
+RECORDED_SD = np.full(len(ANGLES), 4.0)
+RECORDED_SD[[INDEX['pitch'], INDEX['roll']]] = 2.5
+RECORDED_SD[[i for name, i in INDEX.items() if 'arm_' in name or 'elbow' in name]] = 8.0
 
 
 def _shares(table: tuple[tuple[Any, ...], ...]) -> Array:

@@ -77,14 +77,12 @@ def rotations(angles: NDArray[np.floating], yaw_rad: NDArray[np.floating] | floa
     """
     a = dict(zip(ANGLES, np.deg2rad(angles).T, strict=True))
     out = np.broadcast_to(np.eye(3), (len(angles), len(JOINTS), 3, 3)).copy()
-    pelvis = _about(1, a['roll']) @ _about(0, a['pitch'])
-    out[:, JOINTS.index('pelvis')] = _about(2, np.broadcast_to(yaw_rad, len(angles))) @ pelvis
+    pelvis = about(1, a['roll']) @ about(0, a['pitch'])
+    out[:, JOINTS.index('pelvis')] = about(2, np.broadcast_to(yaw_rad, len(angles))) @ pelvis
     for part, joints in (('spine', ('lumbar', 'thorax', 'chest')), ('neck', ('neck', 'head'))):
         turn = [a[f'{part}_{how}'] / len(joints) for how in ('twist', 'lateral', 'flexion')]
         for joint in joints:
-            out[:, JOINTS.index(joint)] = (
-                _about(2, turn[0]) @ _about(1, turn[1]) @ _about(0, turn[2])
-            )
+            out[:, JOINTS.index(joint)] = about(2, turn[0]) @ about(1, turn[1]) @ about(0, turn[2])
     for side in ('left', 'right'):
         for joint, rotation in _left_side(a, side).items():
             k = JOINTS.index(f'{side}_{joint}')
@@ -106,23 +104,23 @@ def _left_side(a: dict[str, Array], side: str) -> dict[str, Array]:
     flexion = a[f'{side}_elbow_flexion'] - _REFERENCE_FLEXION
     elbow = _about_axis(np.broadcast_to(hinge, (len(raised), 3)), -flexion)
     hip = (
-        _about(0, -a[f'{side}_hip_flexion'])
-        @ _about(1, np.deg2rad(REFERENCE_ABDUCTION) - a[f'{side}_hip_abduction'])
-        @ _about(2, a[f'{side}_hip_twist'])
+        about(0, -a[f'{side}_hip_flexion'])
+        @ about(1, np.deg2rad(REFERENCE_ABDUCTION) - a[f'{side}_hip_abduction'])
+        @ about(2, a[f'{side}_hip_twist'])
     )
     return {
-        'clavicle': _about(1, -a[f'{side}_clavicle_raised'])
-        @ _about(2, -a[f'{side}_clavicle_forward']),
-        'shoulder': swing @ _about(2, -a[f'{side}_arm_twist']) @ _TO_HANGING,
+        'clavicle': about(1, -a[f'{side}_clavicle_raised'])
+        @ about(2, -a[f'{side}_clavicle_forward']),
+        'shoulder': swing @ about(2, -a[f'{side}_arm_twist']) @ _TO_HANGING,
         'elbow': elbow @ _STRAIGHT,
         'hip': hip,
-        'knee': _about(0, a[f'{side}_knee_flexion']),
-        'ankle': _about(0, -a[f'{side}_ankle_flexion']),
+        'knee': about(0, a[f'{side}_knee_flexion']),
+        'ankle': about(0, -a[f'{side}_ankle_flexion']),
     }
 
 
-def _about(axis: int, angle_rad: Array) -> Array:
-    """Return rotations ``(n, 3, 3)`` about x, y or z."""
+def about(axis: int, angle_rad: Array) -> Array:
+    """Return rotations ``(n, 3, 3)`` about x, y or z (0, 1, 2)."""
     c, s = np.cos(angle_rad), np.sin(angle_rad)
     out = np.zeros((len(angle_rad), 3, 3))
     i, j = (axis + 1) % 3, (axis + 2) % 3

@@ -22,7 +22,7 @@ PEOPLE, CHILDREN, POSES = 32, 16, 16
 CHILD_M, ADULT_M = (0.95, 1.45), (1.45, 2.1)
 # By how much angles of people who keep their pose change, standard deviation, degrees.
 RESTLESS_DEG = 4.0
-_BY_NAME = {a.__name__.removeprefix('_'): (a, off_m) for a, _, off_m in activities.ACTIVITIES}
+_BY_NAME = {a.__name__.removeprefix('_'): (a, off_m) for a, _, off_m, _ in activities.ACTIVITIES}
 
 
 def draw(

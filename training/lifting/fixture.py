@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     rng = np.random.default_rng(SEED)
     model = BodyModel()
     arrays = {}
-    for activity, _, off_m in activities.ACTIVITIES:
+    for activity, _, off_m, _ in activities.ACTIVITIES:
         angles = activities.finished(rng, activity(rng, EACH))
         people = stand(rng, model.sample(rng, EACH), angles, np.full(EACH, off_m))
         name = activity.__name__.removeprefix('_')

@@ -11,6 +11,7 @@ from pose3d_ros.lifting.person_view import FEATURES, CameraPoses, person_views
 from pose3d_ros.skeleton import PANOPTIC19
 from training import activities, balance, bodies, cameras, poses
 from training.lifting import camera_pose, detector
+from training.recordings import Recordings
 
 Array = NDArray[np.floating]
 Rng = np.random.Generator
@@ -74,10 +75,12 @@ class Views:
     height_m: Array
 
 
-def draw_people(rng: Rng, shapes: bodies.Shapes, n: int) -> People:
-    """Sample bodies in poses, each of one of the shapes."""
+def draw_people(
+    rng: Rng, shapes: bodies.Shapes, n: int, recordings: Recordings | None = None
+) -> People:
+    """Sample bodies in poses, each of one of the shapes; see `training.activities.draw`."""
     chosen = bodies.varied(rng, shapes.take(rng.integers(0, len(shapes), n)))
-    return stand(rng, chosen, *activities.draw(rng, n))
+    return stand(rng, chosen, *activities.draw(rng, n, recordings))
 
 
 def stand(rng: Rng, shapes: bodies.Shapes, angles: Array, off_m: Array) -> People:

@@ -1,6 +1,6 @@
 """Train the lifting network on sampled bodies and export it.
 
-    python -m training.lifting [--out FOLDER] [--start WEIGHTS] [--seed N]
+    python -m training.lifting [--out FOLDER] [--recordings FILE] [--start WEIGHTS] [--seed N]
 
 The model card (docs/models/lifting.md) has the commands for the bundled model, and its accuracy.
 """
@@ -22,6 +22,7 @@ from training.bodies import BodyModel, Shapes
 from training.lifting import samples
 from training.lifting.export import export
 from training.lifting.model import Lifter
+from training.recordings import Recordings
 
 # Fewer detected keypoints than this do not determine a pose.
 MIN_KEYPOINTS = 3
@@ -85,29 +86,42 @@ def draw(rng: np.random.Generator, people: samples.People) -> list[Tensor]:
     return [torch.from_numpy(array[enough]) for array in arrays]
 
 
-def batches(rng: np.random.Generator, shapes: Shapes, recipe: Recipe) -> Iterator[list[Tensor]]:
+def batches(
+    rng: np.random.Generator, shapes: Shapes, recipe: Recipe, recordings: Recordings | None
+) -> Iterator[list[Tensor]]:
     """Sample batches of views without end."""
-    pool, drawn = samples.draw_people(rng, shapes, recipe.pool), 0
+    pool, drawn = samples.draw_people(rng, shapes, recipe.pool, recordings), 0
     while True:
         if drawn > 5 * recipe.pool:
-            pool, drawn = samples.draw_people(rng, shapes, recipe.pool), 0
+            pool, drawn = samples.draw_people(rng, shapes, recipe.pool, recordings), 0
         chunk = draw(rng, pool.take(rng.integers(0, recipe.pool, recipe.chunk)))
         drawn += len(chunk[0])
         for first in range(0, len(chunk[0]) - recipe.batch + 1, recipe.batch):
             yield [tensor[first : first + recipe.batch] for tensor in chunk]
 
 
-def train(recipe: Recipe, out: Path, start: Path | None = None) -> Lifter:
+def train(
+    recipe: Recipe, out: Path, start: Path | None = None, recordings: Recordings | None = None
+) -> Lifter:
     """Train a lifter; its weights are saved in a folder meanwhile.
 
-    `start`: weights of an earlier training to begin with. None: random ones.
+    Parameters
+    ----------
+    recipe
+        Sizes and rates.
+    out
+        Folder for the weights.
+    start
+        Weights of an earlier training to begin with. None: random ones.
+    recordings
+        Recorded poses, for most of the people. None: all poses are sampled.
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
     shapes = BodyModel().sample(rng, recipe.shapes)
     other_rng = np.random.default_rng(VALIDATION_SEED)
-    validation = draw(other_rng, samples.draw_people(other_rng, shapes, VALIDATION))
+    validation = draw(other_rng, samples.draw_people(other_rng, shapes, VALIDATION, recordings))
     lifter = Lifter()
     if start:
         lifter.load_state_dict(torch.load(start, weights_only=True))
@@ -121,7 +135,9 @@ def train(recipe: Recipe, out: Path, start: Path | None = None) -> Lifter:
         optimiser, recipe.learning_rate, total_steps=steps + 1, pct_start=WARM_UP
     )
     start_s = time.monotonic()
-    for step, batch in zip(range(1, steps + 1), batches(rng, shapes, recipe), strict=False):
+    for step, batch in zip(
+        range(1, steps + 1), batches(rng, shapes, recipe, recordings), strict=False
+    ):
         optimiser.zero_grad(set_to_none=True)
         # Takes half the time on CPUs with bfloat16.
         with torch.autocast('cpu', torch.bfloat16):
@@ -155,6 +171,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', type=Path, default=Path('build/lifting'), help='folder')
     parser.add_argument('--start', type=Path, metavar='WEIGHTS', help='weights.pt to begin with')
+    parser.add_argument(
+        '--recordings', type=Path, metavar='FILE', help='recorded poses of training.recordings'
+    )
     parser.add_argument('--views', type=int, default=default.views)
     parser.add_argument('--learning-rate', type=float, default=default.learning_rate)
     parser.add_argument('--seed', type=int, default=default.seed)
@@ -164,6 +183,7 @@ def main(argv: list[str] | None = None) -> None:
     recipe = Recipe(
         views=arguments.views, learning_rate=arguments.learning_rate, seed=arguments.seed
     )
-    lifter = train(recipe, arguments.out, arguments.start)
+    recordings = Recordings.load(arguments.recordings) if arguments.recordings else None
+    lifter = train(recipe, arguments.out, arguments.start, recordings)
     export(lifter, arguments.out / 'lifting.xml')
     print(f'wrote {arguments.out / "lifting.xml"} and .bin')
