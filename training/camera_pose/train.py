@@ -1,6 +1,6 @@
 """Train the network that observes how the camera stands from one person.
 
-python -m training.camera_pose.train [--out FILE] [--recordings FILE] [--views N] [--seed N]
+python -m training.camera_pose.train [--out FOLDER] [--views N] [--seed N]
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pose3d_ros.camera_pose.person_features import FEATURES
 from training.bodies import BodyModel
 from training.camera_pose.samples import draw
 from training.lifting.samples import draw_people
-from training.recordings import Recordings
 
 WIDTH, LAYERS, OUTPUTS = 320, 3, 15
 # Degrees of freedom of Student's t distribution.
@@ -77,9 +76,6 @@ def main(argv: list[str] | None = None) -> None:
     """Train, and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--out', type=Path, default=Path('build/camera_pose/observer.npz'))
-    parser.add_argument(
-        '--recordings', type=Path, metavar='FILE', help='recorded poses of training.recordings'
-    )
     parser.add_argument('--views', type=int, default=8_000_000)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--threads', type=int, default=1)
@@ -88,12 +84,10 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     rng = np.random.default_rng(args.seed)
-    recordings = Recordings.load(args.recordings) if args.recordings else None
     shapes = BodyModel().sample(rng, SHAPES)
-    pool = draw_people(rng, shapes, POOL, recordings)
+    pool = draw_people(rng, shapes, POOL)
     other = np.random.default_rng(99)
-    people = draw_people(other, shapes, 20_000, recordings)
-    validation = [torch.from_numpy(a) for a in draw(other, people)]
+    validation = [torch.from_numpy(a) for a in draw(other, draw_people(other, shapes, 20_000))]
     net = network()
     steps = args.views // BATCH
     optimiser = torch.optim.AdamW(net.parameters(), 4e-3, weight_decay=0.01, fused=True)
@@ -104,7 +98,7 @@ def main(argv: list[str] | None = None) -> None:
     while step < steps:
         began = time.monotonic()
         if step and step % 1000 < CHUNK // BATCH:
-            pool = draw_people(rng, shapes, POOL, recordings)
+            pool = draw_people(rng, shapes, POOL)
         chunk = [torch.from_numpy(a) for a in draw(rng, pool.take(rng.integers(0, POOL, CHUNK)))]
         sampling += time.monotonic() - began
         for first in range(0, len(chunk[0]) - BATCH + 1, BATCH):
