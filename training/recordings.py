@@ -177,7 +177,10 @@ def _parse(
     values = np.array([row.split() for row in rows if row.strip()], float)
     if values.ndim != 2 or values.shape[1] != sum(map(len, channels)):
         raise ValueError(f'{sum(map(len, channels))} values are expected for each time')
-    return joints, parents, offsets, channels, float(interval.split()[-1]), values
+    interval_s = float(interval.split()[-1])
+    if interval_s <= 0:
+        raise ValueError(f'the frame time is {interval_s:g} s')
+    return joints, parents, offsets, channels, interval_s, values
 
 
 def directions(at: Callable[[str], NDArray[np.floating]]) -> Array:
@@ -270,12 +273,20 @@ def _of(table: Mapping[str, T], name: str, default: T) -> T:
 
 
 def convert(paths: list[Path], shapes: bodies.Shapes) -> tuple[Recordings, int]:
-    """Convert BVH files, a recording each. Returns the number of poses left out as well."""
+    """Convert BVH files, a recording each. Returns the number of poses left out as well.
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be used, see `read_bvh`, or there is no pose after the first of each.
+    """
     wanted, number = [], []
     for i, path in enumerate(paths):
         joints = read_bvh(path)
         wanted.append(directions(joints.__getitem__))
         number.append(np.full(len(wanted[-1]), i))
+    if not sum(map(len, number)):
+        raise ValueError('no recording has a pose after its first')
     angles, error_deg = Fit(shapes)(np.concatenate(wanted))
     good = error_deg < MAX_ERROR_DEG
     return Recordings(angles[good], np.concatenate(number)[good]), int((~good).sum())
@@ -291,7 +302,10 @@ def main(argv: list[str] | None = None) -> None:
     if not paths:
         parser.error(f'{arguments.folder} has no .bvh files')
     shapes = bodies.BodyModel().sample(np.random.default_rng(0), 200)
-    recordings, left_out = convert(paths, shapes)
+    try:
+        recordings, left_out = convert(paths, shapes)
+    except ValueError as e:
+        parser.error(str(e))
     recordings.save(arguments.out)
     print(
         f'wrote {arguments.out}: {len(recordings.angles)} poses of {len(paths)} recordings; '

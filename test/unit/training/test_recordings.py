@@ -84,6 +84,7 @@ def test_poses_are_a_tenth_of_a_second_apart_and_the_first_is_left_out(tmp_path)
     [
         ('nothing', 'a.bvh is not a BVH file'),
         (bvh({}) + '\n1 2 3', 'a.bvh is not a BVH file'),
+        (bvh({}, interval_s=0), 'a.bvh is not a BVH file .*: the frame time is 0 s'),
         (bvh({}, without='left_knee'), 'a.bvh has no joint lShin or LeftLeg; it has'),
     ],
 )
@@ -146,10 +147,21 @@ def test_the_command_writes_a_file_that_can_be_read(tmp_path, capsys, fit):
     np.testing.assert_allclose(found.angles[:, INDEX['right_arm_raised']], 10, atol=10)
 
 
-def test_a_folder_without_recordings_is_an_error(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ('texts', 'message'),
+    [
+        ([], 'has no .bvh files'),
+        (['nothing'], '0.bvh is not a BVH file'),
+        ([bvh({}, times=0)], 'no recording has a pose after its first'),
+    ],
+)
+def test_the_command_says_what_is_wrong_with_a_folder(texts, message, tmp_path, capsys):
+    for i, text in enumerate(texts):
+        (tmp_path / f'{i}.bvh').write_text(text)
     with pytest.raises(SystemExit):
-        recordings.main([str(tmp_path)])
-    assert 'has no .bvh files' in capsys.readouterr().err
+        recordings.main([str(tmp_path), '--out', str(tmp_path / 'out.npz')])
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'out.npz').exists()
 
 
 def test_a_file_with_other_angles_is_an_error(tmp_path):
