@@ -4,13 +4,15 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from std_srvs.srv import SetBool
 from support.node_process import shared_memory_in_use
-from support.node_under_test import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE
-from support.robot import TRUTH
+from support.node_under_test import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE, NodeUnderTest
+from support.robot import GREY, TRUTH
 
 from synthetic.fixed_network import write_network
 from synthetic.scene import CAMERA, outputs
@@ -114,26 +116,37 @@ def test_while_a_manager_configures_it(start_node, long_xml, number):
 
 
 def kill_and_start_again(node):
+    small = np.ascontiguousarray(GREY[::4, ::4])
+    node.good_image = lambda: node.image_now(small)
+    node.ready()
     for _ in range(2):
         for _ in range(10):
-            node.send(node.image_now())
+            node.send(node.good_image())
         node.process.kill()
         time.sleep(RESPAWN_DELAY_S)
+        del node.received[:]
         node.start()
-        node.ready()
+        node.await_poses(at_most=100)
 
 
-def test_killed_and_started_again(start_node):
-    """Shared memory left by a killed node does not disturb the next one.
+def test_killed_and_started_again(two_people_xml, tmp_path):
+    """A killed node does not disturb the next one, if need be once the camera is started again.
 
-    Where the next one was started at once, Fast DDS delivered it no image for a minute in 3 of 30
-    runs. So it is started as launch files do, and one of three publishers must reach it.
+    In some runs Fast DDS delivers the next node no image by shared memory, for as long as the
+    camera is the same participant (docs/limits.md): then the camera is another participant.
     """
     for attempt in range(3):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        rclpy.init()
+        node = NodeUnderTest(two_people_xml, folder)
         try:
-            kill_and_start_again(start_node())
+            kill_and_start_again(node)
         except AssertionError:
             if attempt == 2:
                 raise
         else:
-            return
+            break
+        finally:
+            node.close()
+            rclpy.shutdown()
